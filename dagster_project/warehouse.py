@@ -1,0 +1,118 @@
+"""The one place that opens DuckDB.
+
+Every connection can reach only the folders it is given, loads no extension that was not linked
+in, and cannot be reconfigured by the SQL that runs on it: mappings, audiences and expectations
+are data that somebody wrote.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from dagster_project.errors import BusyError, HourglassError
+from dagster_project.settings import Settings
+
+RAW_SCHEMAS = ("crm", "shop", "marketing", "call_center")
+SCHEMAS = (*RAW_SCHEMAS, "ledger", "control", "identity", "quality")
+
+
+def quoted(text: str) -> str:
+    """``text`` as an SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """``name`` as a quoted SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def connect_file(
+    path: Path | str,
+    *,
+    read_only: bool = False,
+    allowed_dirs: Iterable[Path] = (),
+    memory_limit: str | None = None,
+    threads: int | None = None,
+) -> duckdb.DuckDBPyConnection:
+    """Open one DuckDB file (or ``:memory:``), confined to its own and ``allowed_dirs``.
+
+    Raises BusyError that names the process which holds the file, HourglassError when the file is
+    damaged or cannot be opened.
+    """
+    config: dict[str, str | bool | int] = {
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "preserve_insertion_order": False,
+    }
+    if memory_limit:
+        config["memory_limit"] = memory_limit
+    if threads:
+        config["threads"] = threads
+    try:
+        con = duckdb.connect(str(path), read_only=read_only, config=config)
+    except duckdb.IOException as error:
+        raise _cannot_open(Path(path), str(error)) from None
+    except duckdb.Error:
+        raise HourglassError(
+            f"{path} is not a DuckDB file that this version can read. Move it aside: the next run "
+            "builds a new one from landing/ and the published versions."
+        ) from None
+    folders = [Path(folder) for folder in allowed_dirs]
+    if str(path) != ":memory:":
+        folders.append(Path(path).parent)
+    listed = ", ".join(quoted(f"{folder}/") for folder in dict.fromkeys(folders))
+    con.execute("SET TimeZone = 'UTC'")
+    con.execute(f"SET allowed_directories = [{listed}]")
+    con.execute("SET enable_external_access = false")
+    con.execute("SET lock_configuration = true")
+    return con
+
+
+@contextmanager
+def connect(
+    settings: Settings, *, extra_dirs: Iterable[Path] = ()
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The private warehouse, read-write, with its schemas; closed at the end of the block.
+
+    One process writes the file and nobody else may have it open.
+    """
+    try:
+        settings.warehouse_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HourglassError(
+            f"The data directory {settings.data_dir} cannot be written ({error.strerror}). "
+            "Make it writable, or choose another with --data-dir or HOURGLASS_DATA_DIR.",
+            exit_code=2,
+        ) from None
+    con = connect_file(
+        settings.warehouse_path,
+        allowed_dirs=(settings.data_dir, *extra_dirs),
+        memory_limit=settings.memory_limit,
+        threads=settings.threads,
+    )
+    try:
+        for schema in SCHEMAS:
+            con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        yield con
+    finally:
+        con.close()
+
+
+def _cannot_open(path: Path, message: str) -> HourglassError:
+    holder = re.search(r"[Cc]onflicting lock is held in (.+?) \(PID (\d+)\)", message)
+    if holder:
+        return BusyError(
+            f"{path.name} is open in another process: {holder[1]} (process id {holder[2]}). "
+            "The warehouse is private to the pipeline: close that process, or read "
+            "published/current/marts.duckdb instead, which never blocks a run."
+        )
+    if "lock" in message.lower():
+        return BusyError(f"{path.name} is open in another process. Close it and run again.")
+    return HourglassError(
+        f"{path} cannot be opened for writing. Check that the folder exists, that its disk has "
+        "room and that this user may write there.",
+        exit_code=2,
+    )

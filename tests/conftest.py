@@ -1,0 +1,17 @@
+"""Fixtures that every test may use."""
+
+from pathlib import Path
+
+import pytest
+
+from dagster_project.settings import PROJECT_ROOT
+
+SHARED_DATA = PROJECT_ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data sets beside the repository; tests that need it skip without."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("needs the real data sets in ../shared/data, which this machine lacks")
+    return SHARED_DATA
