@@ -1,0 +1,115 @@
+"""The tables that the identity step owns, and the ones that must outlive the warehouse.
+
+Everything here can be rebuilt from the extracts except :data:`REGISTRY_TABLES`: who was given which
+id, when, and under which key. Those are part of every published version (restricted) and come back
+from there with :func:`restore_registry`.
+"""
+
+import secrets
+from pathlib import Path
+
+import duckdb
+
+from dagster_project.errors import HourglassError
+from dagster_project.warehouse import quoted
+
+TABLES = {
+    "assignments": """
+        source_system VARCHAR, source_table VARCHAR, source_id VARCHAR, customer_id VARCHAR,
+        method VARCHAR, probability DOUBLE, linked_at TIMESTAMP, public_source_id VARCHAR""",
+    "identifiers": """
+        identifier_kind VARCHAR, raw_value VARCHAR, normalised_value VARCHAR, is_blocked BOOLEAN,
+        block_reason VARCHAR, customer_id VARCHAR""",
+    "customers": "customer_id VARCHAR, minted_at TIMESTAMP, record_count BIGINT",
+    "guard_stops": """
+        guard VARCHAR, identifier_kind VARCHAR, identifier_hash VARCHAR, record_count BIGINT,
+        customer_count BIGINT, reason VARCHAR""",
+    "links": """
+        left_system VARCHAR, left_table VARCHAR, left_id VARCHAR, right_system VARCHAR,
+        right_table VARCHAR, right_id VARCHAR, rule VARCHAR, probability DOUBLE, customer_id VARCHAR""",
+    "normalised": """
+        identifier_kind VARCHAR, raw_value VARCHAR, normalised_value VARCHAR, block_reason VARCHAR,
+        rules_hash VARCHAR""",
+    "metrics": "metric VARCHAR, value DOUBLE",
+    "registry": """
+        source_system VARCHAR, source_table VARCHAR, source_id VARCHAR, customer_id VARCHAR,
+        linked_at TIMESTAMP""",
+    "registry_ids": """
+        customer_id VARCHAR, minted_at TIMESTAMP, mint_number BIGINT, merged_into VARCHAR""",
+    "registry_trail": """
+        source_system VARCHAR, source_table VARCHAR, source_id VARCHAR, former_customer_id VARCHAR,
+        customer_id VARCHAR, changed_at TIMESTAMP""",
+    "id_changes": """
+        old_customer_id VARCHAR, new_customer_id VARCHAR, changed_at TIMESTAMP, kind VARCHAR,
+        cause VARCHAR""",
+    "secrets": "hash_key VARCHAR",
+}
+
+REGISTRY_TABLES = ("registry", "registry_ids", "registry_trail", "id_changes", "secrets")
+
+
+def create_identity_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """Create every ``identity.*`` table that is missing, empty; the hash key is drawn once."""
+    con.execute("CREATE SCHEMA IF NOT EXISTS identity")
+    for name, columns in TABLES.items():
+        con.execute(f"CREATE TABLE IF NOT EXISTS identity.{name} ({columns})")
+
+
+def hash_key(con: duckdb.DuckDBPyConnection) -> bytes:
+    """The registry's secret key (32 bytes), drawn at random when there is none yet."""
+    row = con.execute("SELECT hash_key FROM identity.secrets").fetchone()
+    if row is None:
+        key = secrets.token_hex(32)
+        con.execute("INSERT INTO identity.secrets VALUES (?)", [key])
+        return bytes.fromhex(key)
+    return bytes.fromhex(row[0])
+
+
+def is_registry_empty(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether no id was ever given in this warehouse: it is new, or was lost."""
+    row = con.execute("SELECT count(*) FROM identity.registry_ids").fetchone()
+    return row is None or row[0] == 0
+
+
+def restore_registry(con: duckdb.DuckDBPyConnection, restricted_db_path: Path) -> int:
+    """Bring the registry back from a published ``restricted.duckdb``; returns the number of ids.
+
+    Looks for the tables in schema ``identity`` of that file. Replaces what ``con`` has, so the
+    caller asks :func:`is_registry_empty` first. Raises HourglassError when the file has no
+    registry: going on would mint every customer anew.
+    """
+    con.execute(f"ATTACH {quoted(str(restricted_db_path))} AS published_registry (READ_ONLY)")
+    try:
+        present = {
+            row[0]
+            for row in con.execute(
+                "SELECT table_name FROM duckdb_tables() "
+                "WHERE database_name = 'published_registry' AND schema_name = 'identity'"
+            ).fetchall()
+        }
+        missing = [name for name in REGISTRY_TABLES if name not in present]
+        if missing:
+            raise HourglassError(
+                f"{restricted_db_path} has no identity registry (missing: {', '.join(missing)}). "
+                "Restore an older restricted version, or remove restricted/current to start with "
+                "new customer ids."
+            )
+        create_identity_tables(con)
+        con.execute("BEGIN")
+        for name in REGISTRY_TABLES:
+            con.execute(f"DELETE FROM identity.{name}")
+            con.execute(
+                f"INSERT INTO identity.{name} BY NAME "
+                f"SELECT * FROM published_registry.identity.{name}"
+            )
+        con.execute("COMMIT")
+    except duckdb.Error as error:
+        con.execute("ROLLBACK")
+        raise HourglassError(
+            f"The identity registry in {restricted_db_path} cannot be read "
+            f"({type(error).__name__}). Restore another version of that file."
+        ) from None
+    finally:
+        con.execute("DETACH published_registry")
+    row = con.execute("SELECT count(*) FROM identity.registry_ids").fetchone()
+    return row[0] if row else 0
