@@ -1,0 +1,64 @@
+"""The ledger: what was delivered, what became of every record, and the empty raw tables.
+
+The ledger lies in the same database as the raw tables, so that a file's rows and its entry commit
+in one transaction. Raw tables are append-only: they hold every version that was ever delivered.
+"""
+
+import duckdb
+
+from dagster_project.contracts import META_COLUMNS, Table, load_contract
+from dagster_project.warehouse import identifier
+
+LEDGER_TABLES: dict[str, str] = {
+    # One row per content that was taken in. A file that is quarantined as a whole counts as one
+    # record, because nothing inside it was read as records.
+    "files": """
+        file_hash VARCHAR, path VARCHAR, system_or_mapping VARCHAR, target VARCHAR,
+        delivered_on DATE, size_bytes BIGINT, records BIGINT, accepted BIGINT,
+        quarantined BIGINT, left_out BIGINT, erased BIGINT, schema_fingerprint VARCHAR,
+        definition_hash VARCHAR, reading VARCHAR, outcome VARCHAR, message VARCHAR,
+        loaded_at TIMESTAMP, run_id VARCHAR
+    """,
+    "file_tables": "file_hash VARCHAR, target VARCHAR, system VARCHAR, table_name VARCHAR, "
+    "rows BIGINT",
+    "quarantine": """
+        quarantine_id VARCHAR, file_hash VARCHAR, target VARCHAR, path VARCHAR, line BIGINT,
+        level VARCHAR, column_name VARCHAR, reason VARCHAR, message VARCHAR, original VARCHAR,
+        quarantined_at TIMESTAMP, run_id VARCHAR
+    """,
+    "left_out": "file_hash VARCHAR, target VARCHAR, rule VARCHAR, records BIGINT",
+    # Every path with the size and time of change under which its content is known: a file that
+    # still has both is not opened again.
+    "paths": """
+        path VARCHAR, target VARCHAR, size_bytes BIGINT, mtime_ns BIGINT, file_hash VARCHAR,
+        definition_hash VARCHAR, state VARCHAR, seen_at TIMESTAMP
+    """,
+    "schema_events": """
+        target VARCHAR, file_hash VARCHAR, path VARCHAR, kind VARCHAR, column_name VARCHAR,
+        message VARCHAR, happened_at TIMESTAMP, run_id VARCHAR
+    """,
+}
+
+
+def raw_name(system: str, table: str) -> str:
+    """The raw table as a quoted SQL name."""
+    return f"{identifier(system)}.{identifier(table)}"
+
+
+def raw_columns(table: Table) -> dict[str, str]:
+    """Name to DuckDB type: the contract's columns, then the meta columns."""
+    return {column.name: column.duckdb_type for column in table.columns} | META_COLUMNS
+
+
+def create_raw_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """Create the raw table of every contract table, and the ledger, where they are missing."""
+    for name, system in load_contract().items():
+        con.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(name)}")
+        for table in system.tables.values():
+            columns = ", ".join(
+                f"{identifier(column)} {kind}" for column, kind in raw_columns(table).items()
+            )
+            con.execute(f"CREATE TABLE IF NOT EXISTS {raw_name(name, table.name)} ({columns})")
+    con.execute("CREATE SCHEMA IF NOT EXISTS ledger")
+    for name, columns in LEDGER_TABLES.items():
+        con.execute(f"CREATE TABLE IF NOT EXISTS ledger.{identifier(name)} ({columns})")
