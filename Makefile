@@ -1,0 +1,73 @@
+# The only commands a newcomer needs: make run, make test, make ui.
+# Each sets up what it needs; PYTHON chooses the interpreter (3.11 to 3.13).
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+
+.DEFAULT_GOAL := help
+.PHONY: help run ui test soak bench lint format lock clean
+
+help:
+	@echo "make run    land the committed sample and run the daily job"
+	@echo "make ui     Dagster's UI on http://127.0.0.1:3000"
+	@echo "make test   every test"
+	@echo "make soak   the long tests: kills, random files, random deliveries"
+	@echo "make bench  speed and memory as ratios, accuracy against the truth"
+	@echo "make lint   ruff, sqlfluff"
+
+run: $(VENV)/.run
+	@$(BIN)/hourglass run --sample
+
+ui: $(VENV)/.run
+	@$(BIN)/hourglass ui
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest $(ARGS)
+
+soak: $(VENV)/.dev
+	HOURGLASS_SOAK=1 $(BIN)/python -m pytest -m soak $(ARGS)
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m tests.bench $(ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/sqlfluff lint dbt/models dbt/tests
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Pinned versions with hashes, for Python 3.11 to 3.13 on Linux and macOS, without index addresses.
+lock: $(VENV)/.uv
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-annotate --no-header pyproject.toml -o requirements.lock
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-annotate --no-header --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) dbt/target dbt/logs .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/.uv: requirements-uv.lock
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else "Hourglass needs Python 3.11 to 3.13, found %d.%d. Run for example: make run PYTHON=python3.12" % v)'
+	@echo "Preparing $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.uv requirements.lock pyproject.toml
+	@if test -f $(VENV)/.dev; then $(MAKE) --no-print-directory $(VENV)/.dev; else \
+	  echo "Installing the locked dependencies" && \
+	  export VIRTUAL_ENV=$(VENV) && \
+	  $(UV) pip sync --quiet --require-hashes requirements.lock requirements-uv.lock && \
+	  $(UV) pip install --quiet --no-deps --no-build-isolation -e .; fi
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.uv requirements-dev.lock pyproject.toml
+	@echo "Installing the locked dependencies, with those of the tests"
+	@VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --require-hashes requirements-dev.lock requirements-uv.lock
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.run

@@ -1,0 +1,139 @@
+"""What a build is of: its id, its only "now", and whether there is anything to build.
+
+``control.parameters`` is a one-row table and not a set of dbt variables, because a changed
+variable makes dbt parse the whole project again.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from dagster_project.contracts import load_contracts
+from dagster_project.publish import current_manifest, inputs_fingerprint
+from dagster_project.settings import Settings
+from dagster_project.warehouse import identifier, quoted
+
+# What a company does every day; the newest of these says how far the data reach.
+ACTIVITY = (
+    ("shop", "orders", "ordered_at"),
+    ("shop", "web_events", "occurred_at"),
+    ("call_center", "calls", "started_at"),
+)
+
+
+@dataclass(frozen=True)
+class BuildPlan:
+    """One build: ``reason`` says in a sentence why it is needed, or why not."""
+
+    build_id: str
+    as_of: date
+    inputs: str
+    is_needed: bool
+    reason: str
+
+
+def create_control_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """Create ``control.parameters``, empty, when it is missing."""
+    con.execute(
+        """
+        CREATE TABLE IF NOT EXISTS control.parameters (
+            build_id VARCHAR, as_of DATE, time_zone VARCHAR, currency VARCHAR,
+            lookback_days INTEGER, half_life_days DOUBLE, started_at TIMESTAMP, inputs VARCHAR
+        )
+        """
+    )
+
+
+def plan_build(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    *,
+    as_of: date | None = None,
+    force: bool = False,
+) -> BuildPlan:
+    """Decide on the build of what is loaded now, and write it down when it is needed.
+
+    ``as_of`` None: that of the settings, else the newest day of the data (see
+    :func:`newest_business_date`). ``force`` builds although nothing changed.
+    """
+    now = datetime.now(UTC).replace(tzinfo=None)
+    day = as_of or settings.as_of or newest_business_date(con, settings, today=_today(settings))
+    inputs = inputs_fingerprint(settings, con, as_of=day)
+    manifest = current_manifest(settings)
+    build_id = f"{now:%Y%m%dT%H%M%S}Z-{secrets.token_hex(3)}"
+    plan = BuildPlan(build_id, day, inputs, True, "The first version is to be built.")
+    if manifest is not None:
+        version = manifest["version"]
+        if manifest.get("inputs") != inputs:
+            reason = f"Files, settings, as_of or code differ from those of version {version}."
+            plan = BuildPlan(build_id, day, inputs, True, reason)
+        elif force:
+            plan = BuildPlan(build_id, day, inputs, True, "A rebuild was asked for.")
+        else:
+            reason = (
+                f"Nothing changed since version {version}: the same files, overrides, settings, "
+                f"as_of {day} and code. Nothing was rebuilt."
+            )
+            return BuildPlan(manifest["build_id"], day, inputs, False, reason)
+    con.begin()
+    con.execute("DELETE FROM control.parameters")
+    con.execute(
+        "INSERT INTO control.parameters VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            plan.build_id,
+            plan.as_of,
+            settings.time_zone,
+            settings.currency,
+            settings.lookback_days,
+            settings.half_life_days,
+            now,
+            inputs,
+        ],
+    )
+    con.commit()
+    return plan
+
+
+def newest_business_date(
+    con: duckdb.DuckDBPyConnection, settings: Settings, *, today: date
+) -> date:
+    """The date of the newest order, web event or call that is not later than ``today``.
+
+    Of whatever is present when there are none of these, so that a historical data set is not all
+    churned; yesterday when there is nothing at all. Dates are in the business time zone.
+    """
+    newest = _newest(con, settings, ACTIVITY, today)
+    if newest is None:
+        rest = [
+            (system.system, table.name, column.name)
+            for system in load_contracts().values()
+            for table in system.tables.values()
+            for column in table.columns.values()
+            if column.type == "timestamp"
+        ]
+        newest = _newest(con, settings, rest, today)
+    return newest or today - timedelta(days=1)
+
+
+def _newest(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    columns: "tuple[tuple[str, str, str], ...] | list[tuple[str, str, str]]",
+    today: date,
+) -> date | None:
+    zone = quoted(settings.time_zone)
+    parts = [
+        f"SELECT max(d) AS d FROM (SELECT CAST(({identifier(column)} AT TIME ZONE 'UTC') "
+        f"AT TIME ZONE {zone} AS DATE) AS d FROM {identifier(system)}.{identifier(table)}) "
+        f"WHERE d <= DATE '{today:%Y-%m-%d}'"
+        for system, table, column in columns
+    ]
+    row = con.execute(f"SELECT max(d) FROM ({' UNION ALL '.join(parts)})").fetchone()
+    return row[0] if row else None
+
+
+def _today(settings: Settings) -> date:
+    return datetime.now(ZoneInfo(settings.time_zone)).date()

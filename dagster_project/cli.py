@@ -1,0 +1,111 @@
+"""The ``hourglass`` command."""
+
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dagster_project.errors import HourglassError, UsageError
+
+app = typer.Typer(
+    name="hourglass",
+    help="From a company's extracts to trusted customer analytics, on one machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Folder with landing/ and all results.", show_default="data/"),
+]
+
+
+def _date(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"--as-of must be a date such as 2026-06-30 (YYYY-MM-DD); found {text!r}."
+        ) from None
+
+
+@app.command()
+def run(
+    data_dir: DataDir = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", metavar="DATE", help="The last business date that counts."),
+    ] = None,
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Read every file in landing/ again.")
+    ] = False,
+) -> None:
+    """Load what landed, build the marts, check them and publish.
+
+    Exits 0 only when a new version was published or nothing had changed.
+    """
+    from dagster_project.settings import load_settings
+
+    settings = load_settings(data_dir=data_dir)
+    day = _date(as_of)
+    from dagster_project.console import run_and_show
+
+    raise typer.Exit(run_and_show(settings, as_of=day, full_refresh=full_refresh))
+
+
+@app.command()
+def ui(
+    data_dir: DataDir = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 3000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; others than this machine can then reach it.")
+    ] = "127.0.0.1",
+) -> None:
+    """Start Dagster's web server and daemon."""
+    from dagster_project.console import serve_ui
+    from dagster_project.settings import load_settings
+
+    raise typer.Exit(serve_ui(load_settings(data_dir=data_dir), host=host, port=port))
+
+
+@app.command()
+def status(data_dir: DataDir = None) -> None:
+    """Show the version in force, the last run and what was quarantined."""
+    from dagster_project.console import show_status
+    from dagster_project.settings import load_settings
+
+    raise typer.Exit(show_status(load_settings(data_dir=data_dir)))
+
+
+@app.command()
+def sample(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write, new or empty.")],
+    customers: Annotated[int, typer.Option(min=1, help="People to simulate.")] = 2000,
+    months: Annotated[int, typer.Option(min=1, max=240, help="Months of history.")] = 24,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same files.")] = 1,
+) -> None:
+    """Write a simulated company: extracts under landing/, the truth beside them."""
+    from dagster_project.console import write_sample
+
+    raise typer.Exit(write_sample(out, customers=customers, months=months, seed=seed))
+
+
+def main() -> None:
+    """Entry point: a person's mistake ends in a sentence and an exit code, not a stack trace."""
+    try:
+        app(standalone_mode=True)
+    except HourglassError as error:
+        sys.stderr.write(f"hourglass: {error.message}\n")
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        sys.stderr.write("hourglass: stopped; the version in force is untouched.\n")
+        raise SystemExit(130) from None
+
+
+if __name__ == "__main__":
+    main()

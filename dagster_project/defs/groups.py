@@ -1,0 +1,28 @@
+"""Asset groups in the order of the flow; the number keeps that order wherever the UI sorts."""
+
+from enum import StrEnum
+
+
+class Group(StrEnum):
+    """One group per stage of the flow."""
+
+    SOURCES = "1_sources"
+    STAGING = "2_staging"
+    IDENTITY = "3_identity"
+    INTERMEDIATE = "4_intermediate"
+    MARTS = "5_marts"
+    QUALITY = "6_quality_gate"
+    PUBLISH = "7_publish"
+    REPORT = "8_report"
+
+
+def group_of_model(path: str) -> Group:
+    """The group of a dbt model or seed, from its path below dbt/models or dbt/seeds."""
+    parts = path.split("/")
+    if parts[0] == "marts":
+        return Group.MARTS
+    if parts[:2] == ["intermediate", "identity"]:
+        return Group.IDENTITY
+    if parts[0] == "intermediate":
+        return Group.INTERMEDIATE
+    return Group.STAGING

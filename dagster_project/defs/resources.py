@@ -1,0 +1,63 @@
+"""What assets are handed: the settings, the run lock, dbt, and how a failure is told."""
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+from dagster_dbt import DbtCliResource
+
+from dagster_project.errors import BusyError, HourglassError
+from dagster_project.lock import run_lock
+from dagster_project.settings import Settings
+from dagster_project.transform import DBT_DIR, DBT_EXECUTABLE
+
+# A run started in the UI while another is at work waits for it instead of failing.
+LOCK_WAIT_SECONDS = 30 * 60
+RETRIES = 3
+RETRY_SECONDS = 10
+
+
+class RunLock(dg.ConfigurableResource):
+    """Holds the data directory's run lock from the first step to the last."""
+
+    data_dir: str
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["RunLock"]:
+        with run_lock(
+            Settings(data_dir=Path(self.data_dir)), wait_seconds=LOCK_WAIT_SECONDS
+        ):
+            yield self
+
+
+@contextmanager
+def told_plainly(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> Iterator[None]:
+    """Turn a person's error into a failure without a stack trace, and retry locks and IO only."""
+    try:
+        yield
+    except BusyError as error:
+        if context.op_execution_context.retry_number >= RETRIES:
+            raise dg.Failure(description=error.message, allow_retries=False) from None
+        context.log.warning(f"{error.message} Trying again in {RETRY_SECONDS} s.")
+        raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_SECONDS) from None
+    except HourglassError as error:
+        raise dg.Failure(description=error.message, allow_retries=False) from None
+    except OSError as error:
+        context.log.warning(traceback.format_exc(limit=3))
+        raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_SECONDS) from error
+
+
+def build_resources(settings: Settings) -> dict[str, object]:
+    """The resources of the code location, by the names that assets ask for."""
+    return {
+        "settings": dg.ResourceDefinition.hardcoded_resource(settings),
+        "run_lock": RunLock(data_dir=str(settings.data_dir)),
+        "dbt": DbtCliResource(
+            project_dir=str(DBT_DIR),
+            profiles_dir=str(DBT_DIR),
+            # dagster-dbt 0.29 looks for dbt on PATH, where another project's may stand.
+            dbt_executable=str(DBT_EXECUTABLE),
+        ),
+    }

@@ -1,0 +1,191 @@
+"""Runs of the daily job inside this process that stand in the UI's history too.
+
+Dagster offers no public call for that: a run is shown, and can be started again, in the UI only
+when it was created with the origin of the code location that the UI serves. The private calls for
+it (dagster 1.13.27) are kept in this file.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import contextmanager, redirect_stderr, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import dagster as dg
+import yaml
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run_iterator
+from dagster._core.remote_origin import (
+    ManagedGrpcPythonEnvCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+
+from dagster_project.defs.schedules import JOB_NAME, run_config
+from dagster_project.settings import PROJECT_ROOT, Settings
+
+LOCATION = "dagster_project.definitions"
+KEPT_RUNS = 200
+
+
+@dataclass
+class RunOutcome:
+    """How a run ended; ``seconds`` per step in the order of execution."""
+
+    run_id: str
+    success: bool
+    seconds: dict[str, float] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    load: dict[str, Any] = field(default_factory=dict)
+    log_path: Path | None = None
+
+
+def ensure_dagster_home(settings: Settings) -> Path:
+    """The project's own DAGSTER_HOME below the data directory, configured like the repository's."""
+    home = settings.dagster_home
+    home.mkdir(parents=True, exist_ok=True)
+    config = yaml.safe_load((PROJECT_ROOT / "dagster.yaml").read_text())
+    config["storage"]["sqlite"]["base_dir"] = str(home)
+    text = "# Written by hourglass from the dagster.yaml of the repository.\n" + yaml.safe_dump(config)
+    path = home / "dagster.yaml"
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+    return home
+
+
+def job_origin() -> RemoteJobOrigin:
+    """Where the UI looks the job up."""
+    target = LoadableTargetOrigin(
+        executable_path=sys.executable,
+        module_name=LOCATION,
+        working_directory=str(PROJECT_ROOT),
+    )
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(target, location_name=LOCATION)
+    return RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), JOB_NAME)
+
+
+@contextmanager
+def output_to(path: Path) -> Any:
+    """Send file descriptors 1 and 2 to ``path``; yields the real standard error.
+
+    Dagster and dbt write there from C and from other processes, so replacing sys.stdout is not
+    enough.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = os.dup(1), os.dup(2)
+    log = path.open("a")
+    screen = os.fdopen(os.dup(kept[1]), "w")
+    try:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        with redirect_stderr(log):
+            yield screen
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept[0], 1)
+        os.dup2(kept[1], 2)
+        for descriptor in kept:
+            os.close(descriptor)
+        screen.close()
+        log.close()
+
+
+def run_daily(
+    settings: Settings,
+    *,
+    as_of: date | None,
+    full_refresh: bool,
+    on_step: Callable[[IO[str], str, str, float], None],
+) -> RunOutcome:
+    """Run load to publish here and now.
+
+    ``on_step(screen, state, step, seconds)`` is called with the state ``start``, ``success``,
+    ``skip`` or ``failure`` of each step.
+    """
+    os.environ["DAGSTER_HOME"] = str(ensure_dagster_home(settings))
+    log_path = settings.dagster_home / "logs" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.log"
+    with output_to(log_path) as screen, dg.DagsterInstance.get() as instance:
+        from dagster_project.definitions import build_definitions
+
+        job = build_definitions(settings).resolve_job_def(JOB_NAME)
+        run = instance.create_run_for_job(
+            job_def=job,
+            run_config=run_config(
+                as_of.isoformat() if as_of else None, full_refresh=full_refresh
+            ),
+            tags={"hourglass/started_by": "command line"},
+            remote_job_origin=job_origin(),
+        )
+        outcome = RunOutcome(run.run_id, success=False, log_path=log_path)
+        for event in execute_run_iterator(InMemoryJob(job), run, instance):
+            _follow(event, outcome, lambda *told: on_step(screen, *told))
+        _prune(instance, settings)
+    return outcome
+
+
+def last_run(settings: Settings) -> tuple[str, str, datetime] | None:
+    """(run id, status, start in UTC) of the newest run, whoever started it; None when none."""
+    os.environ["DAGSTER_HOME"] = str(ensure_dagster_home(settings))
+    with dg.DagsterInstance.get() as instance:
+        records = instance.get_run_records(limit=1)
+        if not records:
+            return None
+        record = records[0]
+        started = datetime.fromtimestamp(record.start_time or 0, UTC)
+        return record.dagster_run.run_id, record.dagster_run.status.value, started
+
+
+def _follow(
+    event: dg.DagsterEvent, outcome: RunOutcome, tell: Callable[[str, str, float], None]
+) -> None:
+    step = event.step_key or ""
+    kind = event.event_type
+    if kind == dg.DagsterEventType.STEP_START:
+        tell("start", step, 0.0)
+    elif kind == dg.DagsterEventType.STEP_SUCCESS:
+        seconds = event.step_success_data.duration_ms / 1000
+        outcome.seconds[step] = outcome.seconds.get(step, 0.0) + seconds
+        tell("success", step, seconds)
+    elif kind == dg.DagsterEventType.STEP_SKIPPED:
+        tell("skip", step, 0.0)
+    elif kind == dg.DagsterEventType.STEP_FAILURE:
+        data = event.step_failure_data
+        failure = data.user_failure_data
+        if failure is not None and failure.description:
+            outcome.failures.append(failure.description)
+        elif data.error is not None:
+            cause = data.error.cause or data.error
+            outcome.failures.append(f"{step}: {cause.message.strip()}")
+        tell("failure", step, 0.0)
+    elif kind == dg.DagsterEventType.ASSET_OBSERVATION:
+        observed = event.asset_observation_data.asset_observation
+        outcome.load = {name: value.value for name, value in observed.metadata.items()}
+    elif kind == dg.DagsterEventType.RUN_FAILURE and not outcome.failures:
+        outcome.failures.append(event.message or "the run failed")
+    elif kind == dg.DagsterEventType.RUN_SUCCESS:
+        outcome.success = True
+
+
+def _prune(instance: dg.DagsterInstance, settings: Settings) -> None:
+    """Forget all but the newest runs: each leaves about 0.5 MB of events and a log file."""
+    for record in instance.get_run_records(limit=50, cursor=_nth_run(instance, KEPT_RUNS)):
+        if record.dagster_run.is_finished:
+            instance.delete_run(record.dagster_run.run_id)
+    logs = sorted((settings.dagster_home / "logs").glob("*.log"))
+    for path in logs[:-KEPT_RUNS]:
+        with suppress(FileNotFoundError):
+            path.unlink()
+    shutil.rmtree(settings.dagster_home / "storage" / "tmp", ignore_errors=True)
+
+
+def _nth_run(instance: dg.DagsterInstance, n: int) -> str | None:
+    records = instance.get_run_records(limit=n)
+    return records[-1].dagster_run.run_id if len(records) == n else "none"

@@ -1,0 +1,146 @@
+"""When the daily job starts by itself, and who hears of it when it fails."""
+
+import hashlib
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+
+from dagster_project.settings import Settings
+
+JOB_NAME = "daily"
+SENSOR_SECONDS = 60
+WEBHOOK_TIMEOUT_SECONDS = 10
+
+
+def run_config(as_of: str | None, *, full_refresh: bool = False, force: bool = False) -> dict:
+    """The run configuration of the daily job."""
+    given = {"as_of": as_of, "full_refresh": full_refresh, "force": force}
+    return {"ops": {"load": {"config": {k: v for k, v in given.items() if v}}}}
+
+
+def yesterday(settings: Settings, now: datetime) -> str:
+    """The last fully elapsed business date at ``now`` (an aware datetime), as YYYY-MM-DD."""
+    day = now.astimezone(ZoneInfo(settings.time_zone)).date() - timedelta(days=1)
+    return (settings.as_of or day).isoformat()
+
+
+def landing_fingerprint(landing: Path) -> str:
+    """Changes when a file under ``landing`` is added, replaced or still growing."""
+    digest = hashlib.sha256()
+    for folder, folders, files in os.walk(landing):
+        folders.sort()
+        for name in sorted(files):
+            path = Path(folder) / name
+            try:
+                stat = path.stat()
+            except FileNotFoundError:
+                continue
+            digest.update(f"{path.relative_to(landing)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def post_failure(url: str, body: dict[str, str]) -> None:
+    """Send ``body`` as JSON. Raises OSError when nobody takes it."""
+    request = urllib.request.Request(
+        url,
+        data=json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+        method="POST",
+    )
+    with urllib.request.urlopen(request, timeout=WEBHOOK_TIMEOUT_SECONDS):
+        pass
+
+
+def failure_hook(settings: Settings) -> dg.HookDefinition:
+    """Calls the webhook of the settings, if there is one, for a step that failed."""
+
+    @dg.failure_hook(name="tell_webhook")
+    def tell_webhook(context: dg.HookContext) -> None:
+        if not settings.webhook_url:
+            return
+        error = context.op_exception
+        message = error.description if isinstance(error, dg.Failure) else type(error).__name__
+        try:
+            post_failure(
+                settings.webhook_url,
+                {
+                    "job": context.job_name,
+                    "run_id": context.run_id,
+                    "step": context.step_key,
+                    "message": message or "",
+                },
+            )
+        except (OSError, urllib.error.URLError) as problem:
+            context.log.warning(f"The webhook did not take the failure: {type(problem).__name__}.")
+
+    return tell_webhook
+
+
+def build_job(settings: Settings) -> dg.UnresolvedAssetJobDefinition:
+    """Load to publish, everything."""
+    return dg.define_asset_job(
+        JOB_NAME,
+        selection=dg.AssetSelection.all(),
+        description="Loads what landed, resolves people, builds the marts, checks and publishes.",
+        hooks={failure_hook(settings)},
+    )
+
+
+def build_schedule(settings: Settings, job: dg.UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+    """The daily tick; it passes yesterday in the business time zone as ``as_of``."""
+
+    @dg.schedule(
+        name="every_day",
+        job=job,
+        cron_schedule=settings.schedule_cron,
+        execution_timezone=settings.time_zone,
+        default_status=(
+            dg.DefaultScheduleStatus.RUNNING
+            if settings.schedule_enabled
+            else dg.DefaultScheduleStatus.STOPPED
+        ),
+        description="Runs the daily job for the last fully elapsed business day.",
+    )
+    def every_day(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        as_of = yesterday(settings, context.scheduled_execution_time)
+        return dg.RunRequest(run_key=as_of, run_config=run_config(as_of))
+
+    return every_day
+
+
+def build_sensor(settings: Settings, job: dg.UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
+    """Starts the job when the files in landing/ changed and then held still for one tick."""
+
+    @dg.sensor(
+        name="new_files",
+        job=job,
+        minimum_interval_seconds=SENSOR_SECONDS,
+        default_status=(
+            dg.DefaultSensorStatus.RUNNING
+            if settings.schedule_enabled
+            else dg.DefaultSensorStatus.STOPPED
+        ),
+        description="Runs the daily job when new files landed and nobody is writing them any more.",
+    )
+    def new_files(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        state = json.loads(context.cursor or "{}")
+        seen = landing_fingerprint(settings.landing_dir)
+        if seen == state.get("handled"):
+            yield dg.SkipReason("No new file in landing/.")
+            return
+        if seen != state.get("seen"):
+            context.update_cursor(json.dumps({**state, "seen": seen}))
+            yield dg.SkipReason("Files in landing/ changed; waiting for them to hold still.")
+            return
+        context.update_cursor(json.dumps({"handled": seen, "seen": seen}))
+        as_of = yesterday(settings, datetime.now(ZoneInfo(settings.time_zone)))
+        yield dg.RunRequest(run_key=seen, run_config=run_config(as_of))
+
+    return new_files

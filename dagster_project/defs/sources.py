@@ -1,0 +1,157 @@
+"""Raw tables: one step loads every file that landed and decides whether there is anything to build."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import dagster as dg
+from pydantic import Field
+
+from dagster_project.build import create_control_tables, plan_build
+from dagster_project.contracts import load_contracts
+from dagster_project.defs.groups import Group
+from dagster_project.defs.resources import RunLock, told_plainly
+from dagster_project.errors import UsageError
+from dagster_project.identity import create_identity_tables, restore_registry
+from dagster_project.load import LEDGER_TABLES, create_raw_tables, load_landing
+from dagster_project.publish import restricted_database
+from dagster_project.settings import Settings
+from dagster_project.warehouse import connect
+
+PARAMETERS_KEY = dg.AssetKey(["control", "parameters"])
+TYPES = {"text": "VARCHAR", "timestamp": "TIMESTAMP", "date": "DATE", "boolean": "BOOLEAN"}
+
+
+class LoadConfig(dg.Config):
+    """What a person may say of a run."""
+
+    as_of: str | None = Field(
+        default=None, description="The last business date that counts, as YYYY-MM-DD."
+    )
+    full_refresh: bool = Field(
+        default=False, description="Read every file in landing/ again, also the known ones."
+    )
+    force: bool = Field(default=False, description="Build although nothing changed.")
+
+
+def parse_as_of(text: str | None) -> date | None:
+    """A date written as YYYY-MM-DD; None stays None. Raises UsageError."""
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"as_of must be a date such as 2026-06-30 (YYYY-MM-DD); found {text!r}."
+        ) from None
+
+
+def raw_asset_specs() -> list[dg.AssetSpec]:
+    """One asset per contract table, the load's ledger, and the build's parameters."""
+    specs = [
+        dg.AssetSpec(
+            key=[system.system, table.name],
+            description=table.description,
+            group_name=Group.SOURCES,
+            kinds={"duckdb", "table"},
+            owners=["team:data-engineering"],
+            skippable=True,
+            metadata={
+                "dagster/column_schema": dg.TableSchema(
+                    [
+                        dg.TableColumn(
+                            column.name,
+                            TYPES.get(column.type, "DECIMAL"),
+                            description=column.description,
+                            tags={"personal_data": column.personal.replace(" ", "_")},
+                        )
+                        for column in table.columns.values()
+                    ]
+                )
+            },
+        )
+        for system in load_contracts().values()
+        for table in system.tables.values()
+    ]
+    specs += [
+        dg.AssetSpec(
+            key=["ledger", name],
+            description=description,
+            group_name=Group.SOURCES,
+            kinds={"duckdb", "table"},
+            owners=["team:data-engineering"],
+            skippable=True,
+        )
+        for name, description in LEDGER_TABLES.items()
+    ]
+    specs.append(
+        dg.AssetSpec(
+            key=PARAMETERS_KEY,
+            description="The build's one row: its id, as_of (the only 'now'), time zone, currency.",
+            group_name=Group.SOURCES,
+            kinds={"duckdb", "table"},
+            owners=["team:data-engineering"],
+            skippable=True,
+        )
+    )
+    return specs
+
+
+@dg.multi_asset(
+    name="load",
+    specs=raw_asset_specs(),
+    description="Reads new files under landing/ into raw tables, each exactly once; every record "
+    "is accepted, quarantined or left out by a named rule. When no file, setting, date or code "
+    "changed since the version in force, nothing downstream is rebuilt.",
+)
+def load(
+    context: dg.AssetExecutionContext,
+    config: LoadConfig,
+    settings: dg.ResourceParam[Settings],
+    run_lock: RunLock,
+) -> Iterator[dg.MaterializeResult]:
+    with told_plainly(context):
+        as_of = parse_as_of(config.as_of)
+        lost = not settings.warehouse_path.exists()
+        with connect(settings) as con:
+            create_raw_tables(con)
+            create_control_tables(con)
+            create_identity_tables(con)
+            registry = restricted_database(settings)
+            if lost and registry is not None:
+                restore_registry(con, registry)
+                context.log.info("The warehouse was lost: customer ids restored from the last version.")
+            summary = load_landing(
+                con,
+                settings,
+                run_id=context.run_id,
+                full_refresh=config.full_refresh,
+                progress=context.log.debug,
+            )
+            plan = plan_build(
+                con, settings, as_of=as_of, force=config.force or config.full_refresh
+            )
+            counts = {
+                key: con.execute(
+                    "SELECT count(*) FROM " + ".".join(f'"{part}"' for part in key.path)
+                ).fetchone()
+                for key in context.selected_asset_keys
+            }
+    context.log.info(summary.sentence())
+    context.log.info(plan.reason)
+    context.log_event(
+        dg.AssetObservation(
+            asset_key=PARAMETERS_KEY,
+            description=plan.reason,
+            metadata={
+                **summary.counts(),
+                "as_of": plan.as_of.isoformat(),
+                "build_id": plan.build_id,
+                "is_needed": plan.is_needed,
+                "reason": plan.reason,
+            },
+        )
+    )
+    if not plan.is_needed:
+        return
+    for key in sorted(counts):
+        yield dg.MaterializeResult(asset_key=key, metadata={"dagster/row_count": counts[key][0]})
