@@ -1,0 +1,72 @@
+{# Exact arithmetic. Money is DECIMAL(18,2) in columns and whole cents (BIGINT) where it is divided:
+   DuckDB turns the division of two decimals into a floating-point number. #}
+
+{# Whole cents of an amount, and back. The wider decimal is there because the engine gives a product
+   the wider of its operands' widths. #}
+{% macro to_cents(amount) -%}
+    cast(cast({{ amount }} as decimal(21, 2)) * 100 as bigint)
+{%- endmacro %}
+
+{% macro from_cents(cents) -%}
+    cast(cast({{ cents }} as decimal(20, 0)) * cast(0.01 as decimal(3, 2)) as decimal(18, 2))
+{%- endmacro %}
+
+{# quantity x unit price, to the cent, half away from zero. #}
+{% macro line_amount(quantity, unit_price) -%}
+    cast(
+        cast({{ quantity }} as decimal(38, 3)) * cast({{ unit_price }} as decimal(38, 6))
+        as decimal(18, 2)
+    )
+{%- endmacro %}
+
+{# amount x rate, to the cent. A NULL rate gives NULL: the missing rate stops the run. #}
+{% macro convert_money(amount, rate) -%}
+    cast(
+        cast({{ amount }} as decimal(38, 2)) * cast({{ rate }} as decimal(38, 9)) as decimal(18, 2)
+    )
+{%- endmacro %}
+
+{# amount x part / whole for whole numbers (whole above 0), rounded half away from zero. Sums stay
+   exact when running totals are taken pro rata and the differences between them are the shares. #}
+{% macro pro_rata(amount, part, whole) -%}
+    {{ adapter.dispatch('pro_rata', 'hourglass')(amount, part, whole) }}
+{%- endmacro %}
+
+{% macro default__pro_rata(amount, part, whole) -%}
+    cast(
+        divide(
+            2 * cast({{ amount }} as hugeint) * cast({{ part }} as hugeint)
+            + sign(cast({{ amount }} as hugeint) * cast({{ part }} as hugeint))
+            * cast({{ whole }} as hugeint),
+            2 * cast({{ whole }} as hugeint)
+        ) as bigint
+    )
+{%- endmacro %}
+
+{% macro spark__pro_rata(amount, part, whole) -%}
+    cast(
+        round(
+            cast({{ amount }} as decimal(19, 0)) * cast({{ part }} as decimal(19, 0))
+            / cast({{ whole }} as decimal(19, 0)),
+            0
+        ) as bigint
+    )
+{%- endmacro %}
+
+{# Integer quotient, towards zero. #}
+{% macro integer_divide(numerator, denominator) -%}
+    {{ adapter.dispatch('integer_divide', 'hourglass')(numerator, denominator) }}
+{%- endmacro %}
+
+{% macro default__integer_divide(numerator, denominator) -%}
+    divide({{ numerator }}, {{ denominator }})
+{%- endmacro %}
+
+{% macro spark__integer_divide(numerator, denominator) -%}
+    (({{ numerator }}) div ({{ denominator }}))
+{%- endmacro %}
+
+{# A ratio for people to read; NULL when there is nothing to divide by. #}
+{% macro safe_ratio(numerator, denominator) -%}
+    cast({{ numerator }} as double) / nullif(cast({{ denominator }} as double), 0)
+{%- endmacro %}

@@ -1,0 +1,24 @@
+{# Text and hashes. #}
+
+{# 32 hexadecimal digits; for surrogate keys, not for secrets. #}
+{% macro hash_text(text) -%}
+    md5({{ text }})
+{%- endmacro %}
+
+{# One key from several columns; NULL and '' differ, and no value can imitate the separator. #}
+{% macro surrogate_key(columns) -%}
+    {%- set parts = [] -%}
+    {%- for column in columns -%}
+        {%- do parts.append(
+            "coalesce(concat(cast(length(cast(" ~ column ~ " as " ~ dbt.type_string() ~ ")) as "
+            ~ dbt.type_string() ~ "), ':', cast(" ~ column ~ " as " ~ dbt.type_string() ~ ")), '-')"
+        ) -%}
+    {%- endfor -%}
+    {{ hash_text("concat(" ~ parts | join(", '|', ") ~ ")") }}
+{%- endmacro %}
+
+{# First group of a regular expression (RE2 and Java agree on what is used here); NULL when it
+   does not match. #}
+{% macro regexp_group(text, pattern, group=1) -%}
+    nullif(regexp_extract({{ text }}, '{{ pattern }}', {{ group }}), '')
+{%- endmacro %}

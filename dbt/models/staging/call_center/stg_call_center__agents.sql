@@ -1,0 +1,16 @@
+with
+
+delivered as (
+    select * from {{ source('call_center', 'agents') }}
+),
+
+newest as (
+    {{ newest_version('delivered', ['agent_id']) }}
+)
+
+select
+    agent_id,
+    name,
+    team,
+    hired_on
+from newest

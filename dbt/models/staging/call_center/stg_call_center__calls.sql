@@ -1,0 +1,31 @@
+with
+
+delivered as (
+    select * from {{ source('call_center', 'calls') }}
+),
+
+newest as (
+    {{ newest_version('delivered', ['call_id']) }}
+)
+
+select
+    call_id,
+    direction,
+    customer_phone,
+    contact_id,
+    started_at,
+    answered_at,
+    ended_at,
+    wait_seconds,
+    talk_seconds,
+    hold_seconds,
+    wrap_up_seconds,
+    queue,
+    agent_id,
+    disposition,
+    reason,
+    is_resolved,
+    campaign_id,
+    transcript
+from newest
+where {{ not_after_as_of('started_at') }}

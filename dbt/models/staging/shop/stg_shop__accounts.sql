@@ -1,0 +1,29 @@
+with
+
+delivered as (
+    select * from {{ source('shop', 'accounts') }}
+),
+
+newest as (
+    {{ newest_version('delivered', ['account_id'], has_updated_at=true) }}
+)
+
+select
+    account_id,
+    registered_at,
+    registration_channel,
+    email,
+    phone,
+    first_name,
+    last_name,
+    birth_date,
+    gender,
+    city,
+    region,
+    postal_code,
+    country,
+    loyalty_card,
+    referred_by_account_id,
+    updated_at
+from newest
+where {{ not_after_as_of('registered_at') }}

@@ -1,0 +1,66 @@
+-- The lines of an order are replaced as a set: those of the newest file that has any for it, so
+-- that a line taken off an order does not live on. Lines of an order that is dated after as_of are
+-- left out with it; lines of an order that was never delivered stay.
+with
+
+delivered as (
+    select * from {{ source('shop', 'order_lines') }}
+),
+
+orders as (
+    select * from {{ ref('stg_shop__orders') }}
+),
+
+left_out_orders as (
+    select distinct delivered_orders.order_id
+    from {{ source('shop', 'orders') }} as delivered_orders
+    left join orders
+        on delivered_orders.order_id = orders.order_id
+    where orders.order_id is null
+),
+
+files as (
+    select distinct
+        order_id,
+        _delivered_on,
+        _file_hash
+    from delivered
+),
+
+ranked_files as (
+    select
+        order_id,
+        _file_hash,
+        _delivered_on,
+        row_number() over (
+            partition by order_id
+            order by _delivered_on desc nulls last, _file_hash desc nulls last
+        ) as file_rank
+    from files
+),
+
+newest_set as (
+    select delivered.*
+    from delivered
+    inner join ranked_files
+        on
+            delivered.order_id = ranked_files.order_id
+            and delivered._file_hash = ranked_files._file_hash
+            and ranked_files.file_rank = 1
+),
+
+newest as (
+    {{ newest_version('newest_set', ['order_id', 'line_number']) }}
+)
+
+select
+    newest.order_id,
+    newest.line_number,
+    newest.product_id,
+    newest.quantity,
+    newest.unit_price,
+    newest.discount_amount
+from newest
+left join left_out_orders
+    on newest.order_id = left_out_orders.order_id
+where left_out_orders.order_id is null

@@ -1,0 +1,32 @@
+with
+
+delivered as (
+    select * from {{ source('shop', 'orders') }}
+),
+
+newest as (
+    {{ newest_version('delivered', ['order_id'], has_updated_at=true) }}
+)
+
+select
+    order_id,
+    account_id,
+    email,
+    phone,
+    visitor_id,
+    loyalty_card,
+    ordered_at,
+    status,
+    currency,
+    total_amount,
+    discount_amount,
+    shipping_amount,
+    tax_amount,
+    coupon_code,
+    sales_channel,
+    store_id,
+    city,
+    country,
+    updated_at
+from newest
+where {{ not_after_as_of('ordered_at') }}

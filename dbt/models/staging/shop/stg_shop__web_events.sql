@@ -1,0 +1,27 @@
+with
+
+delivered as (
+    select * from {{ source('shop', 'web_events') }}
+),
+
+newest as (
+    {{ newest_version('delivered', ['event_id']) }}
+)
+
+select
+    event_id,
+    visitor_id,
+    account_id,
+    occurred_at,
+    event_name,
+    page_path,
+    product_id,
+    order_id,
+    utm_source,
+    utm_medium,
+    utm_campaign,
+    referrer,
+    device,
+    country
+from newest
+where {{ not_after_as_of('occurred_at') }}
