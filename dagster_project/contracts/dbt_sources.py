@@ -13,7 +13,7 @@ from dagster_project.contracts import Column, System, Table, load_contract
 from dagster_project.settings import PROJECT_ROOT
 
 STAGING_DIR = PROJECT_ROOT / "dbt" / "models" / "staging"
-HEADER = "# Written by python -m dagster_project.contracts.dbt_sources: change the contract instead\n"
+HEADER = (
     "# Written by python -m dagster_project.contracts.dbt_sources: change the contract instead.\n"
 )
 
