@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return Path(os.path.abspath(value.expanduser()))
+        return value.expanduser().resolve()
 
     @field_validator("time_zone")
     @classmethod

@@ -56,10 +56,7 @@ def connect_file(
     except duckdb.IOException as error:
         raise _cannot_open(Path(path), str(error)) from None
     except duckdb.Error:
-        raise HourglassError(
-            f"{path} is not a DuckDB file that this version can read. Move it aside: the next run "
-            "builds a new one from landing/ and the published versions."
-        ) from None
+        raise _unreadable(Path(path)) from None
     folders = [Path(folder) for folder in allowed_dirs]
     if str(path) != ":memory:":
         folders.append(Path(path).parent)
@@ -111,8 +108,17 @@ def _cannot_open(path: Path, message: str) -> HourglassError:
         )
     if "lock" in message.lower():
         return BusyError(f"{path.name} is open in another process. Close it and run again.")
+    if "not a valid DuckDB" in message or "storage version" in message:
+        return _unreadable(path)
     return HourglassError(
         f"{path} cannot be opened for writing. Check that the folder exists, that its disk has "
         "room and that this user may write there.",
         exit_code=2,
+    )
+
+
+def _unreadable(path: Path) -> HourglassError:
+    return HourglassError(
+        f"{path} is not a DuckDB file that this version can read. Move it aside: the next run "
+        "builds a new one from landing/ and the published versions."
     )

@@ -26,14 +26,14 @@ class RunLock(dg.ConfigurableResource):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["RunLock"]:
-        with run_lock(
-            Settings(data_dir=Path(self.data_dir)), wait_seconds=LOCK_WAIT_SECONDS
-        ):
+        with run_lock(Settings(data_dir=Path(self.data_dir)), wait_seconds=LOCK_WAIT_SECONDS):
             yield self
 
 
 @contextmanager
-def told_plainly(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> Iterator[None]:
+def told_plainly(
+    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext,
+) -> Iterator[None]:
     """Turn a person's error into a failure without a stack trace, and retry locks and IO only."""
     try:
         yield

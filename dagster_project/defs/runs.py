@@ -52,7 +52,9 @@ def ensure_dagster_home(settings: Settings) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     config = yaml.safe_load((PROJECT_ROOT / "dagster.yaml").read_text())
     config["storage"]["sqlite"]["base_dir"] = str(home)
-    text = "# Written by hourglass from the dagster.yaml of the repository.\n" + yaml.safe_dump(config)
+    text = "# Written by hourglass from the dagster.yaml of the repository.\n" + yaml.safe_dump(
+        config
+    )
     path = home / "dagster.yaml"
     if not path.exists() or path.read_text() != text:
         path.write_text(text)
@@ -118,9 +120,7 @@ def run_daily(
         job = build_definitions(settings).resolve_job_def(JOB_NAME)
         run = instance.create_run_for_job(
             job_def=job,
-            run_config=run_config(
-                as_of.isoformat() if as_of else None, full_refresh=full_refresh
-            ),
+            run_config=run_config(as_of.isoformat() if as_of else None, full_refresh=full_refresh),
             tags={"hourglass/started_by": "command line"},
             remote_job_origin=job_origin(),
         )

@@ -42,7 +42,9 @@ def landing_fingerprint(landing: Path) -> str:
                 stat = path.stat()
             except FileNotFoundError:
                 continue
-            digest.update(f"{path.relative_to(landing)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+            digest.update(
+                f"{path.relative_to(landing)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode()
+            )
     return digest.hexdigest()
 
 
@@ -93,7 +95,9 @@ def build_job(settings: Settings) -> dg.UnresolvedAssetJobDefinition:
     )
 
 
-def build_schedule(settings: Settings, job: dg.UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+def build_schedule(
+    settings: Settings, job: dg.UnresolvedAssetJobDefinition
+) -> dg.ScheduleDefinition:
     """The daily tick; it passes yesterday in the business time zone as ``as_of``."""
 
     @dg.schedule(

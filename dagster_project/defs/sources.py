@@ -1,4 +1,4 @@
-"""Raw tables: one step loads every file that landed and decides whether there is anything to build."""
+"""Raw tables: one step loads what landed and decides whether there is anything to build."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -119,7 +119,9 @@ def load(
             registry = restricted_database(settings)
             if lost and registry is not None:
                 restore_registry(con, registry)
-                context.log.info("The warehouse was lost: customer ids restored from the last version.")
+                context.log.info(
+                    "The warehouse was lost: customer ids restored from the last version."
+                )
             summary = load_landing(
                 con,
                 settings,
@@ -127,9 +129,7 @@ def load(
                 full_refresh=config.full_refresh,
                 progress=context.log.debug,
             )
-            plan = plan_build(
-                con, settings, as_of=as_of, force=config.force or config.full_refresh
-            )
+            plan = plan_build(con, settings, as_of=as_of, force=config.force or config.full_refresh)
             counts = {
                 key: con.execute(
                     "SELECT count(*) FROM " + ".".join(f'"{part}"' for part in key.path)

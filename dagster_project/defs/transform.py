@@ -108,9 +108,7 @@ def dbt_models(
             and node["config"]["materialized"] != "view"
         }
         with connect(settings) as con:
-            record_dbt_results(
-                con, target / "run_results.json", target / "manifest.json"
-            )
+            record_dbt_results(con, target / "run_results.json", target / "manifest.json")
         counts = row_counts(settings, relations)
         for event in events:
             if isinstance(event, dg.Output):

@@ -1,0 +1,83 @@
+"""The shape of the code, which a reader relies on and nobody reviews line by line."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dagster_project.settings import PROJECT_ROOT
+
+PACKAGE = PROJECT_ROOT / "dagster_project"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+LINE_LIMIT = 420
+
+
+def imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
+    tree = ast.parse(path.read_text())
+    nodes = tree.body if top_level_only else ast.walk(tree)
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def test_only_definitions_and_defs_import_dagster():
+    """The work cannot be used, tested or moved without the orchestrator."""
+    offenders = {
+        str(path.relative_to(PROJECT_ROOT))
+        for path in MODULES
+        for name in imports(path)
+        if name.split(".")[0] in {"dagster", "dagster_dbt"}
+        and path != PACKAGE / "definitions.py"
+        and PACKAGE / "defs" not in path.parents
+    }
+    assert offenders == set()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_files_stay_readable(path):
+    """A file that nobody reads to its end hides the next mistake."""
+    assert len(path.read_text().splitlines()) <= LINE_LIMIT
+
+
+def test_definitions_fit_on_a_page():
+    """A newcomer no longer finds any asset in two steps."""
+    assert len((PACKAGE / "definitions.py").read_text().splitlines()) < 60
+
+
+def test_dbt_folder_is_no_package():
+    """dbt/__init__.py shadows the dbt package and every dbt call fails."""
+    assert not (PROJECT_ROOT / "dbt" / "__init__.py").exists()
+
+
+def test_no_import_circles():
+    """A module works only when another happened to be imported first."""
+    names = {".".join(p.relative_to(PROJECT_ROOT).with_suffix("").parts): p for p in MODULES}
+    names = {name.removesuffix(".__init__"): path for name, path in names.items()}
+    graph = {
+        name: {
+            found
+            for found in imports(path, top_level_only=True)
+            if found in names and found != name
+        }
+        for name, path in names.items()
+    }
+    state: dict[str, int] = {}
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        state[name] = 1
+        for other in sorted(graph[name]):
+            # A package that collects its own modules is read from both sides by design.
+            if name.startswith(f"{other}."):
+                continue
+            assert state.get(other) != 1, " -> ".join((*trail, name, other))
+            if other not in state:
+                visit(other, (*trail, name))
+        state[name] = 2
+
+    for name in sorted(graph):
+        if name not in state:
+            visit(name, ())

@@ -1,0 +1,59 @@
+"""Settings: what an installation may say, and the answer to a wrong word."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from dagster_project.errors import UsageError
+from dagster_project.settings import load_settings
+
+
+def test_unknown_variable_is_refused(monkeypatch):
+    """A misspelt setting silently does nothing and the company runs on a default."""
+    monkeypatch.setenv("HOURGLASS_TIMEZONE", "Europe/London")
+    with pytest.raises(UsageError, match=r"HOURGLASS_TIMEZONE.*HOURGLASS_TIME_ZONE"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TIME_ZONE", "Mars/Olympus"),
+        ("CURRENCY", "pounds"),
+        ("AS_OF", "30.06.2026"),
+        ("LOOKBACK_DAYS", "0"),
+        ("KEEP_VERSIONS", "1"),
+        ("MEMORY_LIMIT", "a lot"),
+        ("PHONE_REGION", "uk"),
+    ],
+)
+def test_value_that_does_not_fit_is_named(monkeypatch, name, value):
+    """A wrong value is found in the middle of the night instead of at the start."""
+    monkeypatch.setenv(f"HOURGLASS_{name}", value)
+    with pytest.raises(UsageError, match=f"HOURGLASS_{name}"):
+        load_settings()
+
+
+def test_argument_wins_over_environment(monkeypatch, tmp_path):
+    """--data-dir writes into another company's folder."""
+    monkeypatch.setenv("HOURGLASS_DATA_DIR", str(tmp_path / "environment"))
+    monkeypatch.setenv("HOURGLASS_AS_OF", "2026-06-30")
+    settings = load_settings(data_dir=tmp_path / "argument")
+    assert settings.data_dir == tmp_path / "argument"
+    assert settings.as_of == date(2026, 6, 30)
+
+
+def test_empty_optional_setting_is_none(monkeypatch):
+    """An empty line in an environment file stops the pipeline."""
+    monkeypatch.setenv("HOURGLASS_AS_OF", "")
+    monkeypatch.setenv("HOURGLASS_CURRENCY", "")
+    settings = load_settings()
+    assert settings.as_of is None
+    assert settings.currency is None
+
+
+def test_relative_data_dir_becomes_absolute(monkeypatch, tmp_path):
+    """dbt, started in another folder, writes a second warehouse there."""
+    monkeypatch.chdir(tmp_path)
+    assert load_settings(data_dir=Path("here")).data_dir == tmp_path / "here"
