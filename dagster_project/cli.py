@@ -44,6 +44,12 @@ def run(
     full_refresh: Annotated[
         bool, typer.Option("--full-refresh", help="Read every file in landing/ again.")
     ] = False,
+    sample: Annotated[
+        bool,
+        typer.Option(
+            "--sample", help="Land the committed sample first, unless other files are there."
+        ),
+    ] = False,
 ) -> None:
     """Load what landed, build the marts, check them and publish.
 
@@ -53,8 +59,10 @@ def run(
 
     settings = load_settings(data_dir=data_dir)
     day = _date(as_of)
-    from dagster_project.console import run_and_show
+    from dagster_project.console import land_sample, run_and_show
 
+    if sample:
+        land_sample(settings)
     raise typer.Exit(run_and_show(settings, as_of=day, full_refresh=full_refresh))
 
 
@@ -82,8 +90,8 @@ def status(data_dir: DataDir = None) -> None:
     raise typer.Exit(show_status(load_settings(data_dir=data_dir)))
 
 
-@app.command()
-def sample(
+@app.command(name="sample")
+def write_sample_company(
     out: Annotated[Path, typer.Option("--out", help="Folder to write, new or empty.")],
     customers: Annotated[int, typer.Option(min=1, help="People to simulate.")] = 2000,
     months: Annotated[int, typer.Option(min=1, max=240, help="Months of history.")] = 24,

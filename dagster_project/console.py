@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import suppress
@@ -60,6 +61,28 @@ class _Steps:
             self.progress.stop()
 
 
+def land_sample(settings: Settings) -> None:
+    """Copy the committed sample into landing/, unless somebody's own files are there."""
+    source = PROJECT_ROOT / "data" / "sample" / "landing"
+    names = {path.relative_to(source) for path in source.rglob("*") if path.is_file()}
+    landing = settings.landing_dir
+    present = {path.relative_to(landing) for path in landing.rglob("*") if path.is_file()}
+    if present - names:
+        Console(stderr=True).print(
+            f"{landing} has files of your own, so the sample was not landed beside them.",
+            highlight=False,
+            soft_wrap=True,
+        )
+        return
+    for name in sorted(names - present):
+        target = landing / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Under its own name only when it is whole: a killed copy is not loaded.
+        partial = target.with_name(target.name + ".part")
+        shutil.copyfile(source / name, partial)
+        partial.rename(target)
+
+
 def run_and_show(settings: Settings, *, as_of: date | None, full_refresh: bool) -> int:
     """Run the daily job, print its summary, return the exit code."""
     console = Console()
@@ -81,7 +104,9 @@ def run_and_show(settings: Settings, *, as_of: date | None, full_refresh: bool) 
         manifest = current_manifest(settings)
         kept = f"Version {manifest['version']} stays in force." if manifest else ""
         console.print(
-            f"Nothing was published. {kept} Log: {outcome.log_path}", highlight=False, soft_wrap=True
+            f"Nothing was published. {kept} Log: {outcome.log_path}",
+            highlight=False,
+            soft_wrap=True,
         )
         return 1
     if outcome.load.get("is_needed") is False:
@@ -157,7 +182,8 @@ def show_status(settings: Settings) -> int:
         )
         for reason in ledger.get("reasons", []):
             table.add_row(
-                "", f"{reason['source']}: {reason['reason']} ({reason['level']}) {reason['records']:,}"
+                "",
+                f"{reason['source']}: {reason['reason']} ({reason['level']}) {reason['records']:,}",
             )
     console.print(table)
     return 0
@@ -191,5 +217,7 @@ def write_sample(out: Path, *, customers: int, months: int, seed: int) -> int:
     console = Console(stderr=True)
     with console.status("Simulating"):
         write_company(out, customers=customers, months=months, seed=seed)
-    console.print(f"{customers:,} people over {months} months in {out}/landing, truth in {out}/truth")
+    console.print(
+        f"{customers:,} people over {months} months in {out}/landing, truth in {out}/truth"
+    )
     return 0

@@ -165,6 +165,10 @@ def _follow(
             cause = data.error.cause or data.error
             outcome.failures.append(f"{step}: {cause.message.strip()}")
         tell("failure", step, 0.0)
+    elif kind == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+        check = event.asset_check_evaluation_data
+        if not check.passed and check.blocking and check.description:
+            outcome.failures.append(check.description)
     elif kind == dg.DagsterEventType.ASSET_OBSERVATION:
         observed = event.asset_observation_data.asset_observation
         outcome.load = {name: value.value for name, value in observed.metadata.items()}

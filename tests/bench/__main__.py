@@ -1,0 +1,44 @@
+"""``make bench``: figures as ratios against a baseline in the same run, never as a timed test."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from dagster_project.settings import PROJECT_ROOT
+from tests.bench import pipeline
+
+SHARED = PROJECT_ROOT.parent / "shared" / "data"
+Rows = list[tuple[str, str]]
+
+
+def sample() -> Rows:
+    return pipeline.bench("Sample", PROJECT_ROOT / "data" / "sample" / "landing")
+
+
+def online_retail() -> Rows:
+    source = SHARED / "online_retail" / "by-day"
+    if not source.is_dir():
+        return [("Online Retail", "left out: ../shared/data is absent")]
+    with tempfile.TemporaryDirectory(prefix="hourglass-landing-") as folder:
+        target = Path(folder) / "uci_online_retail"
+        target.symlink_to(source, target_is_directory=True)
+        return pipeline.bench("Online Retail", Path(folder))
+
+
+BENCHES: dict[str, Callable[[], Rows]] = {"sample": sample, "online_retail": online_retail}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*BENCHES, []], help="which; default: all")
+    names = parser.parse_args().names or list(BENCHES)
+    for name in names:
+        for what, figure in BENCHES[name]():
+            sys.stdout.write(f"{what:<52} {figure}\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
