@@ -1,0 +1,196 @@
+"""What the predictions know about customers, read from ``marts.orders`` as of any past day.
+
+Nothing depends on the order of rows or on the values of customer ids: customers come sorted by
+their features, ties being interchangeable, so that the same deliveries in any order give the
+same predictions.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from dagster_project.predict.likelihood import Array
+
+RECENT_DAYS = 90
+
+# Each is known at the end of the day it is computed for: gross revenue and discount stand when
+# the order is placed, while refunds that came later would tell a model about its future.
+FEATURES = (
+    "days_since_last_order",
+    "purchase_days",
+    "tenure_days",
+    "mean_gap_days",
+    "gap_ratio",
+    "average_order_value",
+    "recent_purchase_days",
+    "recent_revenue",
+    "discount_share",
+    "weekend_share",
+    "sales_channels",
+)
+
+
+@dataclass(frozen=True)
+class Customers:
+    """Customers with a sale by ``as_of``, in an order that only their features decide.
+
+    ``customer_id`` is an object array, ``features`` maps each name of FEATURES, and the histories
+    that the value models need, to a float array; ``first_date`` and ``last_date`` are
+    datetime64[D]. ``bought`` says for labelled customers whether they bought in the horizon.
+    """
+
+    as_of: date
+    customer_id: NDArray[np.object_]
+    first_date: NDArray[np.datetime64]
+    last_date: NDArray[np.datetime64]
+    columns: dict[str, Array]
+    bought: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.customer_id)
+
+    def __getitem__(self, name: str) -> Array:
+        return self.columns[name]
+
+    def matrix(self, names: tuple[str, ...] = FEATURES) -> Array:
+        """Shape (customers, features)."""
+        if not len(self):
+            return np.zeros((0, len(names)))
+        return np.column_stack([self.columns[name] for name in names])
+
+
+@dataclass(frozen=True)
+class Span:
+    """First and last day with a sale of a known customer, and how long they buy apart."""
+
+    first: date
+    last: date
+    customers: int
+    gaps: int
+    gap_median: float
+    gap_p90: float
+
+
+def prepare_days(con: duckdb.DuckDBPyConnection, as_of: date) -> Span | None:
+    """Build the temporary table ``prediction_days``; None when nobody known has bought.
+
+    One row per customer and day with a sale, of sales up to ``as_of``: orders of one day are one
+    purchase, so that an order split in two by the shop is no second visit.
+    """
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE prediction_days AS
+        WITH days AS (
+            SELECT customer_id, order_date AS day, count(*) AS orders,
+                   sum(coalesce(net_revenue, 0)) AS net_revenue,
+                   sum(coalesce(gross_revenue, 0)) AS gross_revenue,
+                   sum(coalesce(discount_amount, 0)) AS discount,
+                   min(sales_channel) AS channel
+            FROM marts.orders
+            WHERE is_sale AND customer_id IS NOT NULL AND order_date <= ?
+            GROUP BY customer_id, order_date
+        )
+        SELECT *, day - lag(day) OVER (PARTITION BY customer_id ORDER BY day) AS gap FROM days
+        """,
+        [as_of],
+    )
+    row = con.execute(
+        """
+        SELECT min(day), max(day), count(DISTINCT customer_id), count(gap),
+               quantile_cont(gap, 0.5), quantile_cont(gap, 0.9)
+        FROM prediction_days
+        """
+    ).fetchone()
+    if row is None or row[0] is None:
+        return None
+    return Span(row[0], row[1], row[2], row[3], row[4] or np.nan, row[5] or np.nan)
+
+
+def read_customers(con: duckdb.DuckDBPyConnection, as_of: date, horizon_days: int = 0) -> Customers:
+    """Customers as they stood at the end of ``as_of``, from ``prediction_days``.
+
+    With ``horizon_days``, ``bought`` says who had a sale in (as_of, as_of + horizon_days];
+    otherwise it is all False.
+    """
+    found = con.execute(
+        """
+        WITH past AS (
+            SELECT *, day = min(day) OVER (PARTITION BY customer_id) AS is_first
+            FROM prediction_days WHERE day <= $as_of
+        ),
+        future AS (
+            SELECT customer_id, count(*) AS purchases, sum(net_revenue) AS net_revenue,
+                   min(day) AS next_day
+            FROM prediction_days WHERE day > $as_of AND day <= $until GROUP BY customer_id
+        ),
+        customers AS (
+            SELECT customer_id,
+                   min(day) AS first_date,
+                   max(day) AS last_date,
+                   cast(count(*) AS DOUBLE) AS purchase_days,
+                   cast(count(*) - 1 AS DOUBLE) AS frequency,
+                   cast(max(day) - min(day) AS DOUBLE) AS recency,
+                   cast($as_of - min(day) AS DOUBLE) AS age,
+                   cast(sum(net_revenue) AS DOUBLE) AS net_revenue,
+                   cast(sum(net_revenue) FILTER (WHERE NOT is_first) AS DOUBLE)
+                       / nullif(count(*) - 1, 0) AS repeat_value,
+                   cast(count(DISTINCT date_trunc('month', day)) AS DOUBLE) AS active_months,
+                   cast($as_of - max(day) AS DOUBLE) AS days_since_last_order,
+                   cast($as_of - min(day) AS DOUBLE) AS tenure_days,
+                   cast(sum(gross_revenue) AS DOUBLE) / count(*) AS average_order_value,
+                   cast(count(*) FILTER (WHERE day > $recent) AS DOUBLE) AS recent_purchase_days,
+                   cast(coalesce(sum(gross_revenue) FILTER (WHERE day > $recent), 0) AS DOUBLE)
+                       AS recent_revenue,
+                   coalesce(cast(sum(discount) AS DOUBLE)
+                       / nullif(cast(sum(gross_revenue) + sum(discount) AS DOUBLE), 0), 0)
+                       AS discount_share,
+                   cast(count(*) FILTER (WHERE isodow(day) >= 6) AS DOUBLE) / count(*)
+                       AS weekend_share,
+                   cast(count(DISTINCT channel) AS DOUBLE) AS sales_channels
+            FROM past GROUP BY customer_id
+        )
+        SELECT customers.*,
+               cast(coalesce(future.purchases, 0) AS DOUBLE) AS future_purchases,
+               cast(coalesce(future.net_revenue, 0) AS DOUBLE) AS future_revenue,
+               cast(future.next_day - $as_of AS DOUBLE) AS days_to_next
+        FROM customers LEFT JOIN future USING (customer_id)
+        ORDER BY first_date, last_date, purchase_days, net_revenue, repeat_value,
+                 average_order_value, recent_purchase_days, recent_revenue, discount_share,
+                 weekend_share, sales_channels, active_months, future_purchases, future_revenue,
+                 days_to_next
+        """,
+        {
+            "as_of": as_of,
+            "until": as_of + timedelta(days=horizon_days),
+            "recent": as_of - timedelta(days=RECENT_DAYS),
+        },
+    ).fetchnumpy()
+    columns = {
+        name: np.ma.filled(values, np.nan).astype(np.float64)
+        for name, values in found.items()
+        if name not in ("customer_id", "first_date", "last_date")
+    }
+    _add_gaps(columns)
+    return Customers(
+        as_of=as_of,
+        customer_id=np.asarray(found["customer_id"], dtype=object),
+        first_date=np.asarray(found["first_date"]).astype("datetime64[D]"),
+        last_date=np.asarray(found["last_date"]).astype("datetime64[D]"),
+        columns=columns,
+        bought=columns["future_purchases"] > 0,
+    )
+
+
+def _add_gaps(columns: dict[str, Array]) -> None:
+    """Mean days between purchases, shrunk by one gap of the population's mean, and lateness.
+
+    Without the shrinking a customer with one gap of a day would be a hundred times late after
+    three months, and one-time buyers would have no gap at all.
+    """
+    x, recency = columns["frequency"], columns["recency"]
+    typical = recency.sum() / x.sum() if x.sum() > 0 else float(RECENT_DAYS)
+    columns["mean_gap_days"] = (recency + typical) / (x + 1)
+    columns["gap_ratio"] = columns["days_since_last_order"] / columns["mean_gap_days"]

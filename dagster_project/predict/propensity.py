@@ -1,0 +1,341 @@
+"""Who is about to leave, and who is about to buy again.
+
+Trained on what customers looked like one horizon before the last one, tested on the last one,
+which no choice has seen: folds of the training period calibrate the candidates and choose
+between them. A candidate that does not clearly beat the rate of customers of the same recency
+gives way to that rate, and the build says so.
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from dagster_project.predict.inputs import FEATURES, Customers, Span, read_customers
+from dagster_project.predict.likelihood import Array
+from dagster_project.predict.scores import auc, brier, calibration_slope, lift
+from dagster_project.predict.tables import ModelRow
+
+REPURCHASE_DAYS = 30
+SHORTEST_CHURN_DAYS = 30
+FOLDS = 3
+BANDS = 10
+LARGEST_SAMPLE = 100_000
+MINIMUM_CUSTOMERS = 100
+MINIMUM_PER_CLASS = 20
+MINIMUM_FOR_RATES = 30
+# One-sided 5%: an advantage that chance gives in one build of twenty is no advantage.
+CLEARLY_BETTER_Z = 1.645
+# Ratios, shares and counts of channels stay; days and money are skewed by orders of magnitude.
+UNSCALED = frozenset({"discount_share", "weekend_share", "sales_channels"})
+
+Labels = NDArray[np.bool_]
+
+
+@dataclass
+class Propensity:
+    """P(outcome) per customer (NaN: unknown), the facts about the models, and the drivers."""
+
+    outcome: str
+    horizon_days: int
+    probability: Array
+    models: list[ModelRow] = field(default_factory=list)
+    drivers: list[dict[str, Any]] = field(default_factory=list)
+    test: Customers | None = None
+
+
+def churn_days(span: Span) -> int:
+    """Days without a purchase that count as having left: measured, not guessed.
+
+    The 90th percentile of the gaps between purchases, at least 30 days, and at most a quarter of
+    the history, which has to hold a training period, two horizons and what came before.
+    """
+    longest = (span.last - span.first).days // 4
+    measured = span.gap_p90 if np.isfinite(span.gap_p90) else float(longest)
+    return min(longest, max(SHORTEST_CHURN_DAYS, round(measured)))
+
+
+def predict_propensity(
+    con: duckdb.DuckDBPyConnection, customers: Customers, outcome: str, horizon_days: int
+) -> Propensity:
+    """P(no purchase within the horizon) for ``churn``, P(a purchase) for ``repurchase``."""
+    result = Propensity(outcome, horizon_days, np.full(len(customers), np.nan))
+    name = f"{outcome}_propensity"
+    if horizon_days < SHORTEST_CHURN_DAYS:
+        result.models.append(
+            ModelRow(name, "fitted", 0, "the history is too short to train and to test on")
+        )
+        return result
+    horizon = timedelta(days=horizon_days)
+    train = read_customers(con, customers.as_of - 2 * horizon, horizon_days)
+    test = read_customers(con, customers.as_of - horizon, horizon_days)
+    result.test = test
+    result.models.append(ModelRow(name, "horizon_days", horizon_days))
+    if len(test) < MINIMUM_FOR_RATES:
+        reason = f"{len(test)} customers one horizon ago; at least {MINIMUM_FOR_RATES} are needed"
+        result.models.append(ModelRow(name, "fitted", 0, reason))
+        return result
+    recent_rate = RecencyRate.learn(test, _label(test, outcome))
+    too_little = _too_little(_label(train, outcome), _label(test, outcome))
+    if too_little:
+        result.probability = recent_rate.predict(customers)
+        result.models.append(ModelRow(name, "fitted", 0, too_little))
+        result.models.append(ModelRow(name, "chosen", None, "baseline: no model was fitted"))
+        return result
+    chosen, clearly_better = _compare(train, test, result)
+    if not clearly_better:
+        result.probability = recent_rate.predict(customers)
+        return result
+    both = np.concatenate([_matrix(train), _matrix(test)])
+    labels = np.concatenate([_label(train, outcome), _label(test, outcome)])
+    result.probability = fit_calibrated(chosen, both, labels).predict(_matrix(customers))
+    return result
+
+
+def _label(customers: Customers, outcome: str) -> Labels:
+    return ~customers.bought if outcome == "churn" else customers.bought
+
+
+def _too_little(train: Labels, test: Labels) -> str:
+    for period, labels in (("training", train), ("test", test)):
+        if len(labels) < MINIMUM_CUSTOMERS:
+            return (
+                f"{len(labels)} customers in the {period} period; at least {MINIMUM_CUSTOMERS} "
+                "are needed"
+            )
+        fewest = min(int(labels.sum()), int((~labels).sum()))
+        if fewest < MINIMUM_PER_CLASS:
+            return (
+                f"{fewest} customers with one of the two outcomes in the {period} period; at "
+                f"least {MINIMUM_PER_CLASS} are needed"
+            )
+    return ""
+
+
+def _matrix(customers: Customers) -> Array:
+    """Features with days and money on a logarithmic scale; shape (customers, features)."""
+    matrix = customers.matrix()
+    for column, name in enumerate(FEATURES):
+        if name not in UNSCALED:
+            matrix[:, column] = np.log1p(np.maximum(matrix[:, column], 0))
+    return matrix
+
+
+@dataclass(frozen=True)
+class RecencyRate:
+    """The baseline: how often the outcome came to customers whose last purchase was as long ago.
+
+    ``edges`` bound the bands of days since the last purchase, ``rates`` are smoothed towards the
+    overall rate by one customer.
+    """
+
+    edges: Array
+    rates: Array
+
+    @classmethod
+    def learn(cls, customers: Customers, labels: Labels) -> "RecencyRate":
+        days = customers["days_since_last_order"]
+        edges = np.unique(np.quantile(days, np.linspace(0, 1, BANDS + 1)[1:-1]))
+        band = np.searchsorted(edges, days)
+        counts = np.bincount(band, minlength=len(edges) + 1)
+        hits = np.bincount(band, weights=labels, minlength=len(edges) + 1)
+        return cls(edges, (hits + labels.mean()) / (counts + 1))
+
+    def predict(self, customers: Customers) -> Array:
+        return self.rates[np.searchsorted(self.edges, customers["days_since_last_order"])]
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """A classifier with Platt scaling: P = 1 / (1 + exp(-(intercept + slope * logit)))."""
+
+    model: Any
+    intercept: float
+    slope: float
+    fold_brier: float
+
+    def predict(self, matrix: Array) -> Array:
+        return _sigmoid(self.intercept + self.slope * _logit(self.model, matrix))
+
+
+def fit_calibrated(kind: str, matrix: Array, labels: Labels) -> Calibrated:
+    """Fit on a sample of at most LARGEST_SAMPLE rows, calibrated on out-of-fold predictions.
+
+    Rows come sorted by their features, so every third row is a fair fold and every k-th a fair
+    sample, without a random number.
+    """
+    step = -(-len(matrix) // LARGEST_SAMPLE)
+    matrix, labels = matrix[::step], labels[::step]
+    folds = np.arange(len(matrix)) % FOLDS
+    scores = np.zeros(len(matrix))
+    for fold in range(FOLDS):
+        inside = folds == fold
+        model = _classifier(kind).fit(matrix[~inside], labels[~inside])
+        scores[inside] = _logit(model, matrix[inside])
+    intercept, slope = _platt(scores, labels)
+    return Calibrated(
+        _classifier(kind).fit(matrix, labels),
+        intercept,
+        slope,
+        brier(_sigmoid(intercept + slope * scores), labels),
+    )
+
+
+def _classifier(kind: str) -> Any:
+    if kind == "logistic":
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        return make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=500))
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    return HistGradientBoostingClassifier(
+        max_iter=60,
+        learning_rate=0.1,
+        max_leaf_nodes=8,
+        min_samples_leaf=40,
+        l2_regularization=1.0,
+        early_stopping=False,
+        random_state=0,
+    )
+
+
+def _logit(model: Any, matrix: Array) -> Array:
+    return np.asarray(model.decision_function(matrix), dtype=np.float64)
+
+
+def _sigmoid(values: Array) -> Array:
+    from scipy.special import expit
+
+    return np.asarray(expit(values))
+
+
+def _platt(scores: Array, labels: Labels) -> tuple[float, float]:
+    from sklearn.linear_model import LogisticRegression
+
+    fitted = LogisticRegression(C=1e6).fit(scores[:, None], labels)
+    return float(fitted.intercept_[0]), float(fitted.coef_[0, 0])
+
+
+def _compare(train: Customers, test: Customers, result: Propensity) -> tuple[str, bool]:
+    """Publish how each candidate did in the test period; whether the chosen one is good enough."""
+    name = f"{result.outcome}_propensity"
+    labels, truth = _label(train, result.outcome), _label(test, result.outcome)
+    candidates = {
+        kind: fit_calibrated(kind, _matrix(train), labels)
+        for kind in ("logistic", "gradient_boosting")
+    }
+    chosen = min(candidates, key=lambda kind: candidates[kind].fold_brier)
+    predictions = {kind: model.predict(_matrix(test)) for kind, model in candidates.items()}
+    baseline = RecencyRate.learn(train, labels).predict(test)
+    result.models += [
+        ModelRow(name, "fitted", 1),
+        ModelRow(name, "train_customers", len(train)),
+        ModelRow(name, "train_rate", float(labels.mean()), "share with the outcome"),
+        ModelRow(name, "test_customers", len(test)),
+        ModelRow(name, "test_rate", float(truth.mean()), "share with the outcome"),
+    ]
+    for kind, probability in {**predictions, "baseline": baseline}.items():
+        note = "rate of customers of the same recency" if kind == "baseline" else ""
+        model = f"{name}.{kind}"
+        result.models += [
+            ModelRow(model, "auc", auc(probability, truth), note),
+            ModelRow(model, "brier", brier(probability, truth), note),
+            ModelRow(model, "lift_top_decile", lift(probability, truth), note),
+            ModelRow(model, "mean_probability", float(probability.mean()), note),
+            ModelRow(model, "calibration_slope", calibration_slope(probability, truth), note),
+        ]
+    gain = (baseline - truth) ** 2 - (predictions[chosen] - truth) ** 2
+    error = float(gain.std() / np.sqrt(len(gain)))
+    z = float(gain.mean()) / error if error > 0 else 0.0
+    better = z > CLEARLY_BETTER_Z
+    result.models += [
+        ModelRow(name, "brier_gain_z", z, "gain over the baseline / its standard error"),
+        ModelRow(name, "beats_baseline", float(better), f"required: above {CLEARLY_BETTER_Z}"),
+        ModelRow(
+            name,
+            "chosen",
+            None,
+            f"{chosen}: better in the folds of the training period"
+            if better
+            else f"baseline: {chosen} does not clearly beat it in the test period",
+        ),
+    ]
+    result.drivers += _coefficients(candidates["logistic"], train, labels, result.outcome)
+    result.drivers += _permutation(candidates[chosen], test, truth, result.outcome)
+    return chosen, better
+
+
+def _coefficients(
+    fitted: Calibrated, train: Customers, labels: Labels, outcome: str
+) -> list[dict[str, Any]]:
+    """Log odds per standard deviation of each feature, with Wald intervals.
+
+    The information matrix includes the ridge penalty (1/C = 1), which keeps it regular where
+    features say the same thing.
+    """
+    scaled = fitted.model[0].transform(_matrix(train)[:: -(-len(train) // LARGEST_SAMPLE)])
+    coefficients = fitted.model[1].coef_[0]
+    p = _sigmoid(scaled @ coefficients + fitted.model[1].intercept_[0])
+    design = np.column_stack([np.ones(len(scaled)), scaled])
+    information = design.T @ (design * (p * (1 - p))[:, None])
+    information[1:, 1:] += np.eye(len(coefficients))
+    errors = np.sqrt(np.diag(np.linalg.inv(information)))[1:]
+    return [
+        _driver("logistic_regression", outcome, feature, "log_odds_per_sd", b, e, len(scaled))
+        for feature, b, e in zip(FEATURES, coefficients, errors, strict=True)
+    ]
+
+
+def _driver(
+    method: str, outcome: str, feature: str, statistic: str, estimate: float, error: float, n: int
+) -> dict[str, Any]:
+    from scipy.stats import norm
+
+    return {
+        "method": method,
+        "outcome": outcome,
+        "feature": feature,
+        "statistic": statistic,
+        "estimate": float(estimate),
+        "ci_low": float(estimate - 1.96 * error),
+        "ci_high": float(estimate + 1.96 * error),
+        "n": n,
+        "p_value": float(2 * norm.sf(abs(estimate) / error)) if error > 0 else None,
+    }
+
+
+def _permutation(
+    fitted: Calibrated, test: Customers, truth: Labels, outcome: str
+) -> list[dict[str, Any]]:
+    """How much AUC in the test period is lost when one feature is shuffled, five times each."""
+    step = -(-len(test) // 5000)
+    matrix, labels = _matrix(test)[::step], truth[::step]
+    if labels.all() or not labels.any():
+        return []
+    whole = auc(fitted.predict(matrix), labels)
+    random = np.random.default_rng(0)
+    orders = [random.permutation(len(matrix)) for _ in range(5)]
+    rows = []
+    for column, feature in enumerate(FEATURES):
+        losses = []
+        for order in orders:
+            shuffled = matrix.copy()
+            shuffled[:, column] = matrix[order, column]
+            losses.append(whole - auc(fitted.predict(shuffled), labels))
+        error = float(np.std(losses, ddof=1) / np.sqrt(len(losses)))
+        row = _driver(
+            "permutation_importance",
+            outcome,
+            feature,
+            "auc_lost",
+            float(np.mean(losses)),
+            error,
+            len(matrix),
+        )
+        rows.append({**row, "p_value": None})
+    return rows

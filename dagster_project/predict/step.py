@@ -1,0 +1,160 @@
+"""The step between the orders mart and the marts that show predictions."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from dagster_project.errors import HourglassError
+from dagster_project.predict.inputs import Customers, Span, prepare_days, read_customers
+from dagster_project.predict.tables import (
+    TABLES,
+    ModelRow,
+    create_prediction_tables,
+    replace_tables,
+)
+from dagster_project.settings import Settings
+
+
+@dataclass
+class PredictSummary:
+    """What was predicted: ``rows`` per table, ``seconds`` per part, ``notes`` on what was not.
+
+    ``chosen`` maps a model to what its column holds, e.g. churn_propensity to "logistic: ...".
+    """
+
+    run_id: str
+    as_of: date
+    customers: int = 0
+    rows: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    chosen: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def predict(con: duckdb.DuckDBPyConnection, settings: Settings, *, run_id: str) -> PredictSummary:
+    """Fill schema ``predictions`` from ``marts.orders`` as of ``control.parameters.as_of``.
+
+    Replaces every table in one transaction. Too little or odd data leaves columns NULL and a
+    reason in ``predictions.models`` and in the summary. Raises HourglassError when there is no
+    ``as_of``, that is, when the step runs before a build was begun.
+    """
+    from threadpoolctl import threadpool_limits
+
+    create_prediction_tables(con)
+    summary = PredictSummary(run_id, _as_of(con))
+    # Sums in another order differ in their last digits: one thread gives one result everywhere.
+    with threadpool_limits(limits=1):
+        content = _predict_all(con, settings, summary)
+    with _timed(summary, "write"):
+        replace_tables(con, content)
+    con.execute("DROP TABLE IF EXISTS prediction_days")
+    summary.rows = {table: len(next(iter(content[table].values()))) for table in TABLES}
+    return summary
+
+
+def _as_of(con: duckdb.DuckDBPyConnection) -> date:
+    row = con.execute("SELECT as_of FROM control.parameters").fetchone()
+    if row is None or row[0] is None:
+        raise HourglassError(
+            "Predictions need a build's parameters, and control.parameters is empty. "
+            "Start the whole daily run instead of this step alone."
+        )
+    return row[0]
+
+
+@contextmanager
+def _timed(summary: PredictSummary, part: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    summary.seconds[part] = time.perf_counter() - started
+
+
+def _predict_all(
+    con: duckdb.DuckDBPyConnection, settings: Settings, summary: PredictSummary
+) -> dict[str, dict[str, Any]]:
+    content: dict[str, dict[str, Any]] = {
+        table: {name: [] for name in columns} for table, columns in TABLES.items()
+    }
+    models: list[ModelRow] = []
+    with _timed(summary, "read"):
+        span = prepare_days(con, summary.as_of)
+        customers = read_customers(con, summary.as_of)
+    summary.customers = len(customers)
+    if span is None:
+        models.append(ModelRow("customer_values", "fitted", 0, "no sale of a known customer yet"))
+    else:
+        _predict_customers(con, customers, span, summary, content, models)
+    content["models"] = {
+        "model": [row.model for row in models],
+        "metric": [row.metric for row in models],
+        "value": [row.value for row in models],
+        "note": [row.note for row in models],
+    }
+    summary.chosen = {row.model: row.note for row in models if row.metric == "chosen"}
+    summary.notes = [
+        f"{row.model}: {row.note}" for row in models if row.metric == "fitted" and not row.value
+    ]
+    return content
+
+
+def _predict_customers(
+    con: duckdb.DuckDBPyConnection,
+    customers: Customers,
+    span: Span,
+    summary: PredictSummary,
+    content: dict[str, dict[str, Any]],
+    models: list[ModelRow],
+) -> None:
+    from dagster_project.predict.personas import find_personas
+    from dagster_project.predict.propensity import (
+        REPURCHASE_DAYS,
+        churn_days,
+        predict_propensity,
+    )
+    from dagster_project.predict.value import predict_values
+
+    with _timed(summary, "value"):
+        values = predict_values(con, customers, span)
+    with _timed(summary, "churn"):
+        churn = predict_propensity(con, customers, "churn", churn_days(span))
+    with _timed(summary, "repurchase"):
+        days = min(REPURCHASE_DAYS, churn_days(span))
+        repurchase = predict_propensity(con, customers, "repurchase", days)
+    with _timed(summary, "personas"):
+        personas = find_personas(customers)
+    models += values.models + churn.models + repurchase.models + personas.models
+    drivers = churn.drivers + repurchase.drivers
+    known = np.array([key is not None for key in personas.persona], dtype=bool)
+    content["customer_values"] = {
+        "customer_id": customers.customer_id,
+        "ltv_to_date": values.ltv_to_date,
+        "ltv_simple": values.ltv_simple,
+        "p_alive": values.p_alive,
+        "expected_orders_12m": values.expected_orders,
+        "predicted_12m_value": values.predicted_value,
+        "churn_probability": churn.probability,
+        "repurchase_probability": repurchase.probability,
+        "next_order_expected_date": _dates(summary.as_of, values.next_order_days),
+    }
+    content["personas"] = {
+        "customer_id": customers.customer_id[known],
+        "persona": personas.persona[known],
+        "persona_label": personas.label[known],
+    }
+    content["driver_analysis"] = {
+        name: [row[name] for row in drivers] for name in TABLES["driver_analysis"]
+    }
+
+
+def _dates(as_of: date, days: Any) -> Any:
+    """``as_of`` plus ``days`` as datetime64[D]; NaN becomes NaT."""
+    missing = np.isnan(days)
+    moved = np.datetime64(as_of) + np.where(missing, 0, days).astype("timedelta64[D]")
+    moved[missing] = np.datetime64("NaT")
+    return moved
