@@ -1,0 +1,80 @@
+"""Whole runs, few of them: each is shared by every test that only looks at its result."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from dagster_project.settings import PROJECT_ROOT
+
+SAMPLE = PROJECT_ROOT / "data" / "sample" / "landing"
+RUN_TIMEOUT = 300
+
+
+@dataclass(frozen=True)
+class Company:
+    """A data directory, and the ``hourglass`` command on it."""
+
+    data_dir: Path
+
+    def hourglass(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run ``hourglass ARGS --data-dir ...`` as a user does, in a process of its own."""
+        return subprocess.run(
+            [sys.executable, "-m", "dagster_project.cli", *args, "--data-dir", str(self.data_dir)],
+            cwd=PROJECT_ROOT,
+            env={**os.environ, "COLUMNS": "200", **env},
+            capture_output=True,
+            text=True,
+            timeout=RUN_TIMEOUT,
+            check=False,
+        )
+
+    def run(self, *args: str) -> subprocess.CompletedProcess[str]:
+        """A daily run that must succeed."""
+        result = self.hourglass("run", *args)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result
+
+    @property
+    def version(self) -> str:
+        return (self.data_dir / "published" / "current").resolve().name
+
+    @property
+    def marts_path(self) -> Path:
+        return (self.data_dir / "published" / "current").resolve() / "marts.duckdb"
+
+    def query(self, sql: str) -> list[tuple]:
+        """Rows of the published marts."""
+        with duckdb.connect(str(self.marts_path), read_only=True) as con:
+            return con.execute(sql).fetchall()
+
+    def warehouse(self, sql: str) -> list[tuple]:
+        """Rows of the private warehouse."""
+        with duckdb.connect(str(self.data_dir / "warehouse" / "warehouse.duckdb")) as con:
+            return con.execute(sql).fetchall()
+
+
+def land_sample(data_dir: Path) -> None:
+    shutil.copytree(SAMPLE, data_dir / "landing", dirs_exist_ok=True)
+
+
+@pytest.fixture(scope="session")
+def sample_company(tmp_path_factory) -> Company:
+    """The committed sample after one run. Tests may look at it, not change it."""
+    company = Company(tmp_path_factory.mktemp("sample") / "data")
+    land_sample(company.data_dir)
+    company.run()
+    return company
+
+
+@pytest.fixture
+def copy_of_sample(sample_company, tmp_path) -> Company:
+    """A private copy of the sample after its run, to change at will."""
+    target = tmp_path / "data"
+    shutil.copytree(sample_company.data_dir, target, symlinks=True)
+    return Company(target)

@@ -1,0 +1,133 @@
+"""The command that a company runs every day, as a person or cron runs it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+
+from dagster_project.settings import PROJECT_ROOT
+from tests.pipeline.conftest import Company, land_sample
+
+
+def test_run_publishes_and_says_what_it_did(sample_company):
+    """A newcomer's first run leaves nothing that a BI tool can read, or does not say where."""
+    current = sample_company.data_dir / "published" / "current"
+    assert current.is_symlink()
+    manifest = json.loads((current / "manifest.json").read_text())
+    assert manifest["as_of"] == "2026-06-30"
+    assert (current / "report" / "index.html").stat().st_size > 10_000
+    assert sample_company.query("SELECT count(*) > 1000 FROM customers") == [(True,)]
+    parquet = {path.stem for path in (current / "parquet").glob("*.parquet")}
+    tables = {name for (name,) in sample_company.query("SELECT table_name FROM duckdb_tables()")}
+    assert parquet == tables
+    assert "customer_contacts" not in tables
+
+
+def test_nothing_new_rebuilds_nothing(copy_of_sample):
+    """Every tick of the sensor rebuilds and republishes the same marts."""
+    before = copy_of_sample.version
+    result = copy_of_sample.run()
+    assert "Nothing changed since version" in result.stdout
+    assert copy_of_sample.version == before
+
+
+def test_full_refresh_and_lost_warehouse_keep_every_id(copy_of_sample):
+    """Tomorrow's customer ids are not today's, and every list made with them is void."""
+    sql = "SELECT source_system, source_table, source_id, customer_id FROM customer_identities"
+    before = sorted(copy_of_sample.query(sql))
+    copy_of_sample.run("--full-refresh")
+    assert sorted(copy_of_sample.query(sql)) == before
+    (copy_of_sample.data_dir / "warehouse" / "warehouse.duckdb").unlink()
+    copy_of_sample.run("--full-refresh")
+    assert sorted(copy_of_sample.query(sql)) == before
+
+
+def test_as_of_rebuilds_a_past_day(copy_of_sample):
+    """Last month's report cannot be made again, or shows what happened after it."""
+    copy_of_sample.run("--as-of", "2025-12-31")
+    assert copy_of_sample.query("SELECT max(order_date) <= DATE '2025-12-31' FROM orders") == [
+        (True,)
+    ]
+    assert copy_of_sample.query("SELECT max(touched_at) < TIMESTAMP '2026-01-01' FROM touchpoints")
+
+
+def test_broken_mart_is_not_published(copy_of_sample):
+    """A wrong number reaches the people who act on it."""
+    before = copy_of_sample.version
+    landing = copy_of_sample.data_dir / "landing" / "marketing"
+    landing.mkdir(exist_ok=True)
+    # Currencies without a rate: the one thing in the data itself that must stop a publish.
+    (landing / "ad_spend_2026-07-01.csv").write_text(
+        "spend_date,channel,campaign_id,cost,currency\n2026-06-01,paid_search,,10.00,XTS\n"
+    )
+    result = copy_of_sample.hourglass("run")
+    assert result.returncode == 1
+    assert "XTS" in result.stdout or "rate" in result.stdout
+    assert before in result.stdout
+    assert copy_of_sample.version == before
+
+
+def test_no_direct_identifier_is_published(sample_company):
+    """A customer's name or address stands in a mart or on the report that everybody may open."""
+    contacts = sample_company.data_dir / "restricted" / "current" / "restricted.duckdb"
+    with duckdb.connect(str(contacts), read_only=True) as con:
+        emails = [
+            row[0]
+            for row in con.execute(
+                "SELECT email FROM customer_contacts WHERE email IS NOT NULL ORDER BY 1 LIMIT 50"
+            ).fetchall()
+        ]
+    assert emails
+    published = sample_company.data_dir / "published" / "current"
+    text = (published / "report" / "index.html").read_bytes().lower()
+    marts = (published.resolve() / "marts.duckdb").read_bytes().lower()
+    for email in emails:
+        assert email.lower().encode() not in text
+        assert email.lower().encode() not in marts
+
+
+OFFLINE = """
+import socket, sys
+real = socket.socket.connect
+def connect(self, address):
+    if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in ("127.0.0.1", "::1"):
+        with open({log!r}, "a") as log:
+            log.write(repr(address) + "\\n")
+        raise OSError("no network in this test")
+    return real(self, address)
+socket.socket.connect = connect
+"""
+
+
+def test_no_network_is_asked_for(tmp_path):
+    """The pipeline sends telemetry, or stops where a company's network is closed."""
+    log = tmp_path / "connections.txt"
+    (tmp_path / "sitecustomize.py").write_text(OFFLINE.format(log=str(log)))
+    company = Company(tmp_path / "data")
+    land_sample(company.data_dir)
+    result = company.hourglass("run", PYTHONPATH=str(tmp_path))
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert not log.exists(), log.read_text()
+
+
+def test_dbt_build_works_by_hand(copy_of_sample, tmp_path):
+    """An engineer who tries dbt as dbt is used elsewhere finds that it does not work."""
+    result = subprocess.run(
+        [str(Path(sys.executable).parent / "dbt"), "build", "--exclude", "resource_type:unit_test"],
+        cwd=PROJECT_ROOT / "dbt",
+        env={
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(tmp_path),
+            "DBT_TARGET_PATH": str(tmp_path / "target"),
+            "DBT_LOG_PATH": str(tmp_path / "logs"),
+            "HOURGLASS_WAREHOUSE_PATH": str(
+                copy_of_sample.data_dir / "warehouse" / "warehouse.duckdb"
+            ),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout[-3000:]
