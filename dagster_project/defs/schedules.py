@@ -11,6 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from dagster_project.settings import Settings
 
@@ -85,7 +86,7 @@ def failure_hook(settings: Settings) -> dg.HookDefinition:
     return tell_webhook
 
 
-def build_job(settings: Settings) -> dg.UnresolvedAssetJobDefinition:
+def build_job(settings: Settings) -> UnresolvedAssetJobDefinition:
     """Load to publish, everything."""
     return dg.define_asset_job(
         JOB_NAME,
@@ -96,7 +97,7 @@ def build_job(settings: Settings) -> dg.UnresolvedAssetJobDefinition:
 
 
 def build_schedule(
-    settings: Settings, job: dg.UnresolvedAssetJobDefinition
+    settings: Settings, job: UnresolvedAssetJobDefinition
 ) -> dg.ScheduleDefinition:
     """The daily tick; it passes yesterday in the business time zone as ``as_of``."""
 
@@ -119,7 +120,7 @@ def build_schedule(
     return every_day
 
 
-def build_sensor(settings: Settings, job: dg.UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
+def build_sensor(settings: Settings, job: UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
     """Starts the job when the files in landing/ changed and then held still for one tick."""
 
     @dg.sensor(

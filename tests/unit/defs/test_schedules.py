@@ -1,0 +1,139 @@
+"""When the job starts by itself, for which day, and who hears of a failure."""
+
+import json
+import threading
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import dagster as dg
+import pytest
+
+from dagster_project.defs.schedules import (
+    build_job,
+    build_schedule,
+    build_sensor,
+    failure_hook,
+    landing_fingerprint,
+    yesterday,
+)
+from dagster_project.settings import load_settings
+
+
+@pytest.mark.parametrize(
+    ("zone", "now", "expected"),
+    [
+        ("UTC", datetime(2026, 6, 30, 5, tzinfo=UTC), "2026-06-29"),
+        # 21:30 UTC is already the next day in Moscow, so the day just past is the 30th.
+        ("Europe/Moscow", datetime(2026, 6, 30, 21, 30, tzinfo=UTC), "2026-06-30"),
+        ("America/Los_Angeles", datetime(2026, 7, 1, 5, tzinfo=UTC), "2026-06-29"),
+        # The night of the clock change has 23 hours.
+        ("Europe/London", datetime(2026, 3, 29, 0, 30, tzinfo=UTC), "2026-03-28"),
+    ],
+)
+def test_scheduled_day_is_the_last_elapsed_business_day(tmp_path, zone, now, expected):
+    """The daily run counts half of today, or loses a day at midnight."""
+    settings = load_settings(data_dir=tmp_path, time_zone=zone)
+    assert yesterday(settings, now) == expected
+
+
+def test_schedule_passes_as_of(tmp_path):
+    """A run that waited in the queue over midnight counts another day than the one of its tick."""
+    settings = load_settings(data_dir=tmp_path)
+    schedule = build_schedule(settings, build_job(settings))
+    with dg.build_schedule_context(
+        scheduled_execution_time=datetime(2026, 6, 30, 5, tzinfo=UTC)
+    ) as context:
+        request = schedule.evaluate_tick(context).run_requests[0]
+    assert request.run_config == {"ops": {"load": {"config": {"as_of": "2026-06-29"}}}}
+    assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
+
+
+def test_schedule_is_switched_on_by_environment(tmp_path):
+    """A laptop starts the company's job, or the server does not."""
+    settings = load_settings(data_dir=tmp_path, schedule_enabled=True)
+    job = build_job(settings)
+    assert build_schedule(settings, job).default_status == dg.DefaultScheduleStatus.RUNNING
+    assert build_sensor(settings, job).default_status == dg.DefaultSensorStatus.RUNNING
+
+
+def test_sensor_waits_until_files_hold_still(tmp_path):
+    """A file that is still being copied is loaded in half, or new files wait for the night."""
+    settings = load_settings(data_dir=tmp_path)
+    sensor = build_sensor(settings, build_job(settings))
+    folder = settings.landing_dir / "crm"
+    folder.mkdir(parents=True)
+    cursor = None
+
+    def tick() -> int:
+        nonlocal cursor
+        with dg.build_sensor_context(cursor=cursor) as context:
+            result = sensor.evaluate_tick(context)
+        cursor = result.cursor
+        return len(result.run_requests)
+
+    (folder / "contacts.csv").write_text("contact_id\n1\n")
+    assert tick() == 0
+    (folder / "contacts.csv").write_text("contact_id\n1\n2\n")
+    assert tick() == 0
+    assert tick() == 1
+    assert tick() == 0
+
+
+def test_fingerprint_sees_a_replaced_file(tmp_path):
+    """A corrected file under the same name and size is never loaded."""
+    (tmp_path / "a.csv").write_text("1")
+    before = landing_fingerprint(tmp_path)
+    (tmp_path / "b.csv").write_text("1")
+    (tmp_path / "b.csv").replace(tmp_path / "a.csv")
+    assert landing_fingerprint(tmp_path) != before
+
+
+def test_webhook_hears_of_a_failure(tmp_path):
+    """The night's failure is found by the analyst in the morning."""
+    heard: list[dict] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    settings = load_settings(
+        data_dir=tmp_path, webhook_url=f"http://127.0.0.1:{server.server_port}/"
+    )
+
+    @dg.op
+    def broken():
+        raise dg.Failure(description="customers: key_is_unique failed, 2 rows.")
+
+    @dg.job(hooks={failure_hook(settings)})
+    def job():
+        broken()
+
+    result = job.execute_in_process(raise_on_error=False)
+    server.shutdown()
+    assert not result.success
+    assert [(b["step"], b["message"]) for b in heard] == [
+        ("broken", "customers: key_is_unique failed, 2 rows.")
+    ]
+
+
+def test_silent_webhook_does_not_hide_the_failure(tmp_path):
+    """A webhook that is down turns a clear failure into a confusing one."""
+    settings = load_settings(data_dir=tmp_path, webhook_url="http://127.0.0.1:9/")
+
+    @dg.op
+    def broken():
+        raise dg.Failure(description="no")
+
+    @dg.job(hooks={failure_hook(settings)})
+    def job():
+        broken()
+
+    result = job.execute_in_process(raise_on_error=False)
+    assert not result.success
