@@ -1,23 +1,41 @@
 """Who is who: records of every system become people with ids that last.
 
 ``normalise`` brings identifiers and names to one form, ``guards`` says which of them prove
-nothing, ``link`` finds the pairs of records that are one person, ``cluster`` joins pairs into people
-without contradictions, ``registry`` gives each person an id and keeps it. ``resolve`` runs them.
+nothing, ``link`` finds the pairs of records that are one person, ``cluster`` joins pairs into
+people without contradictions, ``registry`` gives each person an id and keeps it, ``resolution``
+runs them.
 
 Input: ``intermediate.int_identity_records``, ``int_identity_values``, ``int_identity_visitors``.
 Output: the tables in ``identity.*`` (see ``tables``).
 """
 
+import duckdb
+
+from dagster_project.identity.summary import IdentitySummary
 from dagster_project.identity.tables import (
     REGISTRY_TABLES,
     create_identity_tables,
     is_registry_empty,
     restore_registry,
 )
+from dagster_project.settings import Settings
 
 __all__ = [
     "REGISTRY_TABLES",
+    "IdentitySummary",
     "create_identity_tables",
     "is_registry_empty",
+    "resolve",
     "restore_registry",
 ]
+
+
+def resolve(con: duckdb.DuckDBPyConnection, settings: Settings, *, run_id: str) -> IdentitySummary:
+    """Resolve ``intermediate.int_identity_*`` to customers and write ``identity.*``.
+
+    One transaction. Raises HourglassError when the input tables are missing or DuckDB fails.
+    """
+    # scipy and phonenumbers take half a second to import, and reading definitions needs neither.
+    from dagster_project.identity.resolution import resolve_records
+
+    return resolve_records(con, settings, run_id=run_id)

@@ -26,7 +26,8 @@ TABLES = {
         customer_count BIGINT, reason VARCHAR""",
     "links": """
         left_system VARCHAR, left_table VARCHAR, left_id VARCHAR, right_system VARCHAR,
-        right_table VARCHAR, right_id VARCHAR, rule VARCHAR, probability DOUBLE, customer_id VARCHAR""",
+        right_table VARCHAR, right_id VARCHAR, rule VARCHAR, probability DOUBLE,
+        customer_id VARCHAR""",
     "normalised": """
         identifier_kind VARCHAR, raw_value VARCHAR, normalised_value VARCHAR, block_reason VARCHAR,
         rules_hash VARCHAR""",

@@ -1,0 +1,142 @@
+"""Orders, calls and tickets go to the person whose identifiers they carry.
+
+Such a record describes nobody, so it never joins two people. It follows its reference, or the
+first of its identifiers, in the order of the guards' priority, that belongs to exactly one person.
+Records whose identifiers belong to no profile make guests of their own. A record that carries only
+what several people share stays with nobody: guessing would be right half of the time.
+
+Reads ``id_nodes``, ``id_bears`` and ``id_members`` (rid, cluster of profiles); makes
+``id_attached`` (rid, cluster, method).
+"""
+
+import duckdb
+import numpy as np
+
+from dagster_project.identity.arrays import create_table
+from dagster_project.identity.cluster import components
+from dagster_project.identity.guards import Guards
+
+# How far an identifier that only orders and calls carry passes an owner on. Two steps cover an
+# order with a known e-mail and a new phone, then calls from that phone; more would be hearsay.
+_STEPS = 2
+
+
+def attach(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
+    """Fill ``id_attached`` for every record that is no profile and whose owner is certain."""
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE id_priority AS SELECT unnest($1) AS kind, "
+        "unnest(range(len($1))) AS rank",
+        [list(guards.priority)],
+    )
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE id_attached AS "
+        "SELECT NULL::BIGINT AS rid, NULL::BIGINT AS cluster, NULL::VARCHAR AS method LIMIT 0"
+    )
+    for _ in range(1 + _STEPS):
+        _owners(con)
+        before = _count(con)
+        _attach_to_owners(con)
+        if _count(con) == before:
+            break
+    _guests(
+        con,
+        "kind <> 'phone'",
+        "email IS NOT NULL OR loyalty_card IS NOT NULL "
+        "OR national_id IS NOT NULL OR account_id IS NOT NULL OR contact_id IS NOT NULL",
+    )
+    _owners(con)
+    _attach_to_owners(con)
+    _guests(con, "kind = 'phone'", "phone IS NOT NULL")
+
+
+def _count(con: duckdb.DuckDBPyConnection) -> int:
+    row = con.execute("SELECT count(*) FROM id_attached").fetchone()
+    return row[0] if row else 0
+
+
+def _owners(con: duckdb.DuckDBPyConnection) -> None:
+    """``id_owners`` (vid, cluster, owners): profiles own a value; without any, attached records."""
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE id_owners AS
+        WITH claims AS (
+            SELECT b.vid, m.cluster, true AS by_profile
+            FROM id_bears AS b JOIN id_members AS m ON m.rid = b.rid
+            UNION ALL
+            SELECT b.vid, t.cluster, false
+            FROM id_bears AS b JOIN id_attached AS t ON t.rid = b.rid
+        ),
+        strongest AS (
+            SELECT vid, bool_or(by_profile) AS by_profile FROM claims GROUP BY vid
+        )
+        SELECT c.vid, min(c.cluster) AS cluster, count(DISTINCT c.cluster) AS owners
+        FROM claims AS c
+        JOIN strongest AS s ON s.vid = c.vid AND s.by_profile = c.by_profile
+        GROUP BY c.vid
+        """
+    )
+
+
+def _attach_to_owners(con: duckdb.DuckDBPyConnection) -> None:
+    """An e-mail outranks a phone, also when it is nobody's yet: households share phones."""
+    con.execute(
+        """
+        INSERT INTO id_attached
+        WITH candidates AS (
+            SELECT b.rid, p.rank, b.kind, o.cluster
+            FROM id_bears AS b
+            JOIN id_owners AS o ON o.vid = b.vid AND o.owners = 1
+            JOIN id_priority AS p ON p.kind = b.kind
+            JOIN id_nodes AS n ON n.rid = b.rid
+            WHERE NOT b.is_profile
+              AND b.rid NOT IN (SELECT rid FROM id_attached)
+              AND (b.kind <> 'phone' OR n.email IS NULL)
+        )
+        SELECT rid, arg_min(cluster, rank), arg_min(kind, rank) FROM candidates GROUP BY rid
+        """
+    )
+
+
+def _guests(con: duckdb.DuckDBPyConnection, kinds: str, bears_own: str) -> None:
+    """New people out of the records left over, joined by values (of ``kinds``) that nobody owns.
+
+    A record with a value of its own that no other record bears (``bears_own`` without a row in
+    ``id_bears``) is a person too; one whose every such value is shared by several people is not.
+    """
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE id_left AS
+        SELECT n.rid, row_number() OVER (ORDER BY n.rid) - 1 AS number
+        FROM id_nodes AS n
+        WHERE NOT n.is_profile AND ({bears_own})
+          AND n.rid NOT IN (SELECT rid FROM id_attached)
+          AND n.rid NOT IN (
+              SELECT b.rid FROM id_bears AS b JOIN id_owners AS o ON o.vid = b.vid
+              WHERE o.owners > 1 AND NOT b.is_profile AND {kinds.replace("kind", "b.kind")}
+          )
+        """
+    )
+    edges = con.execute(
+        f"""
+        WITH shared AS (
+            SELECT l.number, b.vid,
+                   min(l.number) OVER (PARTITION BY b.vid) AS hub
+            FROM id_left AS l JOIN id_bears AS b ON b.rid = l.rid
+            WHERE {kinds.replace("kind", "b.kind")} AND b.vid NOT IN (SELECT vid FROM id_owners)
+        )
+        SELECT number, hub FROM shared WHERE number <> hub
+        """
+    ).fetchnumpy()
+    size_row = con.execute("SELECT count(*) FROM id_left").fetchone()
+    size = size_row[0] if size_row else 0
+    labels = components(size, edges["number"], edges["hub"])
+    create_table(con, "id_labels", {"number": np.arange(size), "label": labels})
+    con.execute(
+        """
+        INSERT INTO id_attached
+        SELECT l.rid, h.rid, 'guest'
+        FROM id_labels AS d
+        JOIN id_left AS l ON l.number = d.number
+        JOIN id_left AS h ON h.number = d.label
+        """
+    )

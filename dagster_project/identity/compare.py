@@ -1,0 +1,88 @@
+"""How alike two profiles are, field by field, as SQL over two aliases ``a`` and ``b``.
+
+Levels: 2 the same, 1 the same but for a typing error, a short form or an initial, 0 different, NULL
+when either side has nothing.
+"""
+
+# One letter more, less, changed or swapped in a word of some length, or much alike from the start.
+_ALIKE = (
+    "({0} = {1} OR jaro_winkler_similarity({0}, {1}) >= 0.9 "
+    "OR (least(length({0}), length({1})) >= 4 AND damerau_levenshtein({0}, {1}) <= 1))"
+)
+
+
+def _alike(left: str, right: str) -> str:
+    return _ALIKE.format(left, right)
+
+
+_SWAPPED = (
+    f"(coalesce({_alike('a.first_key', 'b.last_key')} "
+    f"AND {_alike('a.last_key', 'b.first_key')}, false))"
+)
+
+_FIRST = f"""
+    CASE
+        WHEN a.first_key IS NULL OR b.first_key IS NULL THEN NULL
+        WHEN a.first_key = b.first_key OR list_has_any(a.first_names, b.first_names) THEN 2
+        WHEN {_SWAPPED} THEN 2
+        WHEN least(length(a.first_key), length(b.first_key)) = 1
+            THEN CASE WHEN left(a.first_key, 1) = left(b.first_key, 1) THEN 1 ELSE 0 END
+        WHEN {_alike("a.first_key", "b.first_key")} THEN 1
+        ELSE 0
+    END"""
+
+_LAST = f"""
+    CASE
+        WHEN a.last_key IS NULL OR b.last_key IS NULL THEN NULL
+        WHEN a.last_key = b.last_key THEN 2
+        WHEN {_SWAPPED} THEN 2
+        WHEN least(length(a.last_key), length(b.last_key)) = 1
+            THEN CASE WHEN left(a.last_key, 1) = left(b.last_key, 1) THEN 1 ELSE 0 END
+        WHEN {_alike("a.last_key", "b.last_key")} THEN 1
+        WHEN a.last_key = b.last_key || 'a' OR b.last_key = a.last_key || 'a' THEN 1
+        WHEN least(length(a.last_key), length(b.last_key)) >= 4
+            AND (contains(a.last_key, b.last_key) OR contains(b.last_key, a.last_key)) THEN 1
+        ELSE 0
+    END"""
+
+# A first of January says no more than the year. Day and month are swapped by forms of another
+# country; one wrong digit is a typing error.
+_BIRTH = """
+    CASE
+        WHEN a.birth_date IS NULL OR b.birth_date IS NULL THEN NULL
+        WHEN a.birth_date = b.birth_date THEN 2
+        WHEN strftime(a.birth_date, '%m%d') = '0101' OR strftime(b.birth_date, '%m%d') = '0101'
+            THEN CASE WHEN year(a.birth_date) = year(b.birth_date) THEN 1 ELSE NULL END
+        WHEN year(a.birth_date) = year(b.birth_date) AND month(a.birth_date) = day(b.birth_date)
+            AND day(a.birth_date) = month(b.birth_date) THEN 1
+        WHEN damerau_levenshtein(strftime(a.birth_date, '%Y%m%d'), strftime(b.birth_date, '%Y%m%d'))
+            <= 1 THEN 1
+        ELSE 0
+    END"""
+
+_NATIONAL = """
+    CASE
+        WHEN a.national_id IS NULL OR b.national_id IS NULL THEN NULL
+        WHEN a.national_id = b.national_id THEN 2
+        WHEN damerau_levenshtein(a.national_id, b.national_id) <= 2 THEN 1
+        ELSE 0
+    END"""
+
+# Levels of a pair, for a SELECT list.
+LEVELS = f"""
+    {_FIRST} AS first_level,
+    {_LAST} AS last_level,
+    {_BIRTH} AS birth_level,
+    {_NATIONAL} AS national_level"""
+
+# Two profiles that are not one person, whatever else they share. Read over the columns of LEVELS.
+# A different national id alone may be a correction, so it takes a different name or birth date too;
+# a different date of birth needs a different name, as dates are mistyped beyond one digit.
+CONTRADICTS = """
+    coalesce(
+        (national_level = 0 AND (first_level = 0 OR last_level = 0 OR birth_level = 0))
+        OR (first_level = 0 AND last_level = 0)
+        OR (first_level = 0 AND birth_level = 0)
+        OR (last_level = 0 AND birth_level = 0)
+        OR (first_level = 0 AND birth_level IS NULL),
+        false)"""

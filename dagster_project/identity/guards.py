@@ -1,0 +1,93 @@
+"""The rules that a person may edit: what proves nothing, and how many may share one value."""
+
+import csv
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dagster_project.errors import UsageError
+
+RULES_DIR = Path(__file__).parent / "rules"
+GUARDS_PATH = RULES_DIR / "guards.yml"
+NICKNAMES_PATH = RULES_DIR / "nicknames.csv"
+
+
+@dataclass(frozen=True)
+class Guards:
+    """The content of ``guards.yml`` and ``nicknames.csv``; ``version`` changes when they do."""
+
+    blocked_values: frozenset[str]
+    blocked_emails: frozenset[str]
+    blocked_phones: frozenset[str]
+    blocked_names: frozenset[str]
+    role_mailboxes: frozenset[str]
+    domain_aliases: dict[str, str]
+    ignores_dots: frozenset[str]
+    minimum_phone_digits: int
+    other_regions: tuple[str, ...]
+    default_birth_dates: tuple[str, ...]
+    priority: tuple[str, ...]
+    people_per_value: dict[str, int]
+    profiles_per_value: int
+    profiles_per_customer: int
+    nicknames: dict[str, tuple[str, ...]]
+    version: str
+
+    def full_names_of(self, key: str) -> tuple[str, ...]:
+        """The full names that ``key`` is a form of: Chris is Christina or Christopher."""
+        return self.nicknames.get(key, ())
+
+
+def load_guards(guards_path: Path = GUARDS_PATH, nicknames_path: Path = NICKNAMES_PATH) -> Guards:
+    """Read the two files; raises UsageError that names the entry which does not fit."""
+    return _load(guards_path, nicknames_path, guards_path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _load(guards_path: Path, nicknames_path: Path, _changed: int) -> Guards:
+    text = guards_path.read_text(encoding="utf-8")
+    names = nicknames_path.read_text(encoding="utf-8")
+    try:
+        data = yaml.safe_load(text)
+        return Guards(
+            blocked_values=_texts(data["blocked_values"]),
+            blocked_emails=_texts(data["email"]["blocked_values"]),
+            blocked_phones=_texts(data["phone"]["blocked_values"]),
+            blocked_names=_texts(data["blocked_names"]),
+            role_mailboxes=_texts(data["email"]["role_mailboxes"]),
+            domain_aliases=dict(data["email"]["domain_aliases"]),
+            ignores_dots=_texts(data["email"]["ignores_dots"]),
+            minimum_phone_digits=int(data["phone"]["minimum_digits"]),
+            other_regions=tuple(data["phone"]["other_regions"]),
+            default_birth_dates=tuple(sorted(_texts(data["default_birth_dates"]))),
+            priority=tuple(data["priority"]),
+            people_per_value={kind: int(n) for kind, n in data["people_per_value"].items()},
+            profiles_per_value=int(data["profiles_per_value"]),
+            profiles_per_customer=int(data["profiles_per_customer"]),
+            nicknames=_nicknames(names),
+            version=hashlib.sha256((text + names).encode()).hexdigest()[:16],
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
+        raise UsageError(
+            f"{guards_path} does not fit: {type(error).__name__} at {error}. "
+            "Compare it with the version that came with the project."
+        ) from None
+
+
+def _texts(values: list[Any]) -> frozenset[str]:
+    return frozenset(str(value).strip().casefold() for value in values)
+
+
+def _nicknames(text: str) -> dict[str, tuple[str, ...]]:
+    from dagster_project.identity.normalise import spelling_key
+
+    found: dict[str, set[str]] = {}
+    for row in csv.DictReader(text.splitlines()):
+        name = spelling_key(row["name"])
+        for form in (row["name"], *row["also"].split()):
+            found.setdefault(spelling_key(form), set()).add(name)
+    return {key: tuple(sorted(names)) for key, names in found.items()}

@@ -1,0 +1,185 @@
+"""One form for each identifier and name, whatever way it was written.
+
+Works on distinct raw values, once: a phone number costs about 30 microseconds, and the same few
+values stand in many records. What cannot be brought to a form, or proves nothing, comes back with
+a reason instead of a value.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+
+import phonenumbers
+
+from dagster_project.identity.guards import Guards
+
+KINDS = ("email", "phone", "loyalty_card", "national_id")
+
+_CYRILLIC = {
+    "а": "a", "б": "b", "в": "v", "г": "g", "д": "d", "е": "e", "ж": "zh", "з": "z", "и": "i",
+    "к": "k", "л": "l", "м": "m", "н": "n", "о": "o", "п": "p", "р": "r", "с": "s", "т": "t",
+    "у": "u", "ф": "f", "х": "h", "ц": "ts", "ч": "ch", "ш": "sh", "щ": "sh", "ъ": "", "ы": "i",
+    "ь": "", "э": "e", "ю": "iu", "я": "ia", "і": "i", "є": "e", "ґ": "g", "ў": "u", "ђ": "d",
+    "ј": "i", "љ": "l", "њ": "n", "ћ": "ch", "џ": "dzh",
+}  # fmt: skip
+_LATIN = str.maketrans(
+    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ł": "l", "ı": "i", "þ": "th", "ð": "d"}
+)
+# The spellings that passports, ICAO, GOST and English custom give to one Cyrillic letter become
+# one; the order matters, longest first.
+_SPELLINGS = tuple(
+    (re.compile(pattern), to)
+    for pattern, to in (
+        (r"shch|sch", "sh"),
+        (r"tch", "ch"),
+        (r"kh", "h"),
+        (r"ph", "f"),
+        (r"ck", "k"),
+        (r"x", "ks"),
+        (r"[yj]u", "iu"),
+        (r"[yj]a", "ia"),
+        (r"[yj]o", "e"),
+        (r"[yji]e", "e"),
+        (r"[yj]", "i"),
+        (r"tz|cz", "ts"),
+        (r"c(?=[ei])", "s"),
+        (r"c(?!h)", "k"),
+        (r"q", "k"),
+        (r"w", "v"),
+        (r"(.)\1+", r"\1"),
+    )
+)
+_PATRONYMIC = re.compile(r"(ovich|evich|ovna|evna|ichna|inichna|ivich)$")
+_EMAIL = re.compile(r"[^\s@,;<>()\"]+@[^\s@,;<>()\"]+\.[^\s@.,;<>()\"]{2,}")
+_WORDS = re.compile(r"[^\W\d_]+")
+_NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
+
+
+@lru_cache(maxsize=200_000)
+def spelling_key(word: str) -> str:
+    """``word`` in plain Latin letters, equal for Cyrillic and any usual transliteration of it."""
+    text = unicodedata.normalize("NFKD", word.casefold())
+    text = "".join(char for char in text if not unicodedata.combining(char))
+    text = "".join(_CYRILLIC.get(char, char) for char in text).translate(_LATIN)
+    for pattern, to in _SPELLINGS:
+        text = pattern.sub(to, text)
+    return text
+
+
+def words(raw: str) -> list[str]:
+    """The words of a name; an apostrophe or a hyphen does not end the reading of a name's part."""
+    return _WORDS.findall(re.sub(r"['’`ʼ]", "", unicodedata.normalize("NFKC", raw)))
+
+
+def name_key(raw: str, guards: Guards) -> str | None:
+    """A family name as one key: its words' spelling keys, joined; None when it says nothing."""
+    if raw.strip().casefold() in guards.blocked_names:
+        return None
+    return "".join(spelling_key(word) for word in words(raw)) or None
+
+
+def first_name_keys(raw: str, guards: Guards) -> tuple[str | None, tuple[str, ...], str | None]:
+    """(spelling key, full names that it may be a form of, key of a last name in the same field).
+
+    A patronymic is left out. The third is set when the field holds several words: the last of them
+    may be the family name of a source that has one field for both.
+    """
+    if raw.strip().casefold() in guards.blocked_names:
+        return None, (), None
+    keys = [spelling_key(word) for word in words(raw)]
+    kept = [key for key in keys if key and not (len(keys) > 1 and _PATRONYMIC.search(key))]
+    if not kept:
+        return None, (), None
+    first = kept[0]
+    return first, guards.full_names_of(first), kept[-1] if len(kept) > 1 else None
+
+
+def normalise_email(raw: str, guards: Guards) -> tuple[str | None, str | None]:
+    """(address, None) or (None, reason): case, tags after ``+``, ignored dots, IDN as punycode."""
+    text = unicodedata.normalize("NFKC", raw).strip().strip("<>\"'").casefold()
+    text = text.removeprefix("mailto:")
+    reason = _blocked(text, guards)
+    if reason:
+        return None, reason
+    if not _EMAIL.fullmatch(text):
+        return None, "not_an_address"
+    local, domain = text.rsplit("@", 1)
+    if not domain.isascii():
+        try:
+            domain = domain.encode("idna").decode("ascii")
+        except UnicodeError:
+            return None, "not_an_address"
+    domain = guards.domain_aliases.get(domain, domain)
+    local = local.split("+", 1)[0] or local
+    if domain in guards.ignores_dots:
+        local = local.replace(".", "")
+    if local in guards.role_mailboxes:
+        return None, "role_mailbox"
+    address = f"{local}@{domain}"
+    if address in guards.blocked_emails or local in guards.blocked_values:
+        return None, "blocked_value"
+    return address, None
+
+
+def normalise_phone(raw: str, guards: Guards, region: str) -> tuple[str | None, str | None]:
+    """(E.164 number, None) or (None, reason); ``region`` reads numbers without country code."""
+    text = unicodedata.normalize("NFKC", raw).strip()
+    reason = _blocked(text.casefold(), guards)
+    if reason:
+        return None, reason
+    digits = re.sub(r"\D", "", text)
+    if not digits.strip("0"):
+        return None, "zeros"
+    if digits in guards.blocked_phones or len(set(digits)) == 1:
+        return None, "test_number"
+    if len(digits) < guards.minimum_phone_digits:
+        return None, "not_a_number"
+    possible = None
+    for candidate in (region, *guards.other_regions):
+        try:
+            number = phonenumbers.parse(text, candidate)
+        except phonenumbers.NumberParseException:
+            continue
+        if phonenumbers.is_valid_number(number):
+            return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), None
+        if possible is None and phonenumbers.is_possible_number(number):
+            possible = number
+    if possible is None:
+        return None, "not_a_number"
+    return phonenumbers.format_number(possible, phonenumbers.PhoneNumberFormat.E164), None
+
+
+def normalise_number(raw: str, guards: Guards) -> tuple[str | None, str | None]:
+    """A card or national id: letters and digits only, upper case, or (None, reason)."""
+    text = unicodedata.normalize("NFKC", raw).strip().casefold()
+    reason = _blocked(text, guards)
+    if reason:
+        return None, reason
+    bare = _NOT_ALPHANUMERIC.sub("", text).upper()
+    if not bare.strip("0"):
+        return None, "zeros"
+    if len(bare) < 4:
+        return None, "too_short"
+    if len(set(bare)) == 1 or bare in guards.blocked_phones:
+        return None, "test_number"
+    return bare, None
+
+
+def normaliser(
+    kind: str, guards: Guards, region: str
+) -> Callable[[str], tuple[str | None, str | None]]:
+    """The function that brings raw values of ``kind`` to one form."""
+    if kind == "email":
+        return lambda raw: normalise_email(raw, guards)
+    if kind == "phone":
+        return lambda raw: normalise_phone(raw, guards, region)
+    return lambda raw: normalise_number(raw, guards)
+
+
+def _blocked(text: str, guards: Guards) -> str | None:
+    if not text:
+        return "empty"
+    if text in guards.blocked_values:
+        return "blocked_value"
+    return "zeros" if not text.strip("0 -.+()") else None

@@ -1,0 +1,324 @@
+"""Ids that last: which customer each cluster of records is, compared with who they were before.
+
+The rules (design, "customer_id"): an id is minted once and opaque. When clusters of two ids become
+one, the older id survives and the other becomes its alias. When an id's records fall apart along
+the line of a recorded merge, each part gets back the id it had and the alias is withdrawn;
+otherwise the part with the most records (ties: the oldest record) keeps the id and the others get
+new ones.
+"""
+
+import base64
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import duckdb
+
+from dagster_project.identity.arrays import create_table
+from dagster_project.identity.tables import hash_key
+
+# Decades of merges and splits of one record; past this the oldest are not undone one by one.
+_LONGEST_TRAIL = 20
+
+
+@dataclass
+class Part:
+    """The records of one old id that now lie in one cluster."""
+
+    cluster: int
+    records: int = 0
+    oldest: tuple[datetime, int] = (datetime.max, 0)
+    # Former ids of the records, latest first, each with the number of records that have it.
+    trails: dict[tuple[str, ...], int] = field(default_factory=dict)
+
+
+@dataclass
+class Decision:
+    """What becomes of the contested clusters and ids."""
+
+    owner: dict[int, str] = field(default_factory=dict)
+    merged: list[tuple[str, str]] = field(default_factory=list)
+    restored: list[tuple[str, str]] = field(default_factory=list)
+    # A cluster and the id that its records had, which another part keeps.
+    left: list[tuple[int, str]] = field(default_factory=list)
+
+
+def keyed_hash(key: bytes, text: str) -> str:
+    """24 characters of base32 (120 bits): nobody without the key can compute or confirm it."""
+    digest = hashlib.blake2b(text.encode(), key=key, digest_size=15).digest()
+    return base64.b32encode(digest).decode().lower()
+
+
+def decide(claims: dict[str, list[Part]], age: dict[str, int]) -> Decision:
+    """Give contested ids to clusters. ``age``: mint number per id (small is old), aliases too."""
+    decision = Decision()
+    granted: dict[int, list[str]] = defaultdict(list)
+    for old in sorted(claims, key=age.__getitem__):
+        _divide(old, claims[old], 0, age, granted, decision, top=old)
+    clusters = {part.cluster for parts in claims.values() for part in parts}
+    for cluster in sorted(clusters):
+        ids = sorted(granted.get(cluster, ()), key=age.__getitem__)
+        if not ids:
+            continue
+        decision.owner[cluster] = ids[0]
+        decision.merged.extend((lost, ids[0]) for lost in ids[1:])
+    return decision
+
+
+def _divide(
+    name: str,
+    parts: list[Part],
+    depth: int,
+    age: dict[str, int],
+    granted: dict[int, list[str]],
+    decision: Decision,
+    *,
+    top: str,
+) -> None:
+    """Give ``name`` to one of ``parts``; ``depth`` counts the merges already undone."""
+    if len(parts) > 1 and depth < _LONGEST_TRAIL:
+        groups = _by_home(name, parts, depth)
+        if len(groups) > 1:
+            for homes, group in groups:
+                home = name if name in homes else min(homes, key=age.__getitem__)
+                if home != name:
+                    decision.restored.append((top, home))
+                _divide(home, group, depth + (home != name), age, granted, decision, top=top)
+            return
+    heir = min(parts, key=lambda part: (-part.records, part.oldest))
+    granted[heir.cluster].append(name)
+    decision.left.extend((part.cluster, name) for part in parts if part is not heir)
+
+
+def _by_home(name: str, parts: list[Part], depth: int) -> list[tuple[set[str], list[Part]]]:
+    """Parts grouped so that records which once had the same id are together."""
+    groups: list[tuple[set[str], list[Part]]] = []
+    for part in parts:
+        homes = {trail[depth] if len(trail) > depth else name for trail in part.trails}
+        joined = [group for group in groups if group[0] & homes]
+        merged = (set(homes), [part])
+        for group in joined:
+            merged[0].update(group[0])
+            merged[1].extend(group[1])
+            groups.remove(group)
+        groups.append(merged)
+    return groups
+
+
+def assign(con: duckdb.DuckDBPyConnection, now: datetime, causes: dict[int, str]) -> None:
+    """Fill ``id_owner`` (cluster, customer_id) from ``id_final`` and bring the registry up to date.
+
+    ``id_final`` is (rid, cluster, method, probability). ``causes``: per cluster, why it changed,
+    where that is known (an override); otherwise the cause says that the links changed.
+    """
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE id_claims AS
+        SELECT f.cluster, g.customer_id, count(*) AS records,
+               min(coalesce(n.seen_at, TIMESTAMP '9999-01-01')) AS oldest_at, min(n.rid) AS rid
+        FROM id_final AS f
+        JOIN id_nodes AS n ON n.rid = f.rid
+        JOIN identity.registry AS g
+          ON g.source_system = n.source_system AND g.source_table = n.source_table
+         AND g.source_id = n.source_id
+        GROUP BY f.cluster, g.customer_id
+        """
+    )
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE id_owner AS
+        WITH counted AS (
+            SELECT *, count(*) OVER (PARTITION BY cluster) AS ids,
+                   count(*) OVER (PARTITION BY customer_id) AS clusters
+            FROM id_claims
+        )
+        SELECT cluster, customer_id FROM counted WHERE ids = 1 AND clusters = 1
+        """
+    )
+    decision = decide(*_contested(con))
+    _insert_owners(con, list(decision.owner.items()))
+    minted = _mint(con, now)
+    owner_of = decision.owner | minted
+    changes = [(old, home, "split", "undo") for old, home in decision.restored]
+    changes += [(lost, kept, "merge", "") for lost, kept in decision.merged]
+    changes += [
+        (old, owner_of[cluster], "split", "")
+        for cluster, old in sorted(decision.left)
+        if owner_of[cluster] != old
+    ]
+    cluster_of = {customer: cluster for cluster, customer in owner_of.items()}
+    _record(con, now, changes, decision, {c: causes.get(k, "") for c, k in cluster_of.items()})
+
+
+def _contested(
+    con: duckdb.DuckDBPyConnection,
+) -> tuple[dict[str, list[Part]], dict[str, int]]:
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE id_contested AS
+        SELECT * FROM id_claims WHERE cluster NOT IN (SELECT cluster FROM id_owner)
+        """
+    )
+    parts: dict[tuple[str, int], Part] = {}
+    for cluster, customer, records, oldest_at, rid in con.execute(
+        "SELECT cluster, customer_id, records, oldest_at, rid FROM id_contested ORDER BY ALL"
+    ).fetchall():
+        parts[customer, cluster] = Part(cluster, records, (oldest_at, rid))
+    if not parts:
+        return {}, {}
+    trails: dict[tuple[str, int, int], list[tuple[str, str]]] = defaultdict(list)
+    for customer, cluster, rid, former, became in con.execute(
+        """
+        SELECT g.customer_id, f.cluster, f.rid, t.former_customer_id, t.customer_id
+        FROM id_final AS f
+        JOIN id_nodes AS n ON n.rid = f.rid
+        JOIN identity.registry AS g
+          ON g.source_system = n.source_system AND g.source_table = n.source_table
+         AND g.source_id = n.source_id
+        LEFT JOIN identity.registry_trail AS t
+          ON t.source_system = n.source_system AND t.source_table = n.source_table
+         AND t.source_id = n.source_id
+        WHERE g.customer_id IN (SELECT customer_id FROM id_contested)
+        ORDER BY f.rid, t.changed_at DESC
+        """
+    ).fetchall():
+        trails[customer, cluster, rid].append((former, became))
+    for (customer, cluster, _), steps in trails.items():
+        part = parts.get((customer, cluster))
+        if part is None:
+            continue
+        path, at = [], customer
+        for former, became in steps:
+            if former is None or became != at:
+                break
+            path.append(former)
+            at = former
+        key = tuple(path)
+        part.trails[key] = part.trails.get(key, 0) + 1
+    claims: dict[str, list[Part]] = defaultdict(list)
+    for (customer, _), part in parts.items():
+        claims[customer].append(part)
+    age = dict(con.execute("SELECT customer_id, mint_number FROM identity.registry_ids").fetchall())
+    return dict(claims), age
+
+
+def _insert_owners(con: duckdb.DuckDBPyConnection, owners: list[tuple[int, str]]) -> None:
+    if owners:
+        create_table(
+            con,
+            "id_new_owner",
+            {"cluster": [row[0] for row in owners], "customer_id": [row[1] for row in owners]},
+        )
+        con.execute("INSERT INTO id_owner SELECT * FROM id_new_owner")
+
+
+def _mint(con: duckdb.DuckDBPyConnection, now: datetime) -> dict[int, str]:
+    """New ids for clusters without one, the first seen first."""
+    key = hash_key(con)
+    row = con.execute("SELECT coalesce(max(mint_number), 0) FROM identity.registry_ids").fetchone()
+    number = row[0] if row else 0
+    founders = con.execute(
+        """
+        WITH founders AS (
+            SELECT f.cluster, arg_min(n.rid, (coalesce(n.seen_at, TIMESTAMP '9999-01-01'), n.rid))
+                AS rid
+            FROM id_final AS f JOIN id_nodes AS n ON n.rid = f.rid
+            WHERE f.cluster NOT IN (SELECT cluster FROM id_owner)
+            GROUP BY f.cluster
+        )
+        SELECT f.cluster, n.source_system, n.source_table, n.source_id
+        FROM founders AS f JOIN id_nodes AS n ON n.rid = f.rid
+        ORDER BY coalesce(n.seen_at, TIMESTAMP '9999-01-01'), n.rid
+        """
+    ).fetchall()
+    minted = {}
+    for cluster, *founder in founders:
+        number += 1
+        minted[cluster] = keyed_hash(key, "\x1f".join([*founder, str(number)]))
+    if minted:
+        first = number - len(minted) + 1
+        _insert_owners(con, list(minted.items()))
+        create_table(
+            con,
+            "id_minted",
+            {
+                "customer_id": list(minted.values()),
+                "mint_number": list(range(first, number + 1)),
+            },
+        )
+        con.execute(
+            "INSERT INTO identity.registry_ids SELECT customer_id, ?, mint_number, NULL "
+            "FROM id_minted",
+            [now],
+        )
+    return minted
+
+
+def _record(
+    con: duckdb.DuckDBPyConnection,
+    now: datetime,
+    changes: list[tuple[str, str, str, str]],
+    decision: Decision,
+    causes: dict[str, str],
+) -> None:
+    """Write changes, aliases, trail and the registry's rows."""
+    reasons = {
+        ("merge", False): "Their records were found to be one person's.",
+        ("split", False): "The links that held the records together no longer hold.",
+        ("split", True): "A recorded merge was undone: the part has its former id again.",
+    }
+    for old, new, kind, note in changes:
+        override = causes.get(new, "") or causes.get(old, "")
+        con.execute(
+            "INSERT INTO identity.id_changes VALUES (?, ?, ?, ?, ?)",
+            [
+                old,
+                new,
+                now,
+                "override" if override else kind,
+                override or reasons[kind, note != ""],
+            ],
+        )
+    for _, home in decision.restored:
+        con.execute(
+            "UPDATE identity.registry_ids SET merged_into = NULL WHERE customer_id = ?", [home]
+        )
+    for lost, kept in decision.merged:
+        con.execute(
+            "UPDATE identity.registry_ids SET merged_into = ? WHERE customer_id = ?", [kept, lost]
+        )
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE id_now AS
+        SELECT n.source_system, n.source_table, n.source_id, o.customer_id,
+               g.customer_id AS former_customer_id
+        FROM id_final AS f
+        JOIN id_owner AS o ON o.cluster = f.cluster
+        JOIN id_nodes AS n ON n.rid = f.rid
+        LEFT JOIN identity.registry AS g
+          ON g.source_system = n.source_system AND g.source_table = n.source_table
+         AND g.source_id = n.source_id
+        WHERE g.customer_id IS DISTINCT FROM o.customer_id
+        """
+    )
+    con.execute(
+        """
+        INSERT INTO identity.registry_trail
+        SELECT source_system, source_table, source_id, former_customer_id, customer_id, ?
+        FROM id_now WHERE former_customer_id IS NOT NULL
+        """,
+        [now],
+    )
+    con.execute(
+        """
+        DELETE FROM identity.registry AS g USING id_now AS n
+        WHERE n.former_customer_id IS NOT NULL AND g.source_system = n.source_system
+          AND g.source_table = n.source_table AND g.source_id = n.source_id
+        """
+    )
+    con.execute(
+        "INSERT INTO identity.registry "
+        "SELECT source_system, source_table, source_id, customer_id, ? FROM id_now",
+        [now],
+    )

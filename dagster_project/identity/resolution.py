@@ -1,0 +1,172 @@
+"""Everything from records to people, in one transaction.
+
+Killed half-way it leaves yesterday's tables; run again it gives the same people.
+"""
+
+import time
+from datetime import UTC, datetime
+
+import duckdb
+import numpy as np
+
+from dagster_project.errors import HourglassError
+from dagster_project.identity import registry
+from dagster_project.identity.arrays import create_table
+from dagster_project.identity.attach import attach
+from dagster_project.identity.cluster import cluster, components
+from dagster_project.identity.compare import CONTRADICTS, LEVELS
+from dagster_project.identity.guards import Guards, load_guards
+from dagster_project.identity.link import link_by_identifiers
+from dagster_project.identity.output import write_tables
+from dagster_project.identity.prepare import prepare
+from dagster_project.identity.summary import IdentitySummary
+from dagster_project.identity.tables import create_identity_tables
+from dagster_project.settings import Settings
+
+# Above this a component is not compared all with all: its size alone makes the guard cut it.
+_COMPARED_WHOLE = 400
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._since = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.seconds[stage] = round(now - self._since, 3)
+        self._since = now
+
+
+def resolve_records(
+    con: duckdb.DuckDBPyConnection, settings: Settings, *, run_id: str
+) -> IdentitySummary:
+    """Resolve ``intermediate.int_identity_*`` to customers and write ``identity.*``.
+
+    Raises HourglassError when the input tables are missing or DuckDB fails; values never stand in
+    the message. Nothing is written then.
+    """
+    guards = load_guards()
+    now = datetime.now(UTC).replace(tzinfo=None)
+    clock = _Clock()
+    create_identity_tables(con)
+    con.execute("BEGIN")
+    try:
+        prepare(con, guards, settings.phone_region)
+        clock.lap("normalise")
+        link_by_identifiers(con, guards)
+        clock.lap("link")
+        cluster_profiles(con, guards)
+        clock.lap("cluster")
+        attach(con, guards)
+        finish(con)
+        clock.lap("attach")
+        registry.assign(con, now, {})
+        clock.lap("assign")
+        write_tables(con, guards)
+        clock.lap("write")
+        summary = _summary(con, now, clock.seconds)
+        con.execute("COMMIT")
+    except duckdb.Error as error:
+        con.execute("ROLLBACK")
+        raise HourglassError(
+            f"Identity resolution failed in DuckDB ({type(error).__name__}) in run {run_id}; "
+            "nothing was changed. Check that the identity input models were built and that the "
+            "disk has room, then run again."
+        ) from error
+    except BaseException:
+        con.execute("ROLLBACK")
+        raise
+    return summary
+
+
+def cluster_profiles(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
+    """``id_members`` (rid, cluster) of all profiles; ``id_cut`` (a, b): links not followed."""
+    row = con.execute("SELECT count(*) FROM id_nodes WHERE is_profile").fetchone()
+    size = row[0] if row else 0
+    links = con.execute("SELECT a, b, probability FROM id_links ORDER BY a, b").fetchnumpy()
+    left, right = links["a"].astype(np.int64), links["b"].astype(np.int64)
+    labels = components(size, left, right)
+    create_table(con, "id_component", {"rid": np.arange(size), "component": labels})
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE id_apart AS
+        WITH several AS (
+            SELECT component FROM id_component
+            GROUP BY component HAVING count(*) BETWEEN 3 AND {_COMPARED_WHOLE}
+        ),
+        pairs AS (
+            SELECT l.rid AS rid_a, r.rid AS rid_b
+            FROM several AS s
+            JOIN id_component AS l ON l.component = s.component
+            JOIN id_component AS r ON r.component = s.component AND r.rid > l.rid
+        ),
+        compared AS (
+            SELECT p.*, {LEVELS}
+            FROM pairs AS p
+            JOIN id_nodes AS a ON a.rid = p.rid_a
+            JOIN id_nodes AS b ON b.rid = p.rid_b
+        )
+        SELECT c.rid_a AS a, c.rid_b AS b FROM compared AS c
+        WHERE {CONTRADICTS}
+          AND NOT EXISTS (SELECT 1 FROM id_links AS k WHERE k.a = c.rid_a AND k.b = c.rid_b)
+        """
+    )
+    apart = con.execute("SELECT a, b FROM id_apart ORDER BY a, b").fetchnumpy()
+    found = cluster(
+        size,
+        left,
+        right,
+        links["probability"].astype(np.float64),
+        apart=(apart["a"].astype(np.int64), apart["b"].astype(np.int64)),
+        largest=guards.profiles_per_customer,
+        labels=labels,
+    )
+    create_table(con, "id_members", {"rid": np.arange(size), "cluster": found.labels})
+    create_table(con, "id_cut", {"a": left[found.cut], "b": right[found.cut]})
+
+
+def finish(con: duckdb.DuckDBPyConnection) -> None:
+    """``id_final`` (rid, cluster, method, probability): profiles and attached records together."""
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE id_final AS
+        WITH held AS (
+            SELECT e.rid, arg_max(e.rule, e.probability) AS rule, max(e.probability) AS probability
+            FROM (
+                SELECT a AS rid, b AS other, rule, probability FROM id_links
+                UNION ALL
+                SELECT b, a, rule, probability FROM id_links
+            ) AS e
+            JOIN id_members AS m ON m.rid = e.rid
+            JOIN id_members AS o ON o.rid = e.other AND o.cluster = m.cluster
+            GROUP BY e.rid
+        )
+        SELECT m.rid, m.cluster, coalesce(h.rule, 'own_record') AS method,
+               coalesce(h.probability, 1.0) AS probability
+        FROM id_members AS m LEFT JOIN held AS h ON h.rid = m.rid
+        UNION ALL
+        SELECT rid, cluster, method,
+               CASE method WHEN 'email' THEN 0.97 WHEN 'phone' THEN 0.9
+                   WHEN 'loyalty_card' THEN 0.98 ELSE 1.0 END
+        FROM id_attached
+        """
+    )
+
+
+def _summary(
+    con: duckdb.DuckDBPyConnection, now: datetime, seconds: dict[str, float]
+) -> IdentitySummary:
+    row = con.execute(
+        """
+        SELECT (SELECT count(*) FROM id_nodes), (SELECT count(*) FROM identity.customers),
+               (SELECT count(*) FROM id_nodes) - (SELECT count(*) FROM id_final),
+               (SELECT count(*) FROM identity.registry_ids WHERE minted_at = $1),
+               count(*) FILTER (kind = 'merge'), count(*) FILTER (kind = 'split'),
+               (SELECT count(*) FROM identity.guard_stops)
+        FROM identity.id_changes WHERE changed_at = $1
+        """,
+        [now],
+    ).fetchone()
+    assert row is not None
+    return IdentitySummary(*row, seconds=seconds)
