@@ -1,0 +1,79 @@
+-- The touches before each sale, in order. Grain: order_id, position. An earlier sale does not cut
+-- the window; a touch may serve two sales; a sale without touches has no row.
+with
+
+sales as (
+    select
+        order_id,
+        customer_id,
+        visitor_id,
+        ordered_at,
+        {{ add_seconds('ordered_at', '-86400 * cast(' ~ lookback_days() ~ ' as bigint)') }}
+            as window_starts_at
+    from {{ ref('orders') }}
+    where is_sale
+),
+
+touches as (
+    select
+        touchpoint_id,
+        customer_id,
+        visitor_id,
+        channel,
+        campaign_id,
+        touched_at,
+        is_identifying
+    from {{ ref('touchpoints') }}
+),
+
+matched as (
+    select
+        s.order_id,
+        s.ordered_at,
+        t.touchpoint_id,
+        t.channel,
+        t.campaign_id,
+        t.touched_at,
+        t.is_identifying
+    from sales as s
+    inner join touches as t
+        on
+            s.customer_id = t.customer_id
+            and t.touched_at between s.window_starts_at and s.ordered_at
+
+    union all
+
+    -- Whose the visitor's sessions are is no matter for a buyer whom nobody knows.
+    select
+        s.order_id,
+        s.ordered_at,
+        t.touchpoint_id,
+        t.channel,
+        t.campaign_id,
+        t.touched_at,
+        false as is_identifying
+    from sales as s
+    inner join touches as t
+        on
+            s.visitor_id = t.visitor_id
+            and t.touched_at between s.window_starts_at and s.ordered_at
+    where s.customer_id is null
+),
+
+final as (
+    select
+        order_id,
+        cast(
+            row_number() over (partition by order_id order by touched_at, touchpoint_id) as integer
+        ) as position,
+        cast(count(*) over (partition by order_id) as integer) as path_length,
+        touchpoint_id,
+        channel,
+        campaign_id,
+        touched_at,
+        ordered_at,
+        is_identifying
+    from matched
+)
+
+select * from final

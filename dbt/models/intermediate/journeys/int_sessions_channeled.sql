@@ -1,0 +1,189 @@
+-- Sources are few however many sessions there are: hosts, sources and combinations of tags are
+-- matched against the seeds once each and joined back.
+with
+
+sessions as (
+    select
+        *,
+        {{ referrer_host('landing_referrer') }} as referrer_host,
+        lower(device) as device_name
+    from {{ ref('int_sessions_formed') }}
+),
+
+bots as (
+    select * from {{ ref('known_bots') }}
+),
+
+bot_devices as (
+    select distinct d.device_name
+    from (select distinct device_name from sessions where device_name is not null) as d
+    inner join bots as b on b.field = 'device' and {{ matches_pattern('d.device_name', 'b.pattern') }}
+),
+
+bot_hosts as (
+    select distinct h.referrer_host
+    from (select distinct referrer_host from sessions where referrer_host is not null) as h
+    inner join bots as b
+        on b.field = 'referrer' and {{ matches_pattern('h.referrer_host', 'b.pattern') }}
+),
+
+bot_visitors as (
+    select s.visitor_id
+    from sessions as s
+    inner join bot_devices as d on s.device_name = d.device_name
+
+    union
+
+    select s.visitor_id
+    from sessions as s
+    inner join bot_hosts as h on s.referrer_host = h.referrer_host
+
+    union
+
+    select v.visitor_id
+    from (select distinct visitor_id from sessions) as v
+    inner join bots as b
+        on b.field = 'visitor_id' and {{ matches_pattern('lower(v.visitor_id)', 'b.pattern') }}
+),
+
+internal_hosts as (
+    select distinct h.referrer_host
+    from (select distinct referrer_host from sessions where referrer_host is not null) as h
+    inner join {{ ref('internal_referrers') }} as i
+        on {{ matches_pattern('h.referrer_host', 'i.host_pattern') }}
+),
+
+-- The landing page's tags, else its referrer, else tags that came later in the session.
+sourced as (
+    select
+        s.session_id,
+        case
+            when s.is_landing_tagged then 'tags'
+            when
+                s.referrer_host is not null
+                and i.referrer_host is null
+                and s.referrer_host not in ('(direct)', 'direct', '(none)', '(not set)', 'null')
+                then 'referrer'
+            when coalesce(s.utm_source, s.utm_medium, s.utm_campaign) is not null then 'tags'
+            else 'direct'
+        end as origin,
+        s.referrer_host,
+        s.utm_source,
+        s.utm_medium,
+        s.utm_campaign
+    from sessions as s
+    left join internal_hosts as i on s.referrer_host = i.referrer_host
+    left join bot_visitors as b on s.visitor_id = b.visitor_id
+    where b.visitor_id is null
+),
+
+described as (
+    select
+        session_id,
+        origin,
+        case origin
+            when 'tags' then coalesce(utm_source, '(not set)')
+            when 'referrer' then referrer_host
+            else '(direct)'
+        end as source,
+        case origin
+            when 'tags' then coalesce(utm_medium, '(not set)')
+            when 'referrer' then '(referrer)'
+            else '(none)'
+        end as medium,
+        case when origin = 'tags' then coalesce(utm_campaign, '(not set)') else '(not set)' end
+            as campaign
+    from sourced
+),
+
+categories as (
+    select
+        d.source,
+        min(c.source_category) as source_category
+    from (select distinct source from described) as d
+    inner join {{ ref('channel_sources') }} as c
+        on {{ matches_pattern('d.source', 'c.source_pattern') }}
+    group by d.source
+),
+
+-- A link from a search engine is organic and one from an assistant is its own medium, as GA4 tags
+-- them; any other link is a referral.
+combinations as (
+    select
+        d.source,
+        d.medium,
+        d.campaign,
+        c.source_category,
+        case
+            when d.medium <> '(referrer)' then d.medium
+            when c.source_category = 'search' then 'organic'
+            when c.source_category = 'ai_assistant' then 'ai-assistant'
+            else 'referral'
+        end as session_medium
+    from (select distinct source, medium, campaign from described) as d
+    left join categories as c on d.source = c.source
+),
+
+ruled as (
+    select
+        c.source,
+        c.medium,
+        c.campaign,
+        min(r.rule_number) as rule_number
+    from combinations as c
+    inner join {{ ref('channel_rules') }} as r
+        on
+            (r.source_category is null or r.source_category = c.source_category)
+            and (
+                r.source_pattern is null or {{ matches_pattern('c.source', 'r.source_pattern') }}
+            )
+            and (
+                r.medium_pattern is null
+                or {{ matches_pattern('c.session_medium', 'r.medium_pattern') }}
+            )
+            and (
+                r.campaign_pattern is null
+                or {{ matches_pattern('c.campaign', 'r.campaign_pattern') }}
+            )
+    group by c.source, c.medium, c.campaign
+),
+
+classified as (
+    select
+        c.source,
+        c.medium,
+        c.campaign,
+        c.session_medium,
+        coalesce(r.channel, 'unassigned') as channel
+    from combinations as c
+    left join ruled as d
+        on c.source = d.source and c.medium = d.medium and c.campaign = d.campaign
+    left join {{ ref('channel_rules') }} as r on d.rule_number = r.rule_number
+),
+
+final as (
+    select
+        s.session_id,
+        s.visitor_id,
+        s.session_number,
+        s.started_at,
+        s.ended_at,
+        s.event_count,
+        s.page_view_count,
+        s.product_view_count,
+        s.cart_count,
+        s.checkout_count,
+        s.order_placed_count,
+        s.key_event_count,
+        s.account_id,
+        c.channel,
+        d.source,
+        c.session_medium as medium,
+        nullif(d.campaign, '(not set)') as campaign
+    from sessions as s
+    inner join described as d on s.session_id = d.session_id
+    inner join classified as c
+        on d.source = c.source and d.medium = c.medium and d.campaign = c.campaign
+)
+
+select * from final
