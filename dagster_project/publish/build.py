@@ -1,0 +1,213 @@
+"""Writing and verifying the files of one version, before anybody can see them."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from dagster_project.errors import HourglassError
+from dagster_project.publish.versions import DATABASE, RESTRICTED_DATABASE
+from dagster_project.quality.fingerprint import columns_of, fingerprint_of
+from dagster_project.quality.results import Fingerprint, GateRecord
+from dagster_project.settings import Settings
+from dagster_project.warehouse import connect_file, identifier, quoted
+
+# The oldest format that keeps what the marts use: a reader two DuckDB releases behind opens it.
+STORAGE_VERSION = "v1.4.0"
+# BI drivers mishandle every other type.
+PUBLISHED_TYPES = ("BIGINT", "INTEGER", "DOUBLE", "VARCHAR", "BOOLEAN", "DATE", "TIMESTAMP")
+LARGEST_DECIMAL = 18
+# A cache of work that the next run repeats; the fewer copies of direct identifiers, the better.
+NOT_COPIED = frozenset({"normalised"})
+
+Render = Callable[..., str]
+
+
+def write_marts(
+    con: duckdb.DuckDBPyConnection, folder: Path, marts: Mapping[str, str], published_at: datetime
+) -> None:
+    """Write marts.duckdb and parquet/ into ``folder`` from the warehouse on ``con``.
+
+    ``marts``: name to schema; restricted ones are left out. Physical tables in the default
+    schema, with the descriptions of tables and columns.
+    """
+    (folder / "parquet").mkdir(parents=True)
+    names = [name for name, schema in marts.items() if schema == "marts"]
+    with _attached(con, folder / DATABASE) as target:
+        for name in names:
+            _copy(con, "marts", name, f"{target}.main", published_at)
+        for name in names:
+            path = quoted(str(folder / "parquet" / f"{name}.parquet"))
+            con.execute(
+                f"COPY {target}.main.{identifier(name)} TO {path} "
+                "(FORMAT parquet, COMPRESSION zstd)"
+            )
+
+
+def write_restricted(
+    con: duckdb.DuckDBPyConnection, folder: Path, marts: Mapping[str, str], published_at: datetime
+) -> None:
+    """Write restricted.duckdb: restricted marts and ``build`` in the default schema, and schema
+    ``identity`` with the registry that a lost warehouse is restored from.
+    """
+    folder.mkdir(parents=True, mode=0o700)
+    folder.chmod(0o700)
+    with _attached(con, folder / RESTRICTED_DATABASE) as target:
+        for name, schema in marts.items():
+            if schema == "restricted" or name == "build":
+                _copy(con, schema, name, f"{target}.main", published_at)
+        con.execute(f"CREATE SCHEMA {target}.identity")
+        rows = con.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'identity' "
+            "AND table_catalog = current_database() ORDER BY table_name"
+        ).fetchall()
+        for (name,) in rows:
+            if name not in NOT_COPIED:
+                _copy(con, "identity", name, f"{target}.identity", published_at)
+    (folder / RESTRICTED_DATABASE).chmod(0o600)
+
+
+def verify(
+    settings: Settings,
+    published: Path,
+    restricted: Path,
+    marts: Mapping[str, str],
+    gate: GateRecord,
+) -> None:
+    """Reopen the written files and compare every mart with what the gate checked.
+
+    Raises HourglassError that names the first mart which differs, or a column of a type that BI
+    drivers mishandle.
+    """
+    with _reopened(settings, restricted / RESTRICTED_DATABASE) as con:
+        for name, schema in marts.items():
+            if schema == "restricted":
+                _compare(name, gate, fingerprint_of(con, identifier(name), name))
+    with _reopened(settings, published / DATABASE) as con:
+        for name, schema in marts.items():
+            if schema == "marts":
+                _require_types(con, name)
+                _compare(name, gate, fingerprint_of(con, identifier(name), name))
+                parquet = quoted(str(published / "parquet" / f"{name}.parquet"))
+                _compare(name, gate, fingerprint_of(con, f"read_parquet({parquet})", name))
+
+
+def write_report(
+    settings: Settings,
+    published: Path,
+    render: Render,
+    *,
+    quality: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    ledger: Mapping[str, Any],
+) -> None:
+    """Write report/index.html from what ``render`` makes of the new marts."""
+    with _reopened(settings, published / DATABASE) as con:
+        html = render(con, quality=quality, manifest=manifest, ledger=ledger)
+    (published / "report").mkdir()
+    (published / "report" / "index.html").write_text(html, encoding="utf-8")
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """One JSON file that a person can read."""
+    path.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
+
+
+def described_marts(
+    con: duckdb.DuckDBPyConnection, marts: Mapping[str, str], gate: GateRecord
+) -> dict[str, Any]:
+    """Rows, digest and columns of every mart, for the manifest."""
+    return {
+        name: {
+            "rows": gate.fingerprints[name].rows,
+            "digest": gate.fingerprints[name].digest,
+            "is_restricted": schema == "restricted",
+            "columns": columns_of(con, schema, name),
+        }
+        for name, schema in marts.items()
+    }
+
+
+def described_files(folder: Path) -> dict[str, Any]:
+    """Size and SHA-256 of every file below ``folder``, by relative path."""
+    found = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        found[str(path.relative_to(folder))] = {"bytes": path.stat().st_size, "sha256": digest}
+    return found
+
+
+class _attached:  # noqa: N801 (reads as a verb at its only uses)
+    """A new database file attached for writing, and detached with nothing left in a log."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, path: Path) -> None:
+        self._con = con
+        self._path = path
+
+    def __enter__(self) -> str:
+        self._con.execute(
+            f"ATTACH {quoted(str(self._path))} AS new_version (STORAGE_VERSION '{STORAGE_VERSION}')"
+        )
+        return "new_version"
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self._con.execute("CHECKPOINT new_version")
+        self._con.execute("DETACH new_version")
+
+
+def _reopened(settings: Settings, path: Path) -> duckdb.DuckDBPyConnection:
+    return connect_file(
+        path,
+        read_only=True,
+        memory_limit=settings.memory_limit,
+        threads=settings.threads,
+    )
+
+
+def _copy(
+    con: duckdb.DuckDBPyConnection, schema: str, name: str, target: str, published_at: datetime
+) -> None:
+    source, new = f"{identifier(schema)}.{identifier(name)}", f"{target}.{identifier(name)}"
+    columns = "*"
+    if name == "build" and "published_at" in columns_of(con, schema, name):
+        columns = f"* REPLACE (TIMESTAMP {quoted(published_at.isoformat(' '))} AS published_at)"
+    con.execute(f"CREATE TABLE {new} AS SELECT {columns} FROM {source}")
+    comments = con.execute(
+        "SELECT NULL, comment FROM duckdb_tables() WHERE database_name = current_database() "
+        "AND schema_name = $1 AND table_name = $2 AND comment IS NOT NULL "
+        "UNION ALL SELECT column_name, comment FROM duckdb_columns() "
+        "WHERE database_name = current_database() AND schema_name = $1 AND table_name = $2 "
+        "AND comment IS NOT NULL",
+        [schema, name],
+    ).fetchall()
+    for column, comment in comments:
+        what = f"COLUMN {new}.{identifier(column)}" if column else f"TABLE {new}"
+        con.execute(f"COMMENT ON {what} IS {quoted(comment)}")
+
+
+def _compare(name: str, gate: GateRecord, found: Fingerprint) -> None:
+    checked = gate.fingerprints.get(name)
+    if checked is None or found != checked:
+        rows = "no rows" if checked is None else f"{checked.rows:,} rows"
+        raise HourglassError(
+            f"The mart {name} is not the one that was checked ({rows} then, {found.rows:,} now, or "
+            "other values in them). It was rebuilt after the gate: run the checks again. The "
+            "version in force is unchanged."
+        )
+
+
+def _require_types(con: duckdb.DuckDBPyConnection, name: str) -> None:
+    for column, declared in columns_of(con, "main", name).items():
+        precision = declared.removeprefix("DECIMAL(").partition(",")[0]
+        is_decimal = declared.startswith("DECIMAL(") and int(precision) <= LARGEST_DECIMAL
+        if declared not in PUBLISHED_TYPES and not is_decimal:
+            raise HourglassError(
+                f"{name}.{column} has the type {declared}, which BI drivers mishandle. Cast it in "
+                f"the model to one of {', '.join(PUBLISHED_TYPES)}, DECIMAL(<=18,s)."
+            )

@@ -1,0 +1,94 @@
+"""What a build depends on, as one value: equal values mean that a rebuild changes nothing."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from dagster_project.quality.fingerprint import columns_of, fingerprint
+from dagster_project.settings import PROJECT_ROOT, Settings
+
+# Settings that decide what is in the marts; the others say where, how fast and when.
+DECIDING_SETTINGS = ("time_zone", "currency", "phone_region", "lookback_days", "half_life_days")
+CODE_FOLDERS = ("dagster_project", "dbt", "expectations")
+LEFT_OUT_FOLDERS = frozenset({"__pycache__", "target", "logs", "dbt_packages"})
+LEFT_OUT_SUFFIXES = frozenset({".pyc", ".log"})
+# Two lists that a person edits: they lie beside the data, or in the warehouse once read.
+OVERRIDE_TABLES = ("overrides",)
+
+
+def inputs_fingerprint(
+    settings: Settings,
+    con: duckdb.DuckDBPyConnection,
+    *,
+    as_of: date | None = None,
+    root: Path = PROJECT_ROOT,
+) -> str:
+    """SHA-256 over the ledger's files, identity overrides, settings, as_of and code.
+
+    ``as_of`` None: that of ``control.parameters``. Content decides and not paths or load order,
+    so the same files under other names are the same inputs.
+    """
+    inputs: dict[str, Any] = {
+        "files": _loaded_files(con),
+        "overrides": {
+            table: fingerprint(con, "identity", table).digest
+            for table in OVERRIDE_TABLES
+            if columns_of(con, "identity", table)
+        },
+        "settings": deciding_settings(settings),
+        "as_of": str(as_of or _as_of(con)),
+        "code": code_hash(root),
+        "duckdb": duckdb.__version__,
+    }
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def deciding_settings(settings: Settings) -> dict[str, Any]:
+    """The settings that decide what is in the marts, as plain values."""
+    return {name: getattr(settings, name) for name in DECIDING_SETTINGS}
+
+
+def code_hash(root: Path = PROJECT_ROOT) -> str:
+    """SHA-256 over the names and contents of the project's code, models and suites."""
+    digest = hashlib.sha256()
+    for path in sorted(_files(root / name for name in CODE_FOLDERS)):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest.update(f"{path.relative_to(root)} {content}\n".encode())
+    return digest.hexdigest()
+
+
+def _files(folders: Iterable[Path]) -> Iterator[Path]:
+    for start in folders:
+        for folder, names, files in os.walk(start):
+            names[:] = [name for name in names if name not in LEFT_OUT_FOLDERS]
+            for name in files:
+                path = Path(folder) / name
+                if path.suffix not in LEFT_OUT_SUFFIXES and not name.startswith("."):
+                    yield path
+
+
+def _loaded_files(con: duckdb.DuckDBPyConnection) -> str:
+    """Digest of the ledger: which contents were loaded, into what, with which outcome."""
+    columns = columns_of(con, "ledger", "files")
+    compared = [
+        name
+        for name in ("file_hash", "system_or_mapping", "delivered_on", "accepted", "erased")
+        if name in columns
+    ]
+    if not compared:
+        return ""
+    rows = con.execute(
+        f"SELECT DISTINCT {', '.join(compared)} FROM ledger.files ORDER BY ALL"
+    ).fetchall()
+    return hashlib.sha256(repr(rows).encode()).hexdigest()
+
+
+def _as_of(con: duckdb.DuckDBPyConnection) -> date | None:
+    row = con.execute("SELECT as_of FROM control.parameters").fetchone()
+    return row[0] if row else None

@@ -1,0 +1,211 @@
+"""Publish: only a build that passed its gate, wholly or not at all."""
+
+import shutil
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from dagster_project.errors import HourglassError, UsageError
+from dagster_project.publish.build import (
+    STORAGE_VERSION,
+    Render,
+    described_files,
+    described_marts,
+    verify,
+    write_json,
+    write_marts,
+    write_report,
+    write_restricted,
+)
+from dagster_project.publish.flip import (
+    building_folder,
+    discard,
+    publishing,
+    put_in_force,
+    sync_tree,
+)
+from dagster_project.publish.inputs import deciding_settings, inputs_fingerprint
+from dagster_project.publish.versions import (
+    PublishedVersion,
+    cannot_write,
+    list_versions,
+    new_name,
+    version_in_force,
+    version_of,
+)
+from dagster_project.quality.fingerprint import columns_of
+from dagster_project.quality.gate import current_build_id, latest_record, marts_of
+from dagster_project.quality.results import GateRecord
+from dagster_project.quality.suites import SUITES_DIR, load_suites
+from dagster_project.settings import Settings
+
+# Readers that opened a version stay on it; a day is longer than any dashboard session was seen.
+YOUNG = timedelta(days=1)
+
+
+def publish(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    *,
+    render: Render,
+    ledger: Mapping[str, Any] | None = None,
+    suites_dir: Path = SUITES_DIR,
+    progress: Callable[[str], None] | None = None,
+) -> PublishedVersion:
+    """Put the build that the warehouse holds in force as a new version.
+
+    ``render(con, *, quality, manifest, ledger)`` gives the report's HTML from the new marts.
+    Raises HourglassError, with the version in force unchanged, when the gate's record is missing,
+    is of another build or did not pass, when a mart is no longer the one that was checked, or
+    when the files cannot be written.
+    """
+    say = progress or (lambda _: None)
+    gate = _require_record(con, suites_dir)
+    marts = marts_of(con)
+    with publishing(settings):
+        before = version_in_force(settings)
+        version = version_of(settings, new_name(settings))
+        published, restricted = map(building_folder, (version.published, version.restricted))
+        try:
+            say("writing the marts")
+            moment = version.published_at.replace(tzinfo=None)
+            write_marts(con, published, marts, moment)
+            write_restricted(con, restricted, marts, moment)
+            say("verifying the copy")
+            verify(settings, published, restricted, marts, gate)
+            manifest = {
+                "version": version.name,
+                "build_id": gate.build_id,
+                "as_of": str(_parameter(con, "as_of")),
+                "published_at": f"{moment.isoformat()}Z",
+                "previous_version": before.name if before else None,
+                "inputs": _parameter(con, "inputs") or inputs_fingerprint(settings, con),
+                "settings": deciding_settings(settings),
+                "duckdb_version": duckdb.__version__,
+                "storage_version": STORAGE_VERSION,
+                "marts": described_marts(con, marts, gate),
+            }
+            quality = gate.to_json()
+            say("writing the report")
+            write_report(
+                settings,
+                published,
+                render,
+                quality=quality,
+                manifest=manifest,
+                ledger=ledger or {},
+            )
+            write_json(published / "quality.json", quality)
+            write_json(
+                published / "manifest.json", manifest | {"files": described_files(published)}
+            )
+            say("putting it in force")
+            sync_tree(published)
+            sync_tree(restricted)
+            put_in_force(settings, version, is_new=True)
+            prune(settings)
+        except (OSError, duckdb.IOException, duckdb.FatalException) as error:
+            raise _not_written(settings, error) from None
+        finally:
+            for folder in (published, restricted):
+                shutil.rmtree(folder, ignore_errors=True)
+    return version
+
+
+def rollback(settings: Settings, name: str | None = None) -> PublishedVersion:
+    """Put an older version back in force: ``name``, or the newest before the one in force.
+
+    Raises UsageError when there is no such version, HourglassError when its files are not
+    complete.
+    """
+    with publishing(settings):
+        versions = list_versions(settings)
+        in_force = version_in_force(settings)
+        names = [version.name for version in versions]
+        if name is None:
+            older = [n for n in names if in_force is not None and n < in_force.name]
+            if not older:
+                raise UsageError("There is no older version to go back to.")
+            name = older[-1]
+        if name not in names:
+            raise UsageError(
+                f"There is no version {name}. There are: {', '.join(names) or 'none'}."
+            )
+        version = version_of(settings, name)
+        needed = (version.database, version.published / "manifest.json", version.restricted)
+        absent = [str(path) for path in needed if not path.exists()]
+        if absent:
+            raise HourglassError(f"Version {name} is not complete: {', '.join(absent)} is missing.")
+        if in_force is None or in_force.name != name:
+            put_in_force(settings, version, is_new=False)
+    return version
+
+
+def prune(settings: Settings, *, now: datetime | None = None) -> list[str]:
+    """Remove versions beyond ``keep_versions`` that are older than a day; their names.
+
+    The one in force stays whatever its age. Called with the versions locked.
+    """
+    now = now or datetime.now(UTC)
+    in_force = version_in_force(settings)
+    removed = []
+    for version in list_versions(settings)[: -settings.keep_versions]:
+        is_young = now - version.published_at < YOUNG
+        if not is_young and (in_force is None or version.name != in_force.name):
+            discard(version)
+            removed.append(version.name)
+    return removed
+
+
+def _require_record(con: duckdb.DuckDBPyConnection, suites_dir: Path) -> GateRecord:
+    """The gate's record of this very build, passed and complete."""
+    build_id = current_build_id(con)
+    gate = latest_record(con)
+    if gate is None:
+        raise HourglassError(
+            f"The build {build_id} was not checked, so it is not published: there is no record of "
+            "the quality gate. Run the checks, or the whole job: hourglass run."
+        )
+    if gate.build_id != build_id:
+        raise HourglassError(
+            f"The checks ran on build {gate.build_id}, and the warehouse holds build {build_id}, "
+            "which is not published unchecked. Run the checks, or the whole job: hourglass run."
+        )
+    gate.require_passed()
+    reported = {(result.mart, result.check) for result in gate.results}
+    for mart, suite in load_suites(suites_dir).items():
+        absent = [check for check in suite.check_names if (mart, check) not in reported]
+        if absent:
+            raise HourglassError(
+                f"{mart}: {', '.join(absent)} did not run on build {build_id}, so it is not "
+                "published. Run the checks again."
+            )
+    row = None
+    if columns_of(con, "marts", "build"):
+        row = con.execute("SELECT any_value(build_id), count(*) FROM marts.build").fetchone()
+    if row is None or row != (build_id, 1):
+        raise HourglassError(
+            f"The mart build does not say that the marts are of build {build_id}: they were not "
+            "all rebuilt. Run the whole job: hourglass run."
+        )
+    return gate
+
+
+def _parameter(con: duckdb.DuckDBPyConnection, name: str) -> Any:
+    if name not in columns_of(con, "control", "parameters"):
+        return None
+    row = con.execute(f"SELECT {name} FROM control.parameters").fetchone()
+    return row[0] if row else None
+
+
+def _not_written(settings: Settings, error: Exception) -> HourglassError:
+    if isinstance(error, OSError):
+        return cannot_write(settings.published_dir, error)
+    return HourglassError(
+        f"A new version cannot be written to {settings.published_dir}: the disk is full or cannot "
+        f"be written ({type(error).__name__}). The version in force is unchanged. Make room, then "
+        "run again: old versions are removed by HOURGLASS_KEEP_VERSIONS."
+    )

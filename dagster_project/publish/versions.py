@@ -1,0 +1,113 @@
+"""Where versions lie, what they are called, and which one is in force.
+
+``published/versions/<version>`` and ``restricted/versions/<version>`` belong together by name.
+The version in force is the one that ``published/current`` points at, whatever
+``restricted/current`` says: who needs both asks :func:`restricted_database`.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from dagster_project.errors import HourglassError
+from dagster_project.quality.volume import manifest_in_force
+from dagster_project.settings import Settings
+
+# In UTC and with microseconds, so that the order of names is the order of publishing.
+NAME_FORMAT = "%Y%m%dT%H%M%S-%f"
+NAME = re.compile(r"\d{8}T\d{6}-\d{6}")
+BUILDING_PREFIX = ".building-"
+DATABASE = "marts.duckdb"
+RESTRICTED_DATABASE = "restricted.duckdb"
+
+
+@dataclass(frozen=True)
+class PublishedVersion:
+    """One complete version on disk."""
+
+    name: str
+    published: Path
+    restricted: Path
+
+    @property
+    def database(self) -> Path:
+        return self.published / DATABASE
+
+    @property
+    def report(self) -> Path:
+        return self.published / "report" / "index.html"
+
+    @property
+    def published_at(self) -> datetime:
+        """When it was made, UTC, as its name says."""
+        return datetime.strptime(self.name, NAME_FORMAT).replace(tzinfo=UTC)
+
+
+def version_of(settings: Settings, name: str) -> PublishedVersion:
+    """The paths of version ``name``, whether it exists or not."""
+    return PublishedVersion(
+        name=name,
+        published=settings.published_dir / "versions" / name,
+        restricted=settings.restricted_dir / "versions" / name,
+    )
+
+
+def list_versions(settings: Settings) -> list[PublishedVersion]:
+    """Every complete version, oldest first."""
+    return [version_of(settings, name) for name in _names(settings.published_dir)]
+
+
+def version_in_force(settings: Settings) -> PublishedVersion | None:
+    """The version that readers see; None before the first publish."""
+    link = settings.published_dir / "current"
+    return version_of(settings, link.readlink().name) if link.is_symlink() else None
+
+
+def current_manifest(settings: Settings) -> dict[str, Any] | None:
+    """The manifest of the version in force; None before the first publish.
+
+    Its ``inputs`` are comparable with :func:`dagster_project.publish.inputs_fingerprint`. Raises
+    HourglassError when the version in force is damaged.
+    """
+    return manifest_in_force(settings)
+
+
+def restricted_database(settings: Settings) -> Path | None:
+    """The restricted database of the version in force; None when there is none.
+
+    By the name of the published version and not through ``restricted/current``, so that marts and
+    direct identifiers are always of one version. When ``published/`` was lost, the newest
+    restricted database: the identity registry in it must not be lost with it.
+    """
+    in_force = version_in_force(settings)
+    names = [in_force.name] if in_force else _names(settings.restricted_dir)
+    paths = [version_of(settings, name).restricted / RESTRICTED_DATABASE for name in names]
+    return next((path for path in reversed(paths) if path.is_file()), None)
+
+
+def new_name(settings: Settings, now: datetime | None = None) -> str:
+    """A name that sorts after every version there is, also when the clock was set back."""
+    now = now or datetime.now(UTC)
+    taken = _names(settings.published_dir) + _names(settings.restricted_dir)
+    if taken:
+        newest = version_of(settings, max(taken)).published_at
+        now = max(now, newest + timedelta(microseconds=1))
+    return now.strftime(NAME_FORMAT)
+
+
+def cannot_write(path: Path, error: OSError) -> HourglassError:
+    """The error for a folder that does not take what is to be written."""
+    return HourglassError(
+        f"{path} cannot be written ({error.strerror or type(error).__name__}). The version in "
+        "force is unchanged. Check the disk's room and the folder's owner, then run again."
+    )
+
+
+def _names(parent: Path) -> list[str]:
+    """Names of the complete versions below ``parent``, oldest first."""
+    folder = parent / "versions"
+    if not folder.is_dir():
+        return []
+    return sorted(path.name for path in folder.iterdir() if NAME.fullmatch(path.name))

@@ -1,0 +1,52 @@
+"""What a table holds, as one short value: equal for equal rows, whatever their order."""
+
+import hashlib
+from collections.abc import Mapping
+
+import duckdb
+
+from dagster_project.errors import HourglassError
+from dagster_project.quality.results import Fingerprint
+from dagster_project.warehouse import identifier
+
+# Set while publishing, so they differ between the warehouse and the copy.
+VOLATILE_COLUMNS: Mapping[str, frozenset[str]] = {"build": frozenset({"published_at"})}
+
+
+def fingerprint(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> Fingerprint:
+    """The fingerprint of one table. Raises HourglassError when there is no such table."""
+    if not columns_of(con, schema, table):
+        raise HourglassError(
+            f"The mart {table} does not exist: dbt has not built {schema}.{table}."
+        )
+    return fingerprint_of(con, f"{identifier(schema)}.{identifier(table)}", table)
+
+
+def fingerprint_of(con: duckdb.DuckDBPyConnection, relation: str, mart: str) -> Fingerprint:
+    """Row count and digest of all columns of ``relation`` (SQL), their names and types included.
+
+    The digest is a SHA-256 over the columns and the sum of DuckDB's 64-bit row hashes: a sum and
+    not an exclusive or, in which two equal rows cancel out. Comparable within one DuckDB version.
+    ``mart`` says which columns are left out because publishing sets them.
+    """
+    described = con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
+    left_out = VOLATILE_COLUMNS.get(mart, frozenset())
+    columns = [(row[0], row[1]) for row in described if row[0] not in left_out]
+    values = ", ".join(identifier(name) for name, _ in columns)
+    row = con.execute(
+        f"SELECT count(*), coalesce(sum(CAST(hash({values}) AS HUGEINT)), 0) FROM {relation}"
+    ).fetchone()
+    rows, total = row if row else (0, 0)
+    text = ";".join(f"{name} {declared}" for name, declared in columns)
+    digest = hashlib.sha256(f"{text}|{rows}|{total}".encode()).hexdigest()
+    return Fingerprint(rows=rows, digest=digest)
+
+
+def columns_of(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> dict[str, str]:
+    """Column name to DuckDB type, in order; empty when there is no such table."""
+    rows = con.execute(
+        "SELECT column_name, data_type FROM duckdb_columns() WHERE schema_name = ? AND "
+        "table_name = ? AND database_name = current_database() ORDER BY column_index",
+        [schema, table],
+    ).fetchall()
+    return dict(rows)
