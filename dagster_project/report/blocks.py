@@ -29,7 +29,9 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A table column; ``kind`` is text, number, bar (a wide bar with no text) or heat."""
+    """A table column; ``kind`` is text, number, code (a name with underscores), status, heat, or
+    bar (a wide bar with no text).
+    """
 
     label: str
     kind: str = "number"

@@ -94,7 +94,7 @@ class Spark:
     end: str
 
 
-def nice_ticks(low: float, high: float, wanted: int = 4) -> list[float]:
+def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     """Round numbers from at most ``low`` to at least ``high``, about ``wanted`` steps."""
     if high <= low:
         high = low + 1

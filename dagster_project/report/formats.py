@@ -125,6 +125,17 @@ def day(value: date | datetime | str | None) -> str:
     return f"{value.day} {value:%B} {value.year}"
 
 
+def day_short(value: date | None) -> str:
+    """``9 Dec 2011``."""
+    return NO_VALUE if value is None else f"{value.day} {month_short(value)}"
+
+
+def words(code: str | None) -> str:
+    """One of the project's own codes in words: ``at_risk`` as ``At risk``."""
+    text = clean(code)
+    return text[:1].upper() + text[1:].replace("_", " ")
+
+
 def moment(value: datetime | str | None) -> str:
     """``9 December 2011, 05:03 UTC``, from a UTC timestamp or an ISO text."""
     if value is None:

@@ -32,7 +32,9 @@ def render(
     manifest's ``as_of`` is missing.
     """
     as_of = _as_of(manifest)
-    currency = manifest.get("currency")
+    settings = manifest.get("settings") or {}
+    # The settings name a currency only where several are present; the build knows the one it used.
+    currency = manifest.get("currency") or settings.get("currency")
     context = Context(con, as_of, formats.Money(currency), quality, manifest, ledger)
     style, script = _asset("style.css"), _asset("script.js")
     environment = Environment(
@@ -52,7 +54,7 @@ def render(
         version=formats.clean(manifest.get("version")),
         build_id=formats.clean(manifest.get("build_id")),
         published=formats.moment(manifest.get("published_at")),
-        time_zone=formats.clean(manifest.get("time_zone") or "UTC"),
+        time_zone=formats.clean(manifest.get("time_zone") or settings.get("time_zone") or "UTC"),
         currency=formats.clean(currency) if currency else "not named by the extracts",
         verdict=checks.verdict(quality.get("results", [])),
     )

@@ -33,10 +33,8 @@ def verdict(results: list[Row]) -> dict[str, str]:
         return {"status": "fail", "text": f"{formats.count(bad)} of {total} did not pass"}
     if tally["warn"]:
         warned = formats.plural(tally["warn"], "warning")
-        return {
-            "status": "warn",
-            "text": f"{formats.count(tally['pass'])} of {total} passed, {warned}",
-        }
+        passed = formats.count(tally["pass"])
+        return {"status": "warn", "text": f"{passed} of {total} passed, {warned}"}
     return {"status": "pass", "text": f"All {total} passed"}
 
 
@@ -111,7 +109,7 @@ def _table(key: str, caption: str, results: list[Row]) -> Table:
         caption,
         [
             Column("Mart", "text"),
-            Column("Check", "text"),
+            Column("Check", "code"),
             Column("Result", "status"),
             Column("Failing rows"),
             Column("Kind", "text"),

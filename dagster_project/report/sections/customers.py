@@ -83,13 +83,11 @@ def _cut(context: Context, column: str, caption: str, missing: str) -> Table:
     )
     total = sum(row["customers"] for row in rows)
     top = max(row["customers"] for row in rows)
+    # A stage is a code of the project's own, a channel or segment is a name as it stands.
+    write = formats.words if column == "lifecycle_stage" else formats.clean
     shown = [
-        (
-            missing if r["name"] is None else formats.clean(r["name"]),
-            r["customers"],
-            r["net_revenue"],
-        )
-        for r in rows[:_GROUPS]
+        (write(row["name"] or missing), row["customers"], row["net_revenue"])
+        for row in rows[:_GROUPS]
     ]
     rest = rows[_GROUPS:]
     if rest:

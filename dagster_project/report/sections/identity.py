@@ -154,7 +154,7 @@ def _methods(context: Context) -> Table:
         ],
         [
             [
-                Cell(formats.clean(row["name"])),
+                Cell(formats.words(row["name"])),
                 Cell("", bar=bar_share(row["records"], top)),
                 Cell(formats.count(row["records"]), row["records"]),
                 Cell(formats.decimal(row["probability"], 3), row["probability"]),
@@ -174,7 +174,7 @@ def _changes(context: Context) -> Block:
         [Column("Kind", "text"), Column("Changes"), Column("Newest", "text")],
         [
             [
-                Cell(formats.clean(row["name"])),
+                Cell(formats.words(row["name"])),
                 Cell(formats.count(row["changes"]), row["changes"]),
                 Cell(formats.day(row["newest"])),
             ]

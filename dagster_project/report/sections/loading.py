@@ -18,7 +18,7 @@ def build(context: Context) -> Section:
     """The accounting per source, the reasons of the quarantine, and what the load noted."""
     section = {
         "id": "loading",
-        "title": "What was loaded and what was held back",
+        "title": "Loaded and held back",
         "definition": (
             "Every record of every file is counted once: accepted, quarantined with its original "
             "text and the reason, left out by a named rule of its mapping, or erased at a person's "
@@ -92,7 +92,7 @@ def _reasons(ledger: Mapping[str, Any]) -> Block:
         [
             [
                 Cell(formats.clean(row["source"])),
-                Cell(formats.clean(row["reason"])),
+                Cell(formats.words(row["reason"])),
                 Cell(_LEVELS.get(row["level"], formats.clean(row["level"]))),
                 Cell(formats.count(row["records"]), row["records"]),
             ]

@@ -73,8 +73,8 @@ def build(context: Context) -> Section:
             ("Net revenue of these", money.exact(totals["net_revenue"]), totals["net_revenue"]),
             (
                 "First and last sale",
-                f"{formats.day(totals['first_date'])} {formats.DASH} "
-                f"{formats.day(totals['last_date'])}",
+                f"{formats.day_short(totals['first_date'])} {formats.DASH} "
+                f"{formats.day_short(totals['last_date'])}",
                 None,
             ),
         ]
@@ -151,7 +151,7 @@ def change_text(
     """
     if before is None:
         return "first month, nothing to compare", "none"
-    name = formats.month_name(before)
+    name = formats.month_short(before)
     if value is None or previous is None:
         return f"not comparable with {name}", "none"
     if is_share:

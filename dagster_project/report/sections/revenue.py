@@ -91,7 +91,7 @@ def build(context: Context) -> Section:
     if last > complete:
         note = (
             f"{formats.month_name(last)} is not complete: its days up to "
-            f"{formats.day(context.as_of)} are drawn hatched."
+            f"{formats.day(context.as_of)} are drawn pale."
         )
     return Section(
         **section,

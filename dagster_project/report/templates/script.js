@@ -37,6 +37,20 @@
     }
   }
 
+  // A table that does not fit must be scrollable by keyboard; one that fits should not cost a stop.
+  var boxes = document.querySelectorAll(".scroll");
+  function reachable() {
+    boxes.forEach(function (box) {
+      box.tabIndex = box.scrollWidth > box.clientWidth ? 0 : -1;
+    });
+  }
+  if (typeof ResizeObserver === "function") {
+    var watcher = new ResizeObserver(reachable);
+    boxes.forEach(function (box) {
+      watcher.observe(box);
+    });
+  }
+
   document.addEventListener("pointermove", follow, { passive: true });
   document.addEventListener("pointerdown", follow, { passive: true });
   document.addEventListener("scroll", hide, { passive: true, capture: true });

@@ -144,7 +144,8 @@ _MONTHS = """
         from firsts f join orders o using (customer_id) where o.is_sale group by 1, 2
     )
     select
-        'month', g.cohort, g.k, g.size, g.n, g.later, g.n / g.size, g.later / g.size, coalesce(m.net_revenue, 0),
+        'month', g.cohort, g.k, g.size, g.n, g.later, g.n / g.size, g.later / g.size,
+        coalesce(m.net_revenue, 0),
         sum(coalesce(m.net_revenue, 0)) over (partition by g.cohort order by g.k), null,
         last_day(cast(date_add(g.cohort, to_months(cast(g.k as integer))) as date)) <= $as_of
     from counted g left join money m on m.cohort = g.cohort and m.k = g.k;
@@ -262,10 +263,8 @@ def manifest(as_of: date = AS_OF) -> dict[str, Any]:
         "version": "20240620T050312Z-1a2b3c",
         "build_id": "b-7f3a",
         "as_of": as_of.isoformat(),
-        "published_at": "2024-06-20T05:03:12",
-        "time_zone": "Europe/London",
-        "currency": "GBP",
-        "sources": {},
+        "published_at": "2024-06-20T05:03:12Z",
+        "settings": {"time_zone": "Europe/London", "currency": "GBP"},
     }
 
 
