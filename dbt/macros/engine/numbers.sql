@@ -11,6 +11,15 @@
     cast(cast({{ cents }} as decimal(20, 0)) * cast(0.01 as decimal(3, 2)) as decimal(18, 2))
 {%- endmacro %}
 
+{# Whole thousandths of a quantity, and back. #}
+{% macro to_units(quantity) -%}
+    cast(cast({{ quantity }} as decimal(22, 3)) * 1000 as bigint)
+{%- endmacro %}
+
+{% macro from_units(units) -%}
+    cast(cast({{ units }} as decimal(20, 0)) * cast(0.001 as decimal(4, 3)) as decimal(18, 3))
+{%- endmacro %}
+
 {# quantity x unit price, to the cent, half away from zero. #}
 {% macro line_amount(quantity, unit_price) -%}
     cast(

@@ -1,0 +1,115 @@
+-- What each line contributed to the amount charged for its order. The order's total, with its
+-- tax, shipping and discounts, is shared out in proportion to the lines' own amounts; shares are
+-- differences between rounded running totals, so that they add up to the total to the cent.
+with
+
+lines as (
+    select * from {{ ref('stg_shop__order_lines') }}
+),
+
+orders as (
+    select * from {{ ref('int_orders_valued') }}
+),
+
+products as (
+    select * from {{ ref('stg_shop__products') }}
+),
+
+priced as (
+    select
+        lines.order_id,
+        lines.line_number,
+        lines.product_id,
+        lines.quantity,
+        lines.unit_price,
+        coalesce(lines.discount_amount, 0) as discount_amount,
+        {{ line_amount('lines.quantity', 'lines.unit_price') }}
+        - coalesce(lines.discount_amount, 0) as line_amount,
+        orders.order_id is not null as is_order_known,
+        orders.customer_id,
+        orders.ordered_at,
+        orders.order_date,
+        orders.rate,
+        coalesce(orders.is_sale, false) as is_sale,
+        case
+            when orders.is_sale then {{ to_cents('orders.total_amount') }}
+            else 0
+        end as total_cents,
+        coalesce(products.is_service, false) as is_service,
+        products.category,
+        products.unit_cost
+    from lines
+    left join orders
+        on lines.order_id = orders.order_id
+    left join products
+        on lines.product_id = products.product_id
+),
+
+order_amounts as (
+    select
+        order_id,
+        cast(sum({{ to_cents('line_amount') }}) as bigint) as amount_cents,
+        count(*) as line_count
+    from priced
+    group by order_id
+),
+
+-- Lines that are worth nothing together share equally.
+weighted as (
+    select
+        priced.*,
+        case
+            when order_amounts.amount_cents > 0 then {{ to_cents('priced.line_amount') }}
+            else 1
+        end as weight,
+        case
+            when order_amounts.amount_cents > 0 then order_amounts.amount_cents
+            else order_amounts.line_count
+        end as order_weight
+    from priced
+    inner join order_amounts
+        on priced.order_id = order_amounts.order_id
+),
+
+running as (
+    select
+        *,
+        cast(
+            sum(weight) over (
+                partition by order_id
+                order by line_number
+                rows between unbounded preceding and current row
+            ) as bigint
+        ) as weight_so_far
+    from weighted
+),
+
+final as (
+    select
+        order_id,
+        line_number,
+        product_id,
+        quantity,
+        unit_price,
+        discount_amount,
+        line_amount,
+        is_order_known,
+        customer_id,
+        ordered_at,
+        order_date,
+        rate,
+        is_sale,
+        is_service,
+        category,
+        unit_cost,
+        total_cents,
+        case
+            when total_cents = order_weight then weight
+            else
+                {{ pro_rata('total_cents', 'weight_so_far', 'order_weight') }}
+                - {{ pro_rata('total_cents', '(weight_so_far - weight)', 'order_weight') }}
+        end as gross_cents
+    from running
+)
+
+select * from final

@@ -1,0 +1,100 @@
+-- depends_on: {{ ref('int_missing_rates') }}
+-- Orders with their buyer, their place in business time and their amounts in the reporting currency.
+with
+
+orders as (
+    select * from {{ ref('stg_shop__orders') }}
+),
+
+assignments as (
+    select * from {{ source('identity', 'assignments') }}
+),
+
+accounts as (
+    select
+        source_id as account_id,
+        customer_id
+    from assignments
+    where source_system = 'shop' and source_table = 'accounts'
+),
+
+guests as (
+    select
+        source_id as order_id,
+        customer_id
+    from assignments
+    where source_system = 'shop' and source_table = 'orders'
+),
+
+-- The tracker may know the visitor of an order that does not say so itself.
+placed as (
+    select
+        order_id,
+        {{ arg_min('visitor_id', 'occurred_at') }} as visitor_id
+    from {{ ref('stg_shop__web_events') }}
+    where
+        event_name = 'order_placed'
+        and order_id is not null
+    group by order_id
+),
+
+daily_rates as (
+    select * from {{ ref('int_money_daily_rates') }}
+),
+
+dated as (
+    select
+        *,
+        {{ to_business_time('ordered_at') }} as ordered_at_local
+    from orders
+),
+
+joined as (
+    select
+        dated.*,
+        cast(dated.ordered_at_local as date) as order_date,
+        coalesce(accounts.customer_id, guests.customer_id) as customer_id,
+        coalesce(dated.visitor_id, placed.visitor_id) as buyer_visitor_id,
+        dated.status in ('paid', 'shipped', 'completed', 'refunded') as is_sale,
+        case
+            when dated.currency is null then cast(1 as decimal(18, 9))
+            else daily_rates.rate
+        end as rate
+    from dated
+    left join accounts
+        on dated.account_id = accounts.account_id
+    left join guests
+        on dated.order_id = guests.order_id
+    left join placed
+        on dated.order_id = placed.order_id
+    left join daily_rates
+        on
+            dated.currency = daily_rates.currency
+            and cast(dated.ordered_at_local as date) = daily_rates.money_date
+),
+
+final as (
+    select
+        order_id,
+        customer_id,
+        buyer_visitor_id as visitor_id,
+        ordered_at,
+        ordered_at_local,
+        order_date,
+        status,
+        is_sale,
+        sales_channel,
+        store_id,
+        coupon_code,
+        city,
+        country,
+        currency,
+        rate,
+        {{ convert_money('total_amount', 'rate') }} as total_amount,
+        {{ convert_money('coalesce(discount_amount, 0)', 'rate') }} as discount_amount,
+        {{ convert_money('coalesce(shipping_amount, 0)', 'rate') }} as shipping_amount,
+        {{ convert_money('coalesce(tax_amount, 0)', 'rate') }} as tax_amount
+    from joined
+)
+
+select * from final

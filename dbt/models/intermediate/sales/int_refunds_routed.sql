@@ -1,0 +1,122 @@
+-- Every refund with the way it takes: to the order that it names, to lines of the same person and
+-- product, or nowhere (and then why). An order gives back no more than was charged for it: what is
+-- refunded beyond that, in the order of the refunds, is left over.
+with
+
+refunds as (
+    select * from {{ ref('stg_shop__refunds') }}
+),
+
+orders as (
+    select * from {{ ref('int_orders_valued') }}
+),
+
+buyers as (
+    select
+        source_id as account_id,
+        customer_id
+    from {{ source('identity', 'assignments') }}
+    where source_system = 'shop' and source_table = 'accounts'
+),
+
+-- Refunds carry no currency: one that names an order is in the order's. Another is in that of the
+-- lines that it undoes; what finds no line is valued at the rate of the person's newest order, or
+-- of the shop's.
+person_rates as (
+    select
+        customer_id,
+        {{ arg_max('rate', 'ordered_at') }} as rate
+    from orders
+    where customer_id is not null
+    group by customer_id
+),
+
+shop_rate as (
+    select {{ arg_max('rate', 'ordered_at') }} as rate
+    from orders
+),
+
+routed as (
+    select
+        refunds.refund_id,
+        refunds.order_id,
+        refunds.product_id,
+        refunds.refunded_at,
+        refunds.reason,
+        refunds.amount,
+        {{ to_units('abs(refunds.quantity)') }} as units,
+        coalesce(orders.customer_id, buyers.customer_id) as customer_id,
+        coalesce(orders.rate, person_rates.rate, shop_rate.rate, 1) as rate,
+        greatest({{ to_cents('orders.total_amount') }}, 0) as order_total_cents,
+        case
+            when refunds.order_id is not null and orders.order_id is null then 'unknown_order'
+            when refunds.order_id is not null and not orders.is_sale then 'order_is_no_sale'
+            when refunds.order_id is not null then null
+            when buyers.customer_id is null then 'unknown_buyer'
+            when refunds.product_id is null then 'no_product'
+            when coalesce(refunds.quantity, 0) = 0 then 'no_quantity'
+        end as obstacle
+    from refunds
+    left join orders
+        on refunds.order_id = orders.order_id
+    left join buyers
+        on refunds.account_id = buyers.account_id
+    left join person_rates
+        on buyers.customer_id = person_rates.customer_id
+    cross join shop_rate
+),
+
+valued as (
+    select
+        *,
+        case
+            when obstacle is not null then 'none'
+            when order_id is not null then 'order'
+            else 'lines'
+        end as route,
+        {{ to_cents('amount') }} as delivered_cents,
+        {{ to_cents(convert_money('amount', 'rate')) }} as amount_cents
+    from routed
+),
+
+running as (
+    select
+        *,
+        case
+            when route = 'order'
+                then cast(
+                    sum(amount_cents) over (
+                        partition by route, order_id
+                        order by refunded_at, refund_id
+                        rows between unbounded preceding and current row
+                    ) as bigint
+                )
+        end as refunded_so_far
+    from valued
+),
+
+final as (
+    select
+        refund_id,
+        order_id,
+        product_id,
+        customer_id,
+        refunded_at,
+        reason,
+        units,
+        route,
+        obstacle,
+        rate,
+        delivered_cents,
+        amount_cents,
+        case
+            when route = 'order'
+                then
+                    greatest(least(refunded_so_far, order_total_cents), 0)
+                    - greatest(least(refunded_so_far - amount_cents, order_total_cents), 0)
+            else 0
+        end as order_cents
+    from running
+)
+
+select * from final
