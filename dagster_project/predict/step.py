@@ -44,12 +44,11 @@ def predict(con: duckdb.DuckDBPyConnection, settings: Settings, *, run_id: str) 
     reason in ``predictions.models`` and in the summary. Raises HourglassError when there is no
     ``as_of``, that is, when the step runs before a build was begun.
     """
-    from threadpoolctl import threadpool_limits
-
     create_prediction_tables(con)
     summary = PredictSummary(run_id, _as_of(con))
-    # Sums in another order differ in their last digits: one thread gives one result everywhere.
-    with threadpool_limits(limits=1):
+    with _timed(summary, "import"):
+        limits = _one_thread()
+    with limits:
         content = _predict_all(con, settings, summary)
     with _timed(summary, "write"):
         replace_tables(con, content)
@@ -66,6 +65,18 @@ def _as_of(con: duckdb.DuckDBPyConnection) -> date:
             "Start the whole daily run instead of this step alone."
         )
     return row[0]
+
+
+def _one_thread() -> Any:
+    """A context in which the arithmetic libraries use one thread.
+
+    Sums in another order differ in their last digits, and on a busy machine waiting threads spin:
+    a boosted tree of 0.1 s took 8 s. Only libraries that are loaded already can be limited.
+    """
+    import sklearn.ensemble  # noqa: F401 - loads OpenMP
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits=1)
 
 
 @contextmanager
@@ -90,6 +101,8 @@ def _predict_all(
         models.append(ModelRow("customer_values", "fitted", 0, "no sale of a known customer yet"))
     else:
         _predict_customers(con, customers, span, summary, content, models)
+    with _timed(summary, "demand"):
+        _predict_demand(con, summary, content, models)
     content["models"] = {
         "model": [row.model for row in models],
         "metric": [row.metric for row in models],
@@ -111,6 +124,8 @@ def _predict_customers(
     content: dict[str, dict[str, Any]],
     models: list[ModelRow],
 ) -> None:
+    from dagster_project.predict.drivers import analyse_drivers
+    from dagster_project.predict.next_order import days_to_next_order
     from dagster_project.predict.personas import find_personas
     from dagster_project.predict.propensity import (
         REPURCHASE_DAYS,
@@ -126,10 +141,14 @@ def _predict_customers(
     with _timed(summary, "repurchase"):
         days = min(REPURCHASE_DAYS, churn_days(span))
         repurchase = predict_propensity(con, customers, "repurchase", days)
+    next_order_days, next_order_models = days_to_next_order(customers, values, churn.probability)
     with _timed(summary, "personas"):
         personas = find_personas(customers)
-    models += values.models + churn.models + repurchase.models + personas.models
-    drivers = churn.drivers + repurchase.drivers
+    with _timed(summary, "drivers"):
+        drivers, driver_models = analyse_drivers(churn.test or customers)
+    models += values.models + churn.models + repurchase.models
+    models += next_order_models + personas.models + driver_models
+    drivers += churn.drivers + repurchase.drivers
     known = np.array([key is not None for key in personas.persona], dtype=bool)
     content["customer_values"] = {
         "customer_id": customers.customer_id,
@@ -140,7 +159,7 @@ def _predict_customers(
         "predicted_12m_value": values.predicted_value,
         "churn_probability": churn.probability,
         "repurchase_probability": repurchase.probability,
-        "next_order_expected_date": _dates(summary.as_of, values.next_order_days),
+        "next_order_expected_date": _dates(summary.as_of, next_order_days),
     }
     content["personas"] = {
         "customer_id": customers.customer_id[known],
@@ -149,6 +168,21 @@ def _predict_customers(
     }
     content["driver_analysis"] = {
         name: [row[name] for row in drivers] for name in TABLES["driver_analysis"]
+    }
+
+
+def _predict_demand(
+    con: duckdb.DuckDBPyConnection,
+    summary: PredictSummary,
+    content: dict[str, dict[str, Any]],
+    models: list[ModelRow],
+) -> None:
+    from dagster_project.predict.forecast import FORECAST_SERIES, forecast_demand, read_weeks
+
+    forecasts = forecast_demand(*read_weeks(con, summary.as_of, FORECAST_SERIES))
+    models += forecasts.models
+    content["demand_forecasts"] = {
+        name: [row[name] for row in forecasts.rows] for name in TABLES["demand_forecasts"]
     }
 
 

@@ -13,15 +13,14 @@ from dagster_project.predict.tables import ModelRow
 
 YEAR_DAYS = 365
 SHORTEST_HOLDOUT_DAYS, LONGEST_HOLDOUT_DAYS = 14, 182
-# Below this a date would promise an order from somebody who has most likely left.
-ALIVE_ENOUGH = 0.5
 
 
 @dataclass
 class CustomerValues:
     """Columns of ``predictions.customer_values``, aligned with the customers given; NaN: unknown.
 
-    ``next_order_days`` counts from ``as_of``.
+    The rest is for dating the next orders: the fit on all, the customers of the hold-out with
+    what they did in it (None: history too short), and the fit on what came before it.
     """
 
     ltv_to_date: Array
@@ -29,8 +28,10 @@ class CustomerValues:
     p_alive: Array
     expected_orders: Array
     predicted_value: Array
-    next_order_days: Array
     models: list[ModelRow] = field(default_factory=list)
+    frequency_fit: Fit | None = None
+    held_out: Customers | None = None
+    earlier_fit: Fit | None = None
 
 
 def simple_lifetime_value(customers: Customers) -> tuple[Array, list[ModelRow]]:
@@ -69,26 +70,26 @@ def predict_values(
     """Every column of the value table, and what is to be said about the models behind them."""
     simple, rows = simple_lifetime_value(customers)
     unknown = np.full(len(customers), np.nan)
-    values = CustomerValues(
-        customers["net_revenue"], simple, unknown, unknown, unknown, unknown, rows
-    )
-    held_out = None
-    if holdout_days(span) >= SHORTEST_HOLDOUT_DAYS:
-        cutoff = customers.as_of - timedelta(days=holdout_days(span))
-        held_out = read_customers(con, cutoff, holdout_days(span))
-    frequency_fit = _fit_frequency(customers, values)
-    value_fit = _fit_value(customers, values)
-    if frequency_fit is not None:
-        values.p_alive = bgnbd.probability_alive(frequency_fit, *_history(customers))
+    values = CustomerValues(customers["net_revenue"], simple, unknown, unknown, unknown, rows)
+    values.frequency_fit = _fit_frequency(customers, values.models)
+    value_fit = _fit_value(customers, values.models)
+    if values.frequency_fit is not None:
+        values.p_alive = bgnbd.probability_alive(values.frequency_fit, *_history(customers))
         values.expected_orders = bgnbd.expected_purchases(
-            frequency_fit, *_history(customers), YEAR_DAYS
+            values.frequency_fit, *_history(customers), YEAR_DAYS
         )
-    if frequency_fit is not None and value_fit is not None:
+    if values.frequency_fit is not None and value_fit is not None:
         values.predicted_value = values.expected_orders * _purchase_value(
             value_fit, customers, values.models
         )
-    earlier_fit = _check_on_holdout(held_out, holdout_days(span), values)
-    _date_next_orders(customers, held_out, frequency_fit, earlier_fit, values)
+    days = holdout_days(span)
+    if days < SHORTEST_HOLDOUT_DAYS:
+        values.models.append(
+            ModelRow("bg_nbd", "holdout_days", 0, "the history is too short for a hold-out")
+        )
+        return values
+    values.held_out = read_customers(con, customers.as_of - timedelta(days=days), days)
+    values.earlier_fit = _check_on_holdout(values.held_out, days, values.models)
     return values
 
 
@@ -96,29 +97,29 @@ def _history(customers: Customers) -> tuple[Array, Array, Array]:
     return customers["frequency"], customers["recency"], customers["age"]
 
 
-def _fit_frequency(customers: Customers, values: CustomerValues) -> Fit | None:
+def _fit_frequency(customers: Customers, models: list[ModelRow]) -> Fit | None:
     try:
         fit = bgnbd.fit(bgnbd.histories(*_history(customers)))
     except NotFitted as error:
-        values.models.append(ModelRow("bg_nbd", "fitted", 0, error.reason))
+        models.append(ModelRow("bg_nbd", "fitted", 0, error.reason))
         return None
-    values.models.extend(fit_rows("bg_nbd", fit, "days with a purchase, time in days"))
+    models.extend(fit_rows("bg_nbd", fit, "days with a purchase, time in days"))
     return fit
 
 
-def _fit_value(customers: Customers, values: CustomerValues) -> Fit | None:
+def _fit_value(customers: Customers, models: list[ModelRow]) -> Fit | None:
     repeat_value = np.nan_to_num(customers["repeat_value"])
     try:
         fit = gamma_gamma.fit(customers["frequency"], repeat_value)
     except NotFitted as error:
-        values.models.append(ModelRow("gamma_gamma", "fitted", 0, error.reason))
+        models.append(ModelRow("gamma_gamma", "fitted", 0, error.reason))
         return None
-    values.models.extend(
+    models.extend(
         fit_rows("gamma_gamma", fit, "net revenue of a day with a purchase, the first left out")
     )
     usable = (customers["frequency"] > 0) & (repeat_value > 0)
     correlation = _correlation(customers["frequency"][usable], repeat_value[usable])
-    values.models.append(
+    models.append(
         ModelRow(
             "gamma_gamma",
             "frequency_value_correlation",
@@ -165,40 +166,33 @@ def _purchase_value(fit: Fit, customers: Customers, models: list[ModelRow]) -> A
     return value
 
 
-def _check_on_holdout(held_out: Customers | None, days: int, values: CustomerValues) -> Fit | None:
+def _check_on_holdout(held_out: Customers, days: int, models: list[ModelRow]) -> Fit | None:
     """Fit on the past alone and compare with what came; publishes errors beside a baseline's."""
-    if held_out is None:
-        values.models.append(
-            ModelRow("bg_nbd", "holdout_days", 0, "the history is too short for a hold-out")
-        )
-        return None
     try:
         fit = bgnbd.fit(bgnbd.histories(*_history(held_out)))
     except NotFitted as error:
-        values.models.append(ModelRow("bg_nbd", "holdout_days", 0, error.reason))
+        models.append(ModelRow("bg_nbd", "holdout_days", 0, error.reason))
         return None
     predicted = bgnbd.expected_purchases(fit, *_history(held_out), days)
     actual = held_out["future_purchases"]
     age = np.maximum(held_out["age"], 1)
     naive = np.where(held_out["age"] > 0, held_out["frequency"] / age * days, 0.0)
-    values.models.append(
+    models.append(
         ModelRow("bg_nbd", "holdout_days", days, "fitted on the days before, compared with these")
     )
-    values.models.extend(
-        error_rows("bg_nbd", predicted, naive, actual, "own rate so far, continued")
-    )
+    models.extend(error_rows("bg_nbd", predicted, naive, actual, "own rate so far, continued"))
     repeat_value = np.nan_to_num(held_out["repeat_value"])
     try:
         value_fit = gamma_gamma.fit(held_out["frequency"], repeat_value)
     except NotFitted as error:
-        values.models.append(ModelRow("predicted_value", "holdout_days", 0, error.reason))
+        models.append(ModelRow("predicted_value", "holdout_days", 0, error.reason))
         return fit
     expected = predicted * _purchase_value(value_fit, held_out, [])
     naive_value = naive * np.where(
         held_out["frequency"] > 0, repeat_value, held_out["average_order_value"]
     )
-    values.models.append(ModelRow("predicted_value", "holdout_days", days))
-    values.models.extend(
+    models.append(ModelRow("predicted_value", "holdout_days", days))
+    models.extend(
         error_rows(
             "predicted_value",
             expected,
@@ -229,63 +223,3 @@ def error_rows(
     better = float(((predicted - actual) ** 2).mean()) < float(((baseline - actual) ** 2).mean())
     rows.append(ModelRow(model, "beats_baseline", float(better), "by root mean square error"))
     return rows
-
-
-def interval_wait(customers: Customers) -> Array:
-    """Days until the next order if the customer keeps to the own mean gap; at least 1."""
-    return np.maximum(customers["mean_gap_days"] - customers["days_since_last_order"], 1.0)
-
-
-def model_wait(fit: Fit, customers: Customers) -> Array:
-    """Median days until the next purchase of a live customer under BG/NBD.
-
-    Given x purchases in T days the rate is Gamma(r+x, alpha+T), so the wait is Lomax with the
-    median (alpha+T)(2^(1/(r+x)) - 1).
-    """
-    r, alpha = fit.parameters["r"], fit.parameters["alpha"]
-    exponent = np.minimum(1 / (r + customers["frequency"]), 1000.0)
-    return np.maximum((alpha + customers["age"]) * np.expm1(np.log(2) * exponent), 1.0)
-
-
-def _date_next_orders(
-    customers: Customers,
-    held_out: Customers | None,
-    fit: Fit | None,
-    earlier_fit: Fit | None,
-    values: CustomerValues,
-) -> None:
-    """The rule that was closer for those who did buy in the hold-out dates everybody's next order.
-
-    No date where the customer has most likely left, or where it is more than a year away.
-    """
-    if not customers["frequency"].sum():
-        values.models.append(
-            ModelRow("next_order", "fitted", 0, "nobody has bought on a second day yet")
-        )
-        return
-    chosen, note = "own_interval", "no hold-out to compare with"
-    if held_out is not None and held_out.bought.any():
-        actual = held_out["days_to_next"][held_out.bought]
-        errors = {"own_interval": interval_wait(held_out)}
-        if fit is not None and earlier_fit is not None:
-            errors["bg_nbd"] = model_wait(earlier_fit, held_out)
-        medians = {
-            name: float(np.median(np.abs(wait[held_out.bought] - actual)))
-            for name, wait in errors.items()
-        }
-        values.models.extend(
-            ModelRow(
-                "next_order",
-                f"{name}_median_error_days",
-                error,
-                "among customers who bought in the hold-out",
-            )
-            for name, error in medians.items()
-        )
-        chosen = min(medians, key=lambda name: medians[name])
-        note = "smaller median error in the hold-out"
-    values.models.append(ModelRow("next_order", "chosen", None, f"{chosen}: {note}"))
-    use_model = chosen == "bg_nbd" and fit is not None
-    wait = model_wait(fit, customers) if use_model and fit else interval_wait(customers)
-    gone = np.nan_to_num(values.p_alive, nan=1.0) < ALIVE_ENOUGH
-    values.next_order_days = np.where(gone | (wait > YEAR_DAYS), np.nan, np.ceil(wait))
