@@ -10,7 +10,7 @@ from dagster_project.identity import IDENTITY_TABLES, resolve
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect, identifier
 
-INPUTS = ("int_identity_records", "int_identity_values")
+INPUTS = ("int_identity_records", "int_identity_values", "int_identity_visitors")
 
 
 @dg.multi_asset(

@@ -13,6 +13,7 @@ import duckdb
 
 from dagster_project.identity.summary import IdentitySummary
 from dagster_project.identity.tables import (
+    IDENTITY_TABLES,
     REGISTRY_TABLES,
     create_identity_tables,
     is_registry_empty,
@@ -21,6 +22,7 @@ from dagster_project.identity.tables import (
 from dagster_project.settings import Settings
 
 __all__ = [
+    "IDENTITY_TABLES",
     "REGISTRY_TABLES",
     "IdentitySummary",
     "create_identity_tables",

@@ -15,3 +15,28 @@ class IdentitySummary:
     split: int
     guard_stops: int
     seconds: dict[str, float] = field(default_factory=dict)
+
+    def sentence(self) -> str:
+        """One line for a log: counts only."""
+        changes = f"{self.minted} new ids, {self.merged} merged, {self.split} split"
+        return (
+            f"{self.records} records are {self.customers} customers ({changes}); "
+            f"{self.unassigned} records identify nobody; guards stopped {self.guard_stops} values "
+            f"or links; {sum(self.seconds.values()):.1f} s."
+        )
+
+    def metadata(self) -> dict[str, int | float]:
+        """Counts and seconds per stage, by name."""
+        counts = {
+            name: getattr(self, name)
+            for name in (
+                "records",
+                "customers",
+                "unassigned",
+                "minted",
+                "merged",
+                "split",
+                "guard_stops",
+            )
+        }
+        return counts | {f"seconds_{stage}": value for stage, value in self.seconds.items()}

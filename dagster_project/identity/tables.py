@@ -46,6 +46,17 @@ TABLES = {
     "secrets": "hash_key VARCHAR",
 }
 
+# What readers of the identity step build on, with what each row is.
+IDENTITY_TABLES = {
+    "assignments": "One row per record that belongs to a customer, with what ties it.",
+    "identifiers": "Every distinct raw e-mail, phone, card and national id, one form, owner.",
+    "customers": "One row per customer in force.",
+    "id_changes": "Every customer id that gave way to another, with the cause.",
+    "guard_stops": "What a guard kept from joining people; values are hashed.",
+    "links": "Pairs of contacts and accounts that were found to be one person, with the rule.",
+    "metrics": "Counts of this resolution: records, people, links per rule.",
+}
+
 REGISTRY_TABLES = ("registry", "registry_ids", "registry_trail", "id_changes", "secrets")
 
 

@@ -84,7 +84,8 @@ class Company:
 
     def visit(self, visitor: str, account: str) -> None:
         self.con.execute(
-            "INSERT INTO intermediate.int_identity_visitors VALUES (?, 'shop', 'accounts', ?, NULL)",
+            "INSERT INTO intermediate.int_identity_visitors "
+            "VALUES (?, 'shop', 'accounts', ?, NULL)",
             [visitor, account],
         )
 
