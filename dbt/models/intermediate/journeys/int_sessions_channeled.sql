@@ -14,6 +14,18 @@ bots as (
     select * from {{ ref('known_bots') }}
 ),
 
+-- Engines read an empty cell of a seed as NULL or as an empty text.
+rules as (
+    select
+        rule_number,
+        channel,
+        nullif(source_category, '') as source_category,
+        nullif(source_pattern, '') as source_pattern,
+        nullif(medium_pattern, '') as medium_pattern,
+        nullif(campaign_pattern, '') as campaign_pattern
+    from {{ ref('channel_rules') }}
+),
+
 bot_devices as (
     select distinct d.device_name
     from (select distinct device_name from sessions where device_name is not null) as d
@@ -131,7 +143,7 @@ ruled as (
         c.campaign,
         min(r.rule_number) as rule_number
     from combinations as c
-    inner join {{ ref('channel_rules') }} as r
+    inner join rules as r
         on
             (r.source_category is null or r.source_category = c.source_category)
             and (
@@ -158,7 +170,7 @@ classified as (
     from combinations as c
     left join ruled as d
         on c.source = d.source and c.medium = d.medium and c.campaign = d.campaign
-    left join {{ ref('channel_rules') }} as r on d.rule_number = r.rule_number
+    left join rules as r on d.rule_number = r.rule_number
 ),
 
 final as (

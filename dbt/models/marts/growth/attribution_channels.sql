@@ -69,7 +69,7 @@ spent as (
 
 -- A union and a sum are a full outer join that no NULL key can tear apart.
 joined as (
-    select * from credited where orders > 0
+    select * from credited where orders > 0 or cents <> 0
 
     union all
 

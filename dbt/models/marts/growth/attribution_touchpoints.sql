@@ -46,7 +46,8 @@ final as (
         credit,
         {{ from_cents('cents') }} as attributed_revenue
     from unpivoted
-    where credit > 0
+    -- A credit too small for a double to hold may still close a cent.
+    where credit > 0 or cents <> 0
 )
 
 select * from final
