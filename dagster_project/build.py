@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from dagster_project.contracts import load_contracts
+from dagster_project.contracts import load_contract
 from dagster_project.publish import current_manifest, inputs_fingerprint
 from dagster_project.settings import Settings
 from dagster_project.warehouse import identifier, quoted
@@ -109,9 +109,9 @@ def newest_business_date(
     if newest is None:
         rest = [
             (system.system, table.name, column.name)
-            for system in load_contracts().values()
+            for system in load_contract().values()
             for table in system.tables.values()
-            for column in table.columns.values()
+            for column in table.columns
             if column.type == "timestamp"
         ]
         newest = _newest(con, settings, rest, today)

@@ -96,9 +96,7 @@ def build_job(settings: Settings) -> UnresolvedAssetJobDefinition:
     )
 
 
-def build_schedule(
-    settings: Settings, job: UnresolvedAssetJobDefinition
-) -> dg.ScheduleDefinition:
+def build_schedule(settings: Settings, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
     """The daily tick; it passes yesterday in the business time zone as ``as_of``."""
 
     @dg.schedule(

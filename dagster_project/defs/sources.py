@@ -7,18 +7,27 @@ import dagster as dg
 from pydantic import Field
 
 from dagster_project.build import create_control_tables, plan_build
-from dagster_project.contracts import load_contracts
+from dagster_project.contracts import load_contract
 from dagster_project.defs.groups import Group
 from dagster_project.defs.resources import RunLock, told_plainly
 from dagster_project.errors import UsageError
-from dagster_project.identity import create_identity_tables, restore_registry
-from dagster_project.load import LEDGER_TABLES, create_raw_tables, load_landing
+from dagster_project.identity import (
+    create_identity_tables,
+    is_registry_empty,
+    restore_registry,
+)
+from dagster_project.load import create_raw_tables, load_landing
 from dagster_project.publish import restricted_database
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect
 
 PARAMETERS_KEY = dg.AssetKey(["control", "parameters"])
-TYPES = {"text": "VARCHAR", "timestamp": "TIMESTAMP", "date": "DATE", "boolean": "BOOLEAN"}
+LEDGER = {
+    "files": "One row per file content that was ever read: its records and what became of them.",
+    "file_tables": "Rows that each file gave to each raw table.",
+    "quarantine": "Records and values that were refused: file, line, column, reason, original.",
+    "left_out": "Records that a mapping's named rule left out, per file and rule.",
+}
 
 
 class LoadConfig(dg.Config):
@@ -60,16 +69,16 @@ def raw_asset_specs() -> list[dg.AssetSpec]:
                     [
                         dg.TableColumn(
                             column.name,
-                            TYPES.get(column.type, "DECIMAL"),
+                            column.duckdb_type,
                             description=column.description,
                             tags={"personal_data": column.personal.replace(" ", "_")},
                         )
-                        for column in table.columns.values()
+                        for column in table.columns
                     ]
                 )
             },
         )
-        for system in load_contracts().values()
+        for system in load_contract().values()
         for table in system.tables.values()
     ]
     specs += [
@@ -81,7 +90,7 @@ def raw_asset_specs() -> list[dg.AssetSpec]:
             owners=["team:data-engineering"],
             skippable=True,
         )
-        for name, description in LEDGER_TABLES.items()
+        for name, description in LEDGER.items()
     ]
     specs.append(
         dg.AssetSpec(
@@ -111,13 +120,12 @@ def load(
 ) -> Iterator[dg.MaterializeResult]:
     with told_plainly(context):
         as_of = parse_as_of(config.as_of)
-        lost = not settings.warehouse_path.exists()
         with connect(settings) as con:
             create_raw_tables(con)
             create_control_tables(con)
             create_identity_tables(con)
             registry = restricted_database(settings)
-            if lost and registry is not None:
+            if registry is not None and is_registry_empty(con):
                 restore_registry(con, registry)
                 context.log.info(
                     "The warehouse was lost: customer ids restored from the last version."

@@ -1,0 +1,72 @@
+"""The published version and its report: one step, so that no version is without its report."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import dagster as dg
+
+from dagster_project.defs.groups import Group
+from dagster_project.defs.quality import GATE_KEY
+from dagster_project.defs.resources import RunLock, told_plainly
+from dagster_project.load.accounting import ledger_summary
+from dagster_project.publish import publish as publish_version
+from dagster_project.report import render
+from dagster_project.settings import Settings
+from dagster_project.warehouse import connect
+
+VERSION_KEY = dg.AssetKey(["published_version"])
+REPORT_KEY = dg.AssetKey(["report"])
+# A daily run that is two hours late is worth a look; half a day, and a day was missed.
+FRESH = dg.FreshnessPolicy.time_window(
+    fail_window=timedelta(hours=36), warn_window=timedelta(hours=26)
+)
+
+
+@dg.multi_asset(
+    name="publish",
+    specs=[
+        dg.AssetSpec(
+            key=VERSION_KEY,
+            deps=[GATE_KEY],
+            group_name=Group.PUBLISH,
+            kinds={"duckdb", "parquet"},
+            owners=["team:data-engineering"],
+            description="The version in force, data/published/current: marts.duckdb, Parquet, "
+            "manifest. Refuses a build whose checks did not all pass on exactly these rows.",
+            freshness_policy=FRESH,
+        ),
+        dg.AssetSpec(
+            key=REPORT_KEY,
+            deps=[VERSION_KEY],
+            group_name=Group.REPORT,
+            kinds={"html"},
+            owners=["team:analytics"],
+            description="One self-contained page: headline numbers, cohorts, attribution, "
+            "identity, quarantine and checks. Opens from disk.",
+        ),
+    ],
+)
+def publish(
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    run_lock: RunLock,
+) -> Iterator[dg.MaterializeResult]:
+    with told_plainly(context), connect(settings) as con:
+        version = publish_version(
+            con,
+            settings,
+            render=render,
+            ledger=ledger_summary(con),
+            progress=context.log.debug,
+        )
+    report = settings.published_dir / "current" / "report" / "index.html"
+    yield dg.MaterializeResult(
+        asset_key=VERSION_KEY,
+        metadata={
+            "version": version.name,
+            "marts": dg.MetadataValue.path(str(version.database)),
+        },
+    )
+    yield dg.MaterializeResult(
+        asset_key=REPORT_KEY, metadata={"page": dg.MetadataValue.url(report.as_uri())}
+    )
