@@ -129,9 +129,8 @@ def _show_summary(
             "FROM orders WHERE is_sale"
         ).fetchall()[0]
     quality = json.loads((current / "quality.json").read_text())
-    passed = sum(1 for result in quality["results"] if result["status"] == "pass")
-    warned = sum(1 for result in quality["results"] if result["status"] == "warn")
-    currency = manifest.get("currency") or ""
+    checks = quality["counts"]
+    currency = manifest["settings"]["currency"] or ""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     rows = {
         "Version": f"{manifest['version']} (as of {manifest['as_of']})",
@@ -141,7 +140,8 @@ def _show_summary(
         "Customers": f"{customers:,}",
         "Sales": f"{sales:,}",
         "Net revenue": f"{revenue:,.2f} {currency}".strip(),
-        "Checks": f"{passed:,} passed" + (f", {warned:,} warnings" if warned else ""),
+        "Checks": f"{checks['passed']:,} passed"
+        + (f", {checks['warnings']:,} warnings" if checks["warnings"] else ""),
         "Marts": str(current / "marts.duckdb"),
         "Report": str(current / "report" / "index.html"),
         "Seconds": ", ".join(
@@ -162,7 +162,7 @@ def show_status(settings: Settings) -> int:
         table.add_row("[bold]Version in force[/]", "none: nothing was published yet")
     else:
         table.add_row("[bold]Version in force[/]", manifest["version"])
-        table.add_row("[bold]Published[/]", f"{manifest['published_at']} UTC")
+        table.add_row("[bold]Published[/]", manifest["published_at"])
         table.add_row("[bold]Build[/]", f"{manifest['build_id']}, as of {manifest['as_of']}")
     if settings.dagster_home.exists():
         from dagster_project.defs.runs import last_run

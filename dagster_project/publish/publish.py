@@ -84,6 +84,7 @@ def publish(
                 "previous_version": before.name if before else None,
                 "inputs": _parameter(con, "inputs") or inputs_fingerprint(settings, con),
                 "settings": deciding_settings(settings),
+                "ledger": dict(ledger or {}),
                 "duckdb_version": duckdb.__version__,
                 "storage_version": STORAGE_VERSION,
                 "marts": described_marts(con, marts, gate),
