@@ -129,7 +129,7 @@ def normalise_phone(raw: str, guards: Guards, region: str) -> tuple[str | None, 
     if reason:
         return None, reason
     digits = re.sub(r"\D", "", text)
-    if not digits.strip("0"):
+    if digits and not digits.strip("0"):
         return None, "zeros"
     if digits in guards.blocked_phones or len(set(digits)) == 1:
         return None, "test_number"

@@ -125,3 +125,9 @@ class Company:
 @pytest.fixture
 def company() -> Company:
     return Company()
+
+
+@pytest.fixture
+def new_company() -> type[Company]:
+    """For tests that need several."""
+    return Company
