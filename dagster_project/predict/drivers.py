@@ -36,25 +36,27 @@ BANDS = 4
 Z = 1.959963984540054
 
 
-def analyse_drivers(customers: Customers) -> tuple[list[Row], list[ModelRow]]:
-    """Rows of ``predictions.driver_analysis`` from labelled customers (see read_customers)."""
+def analyse_drivers(customers: Customers | None) -> tuple[list[Row], list[ModelRow]]:
+    """Rows of ``predictions.driver_analysis`` from customers of one horizon ago, labelled.
+
+    None: the history is too short to have any.
+    """
+    if customers is None:
+        reason = "the history is too short to look back one churn horizon"
+        return [], [ModelRow("driver_analysis", "fitted", 0, reason)]
     if len(customers) < MINIMUM_CUSTOMERS:
         reason = f"{len(customers)} customers one horizon ago; at least {MINIMUM_CUSTOMERS} needed"
         return [], [ModelRow("driver_analysis", "fitted", 0, reason)]
     step = -(-len(customers) // LARGEST_SAMPLE)
-    columns = {name: customers[name][::step] for name in DRIVERS}
-    columns = {name: values for name, values in columns.items() if np.ptp(values) > 0}
+    scale = {name: _scaled(name, customers[name][::step]) for name in DRIVERS}
+    columns = {name: customers[name][::step] for name in DRIVERS if scale[name].std() > 1e-9}
     if not columns:
         return [], [ModelRow("driver_analysis", "fitted", 0, "all customers behave alike")]
     names = list(columns)
     churn = (~customers.bought[::step]).astype(np.float64)
     revenue = np.maximum(customers["future_revenue"][::step], 0.0)
     outcomes = {"churn": churn, "value": np.log1p(revenue)}
-    scaled = standardise(
-        np.column_stack(
-            [np.log1p(np.maximum(v, 0)) if n in LOGARITHMIC else v for n, v in columns.items()]
-        )
-    )
+    scaled = standardise(np.column_stack([scale[name] for name in names]))
     rows: list[Row] = []
     models = [ModelRow("driver_analysis", "fitted", 1)]
     for outcome, target in outcomes.items():
@@ -72,6 +74,10 @@ def analyse_drivers(customers: Customers) -> tuple[list[Row], list[ModelRow]]:
     except NotFitted as error:
         models.append(ModelRow("driver_analysis.factor", "fitted", 0, error.reason))
     return rows, models
+
+
+def _scaled(name: str, values: Array) -> Array:
+    return np.log1p(np.maximum(values, 0)) if name in LOGARITHMIC else values
 
 
 def standardise(matrix: Array) -> Array:

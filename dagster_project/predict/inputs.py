@@ -64,14 +64,18 @@ class Customers:
 
 @dataclass(frozen=True)
 class Span:
-    """First and last day with a sale of a known customer, and how long they buy apart."""
+    """The time observed: from the first sale of a known customer to ``as_of``, and the gaps."""
 
     first: date
-    last: date
+    as_of: date
     customers: int
     gaps: int
     gap_median: float
     gap_p90: float
+
+    @property
+    def days(self) -> int:
+        return (self.as_of - self.first).days
 
 
 def prepare_days(con: duckdb.DuckDBPyConnection, as_of: date) -> Span | None:
@@ -99,14 +103,23 @@ def prepare_days(con: duckdb.DuckDBPyConnection, as_of: date) -> Span | None:
     )
     row = con.execute(
         """
-        SELECT min(day), max(day), count(DISTINCT customer_id), count(gap),
+        SELECT min(day), count(DISTINCT customer_id), count(gap),
                quantile_cont(gap, 0.5), quantile_cont(gap, 0.9)
         FROM prediction_days
         """
     ).fetchone()
     if row is None or row[0] is None:
         return None
-    return Span(row[0], row[1], row[2], row[3], row[4] or np.nan, row[5] or np.nan)
+    first, customers, gaps, median, p90 = row
+    missing = float("nan")
+    return Span(
+        first,
+        as_of,
+        customers,
+        gaps,
+        missing if median is None else median,
+        missing if p90 is None else p90,
+    )
 
 
 def read_customers(con: duckdb.DuckDBPyConnection, as_of: date, horizon_days: int = 0) -> Customers:

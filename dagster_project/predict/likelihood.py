@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 # Beyond these a parameter has run away: the data say "as large (small) as you like".
-SMALLEST, LARGEST = 1e-4, 1e5
+SMALLEST, LARGEST = 1e-4, 1e4
 GRADIENT_TOLERANCE = 1e-5
 
 

@@ -53,7 +53,7 @@ def churn_days(span: Span) -> int:
     The 90th percentile of the gaps between purchases, at least 30 days, and at most a quarter of
     the history, which has to hold a training period, two horizons and what came before.
     """
-    longest = (span.last - span.first).days // 4
+    longest = span.days // 4
     measured = span.gap_p90 if np.isfinite(span.gap_p90) else float(longest)
     return min(longest, max(SHORTEST_CHURN_DAYS, round(measured)))
 

@@ -145,7 +145,7 @@ def _predict_customers(
     with _timed(summary, "personas"):
         personas = find_personas(customers)
     with _timed(summary, "drivers"):
-        drivers, driver_models = analyse_drivers(churn.test or customers)
+        drivers, driver_models = analyse_drivers(churn.test)
     models += values.models + churn.models + repurchase.models
     models += next_order_models + personas.models + driver_models
     drivers += churn.drivers + repurchase.drivers

@@ -114,4 +114,5 @@ def _arrow(values: Sequence[Any], kind: str) -> Any:
 def _written(name: str, kind: str) -> str:
     if kind == "DOUBLE":
         return f"round({name}, {DECIMALS})"
-    return f"cast({name} AS {kind})"
+    # A prediction beyond what the type holds is no prediction.
+    return f"try_cast({name} AS {kind})"

@@ -61,7 +61,7 @@ def simple_lifetime_value(customers: Customers) -> tuple[Array, list[ModelRow]]:
 
 def holdout_days(span: Span) -> int:
     """A third of the time observed, at most half a year."""
-    return min(LONGEST_HOLDOUT_DAYS, (span.last - span.first).days // 3)
+    return min(LONGEST_HOLDOUT_DAYS, span.days // 3)
 
 
 def predict_values(

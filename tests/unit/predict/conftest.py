@@ -1,0 +1,103 @@
+"""Published data, and small companies to predict."""
+
+import csv
+from datetime import date, timedelta
+from importlib.metadata import PackageNotFoundError, distribution
+
+import duckdb
+import numpy as np
+import pytest
+
+from dagster_project.settings import Settings
+
+
+def _lifetimes_csv(name):
+    """Columns of a data set inside the PyPI package Lifetimes, read without importing it."""
+    try:
+        path = distribution("lifetimes").locate_file(f"lifetimes/datasets/{name}")
+    except PackageNotFoundError:
+        pytest.skip("needs the development dependency Lifetimes for the published CDNOW data")
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {key: np.array([float(row[key]) for row in rows]) for key in rows[0]}
+
+
+@pytest.fixture(scope="session")
+def cdnow():
+    """2,357 customers of Fader, Hardie and Lee (2005): frequency, recency, T in weeks."""
+    return _lifetimes_csv("cdnow_customers_summary.csv")
+
+
+@pytest.fixture(scope="session")
+def cdnow_values():
+    """The same customers with the mean value of their repeat purchases: x, t_x, T, zbar."""
+    return _lifetimes_csv("cdnow_customers_summary_with_transactions.csv")
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(data_dir=tmp_path)
+
+
+@pytest.fixture
+def company():
+    """Builds a warehouse of ``orders``: (customer_id, date, gross) or (..., gross, net)."""
+    connections = []
+
+    def build(orders, *, as_of=date(2025, 6, 30), categories=("Tea", "Cups")):
+        con = duckdb.connect()
+        connections.append(con)
+        con.execute("CREATE SCHEMA marts")
+        con.execute("CREATE SCHEMA control")
+        con.execute("CREATE TABLE control.parameters (build_id VARCHAR, as_of DATE)")
+        con.execute("INSERT INTO control.parameters VALUES ('build', ?)", [as_of])
+        con.execute(
+            "CREATE TABLE marts.orders (order_id VARCHAR, customer_id VARCHAR, order_date DATE, "
+            "is_sale BOOLEAN, sales_channel VARCHAR, gross_revenue DECIMAL(18,2), "
+            "discount_amount DECIMAL(18,2), net_revenue DECIMAL(18,2))"
+        )
+        con.execute(
+            "CREATE TABLE marts.order_lines (order_id VARCHAR, product_id VARCHAR, "
+            "quantity DECIMAL(18,3))"
+        )
+        con.execute(
+            "CREATE TABLE marts.products (product_id VARCHAR, category VARCHAR, is_service BOOLEAN)"
+        )
+        for product, category in enumerate(categories):
+            con.execute(
+                "INSERT INTO marts.products VALUES (?, ?, FALSE)", [f"p{product}", category]
+            )
+        rows = [
+            (f"o{i}", row[0], row[1], row[2], row[3] if len(row) > 3 else row[2])
+            for i, row in enumerate(orders)
+        ]
+        if rows:
+            con.executemany("INSERT INTO marts.orders VALUES (?, ?, ?, TRUE, 'web', ?, 0, ?)", rows)
+            con.executemany(
+                "INSERT INTO marts.order_lines VALUES (?, ?, 1)",
+                [(row[0], f"p{i % len(categories)}") for i, row in enumerate(rows)],
+            )
+        return con
+
+    yield build
+    for con in connections:
+        con.close()
+
+
+@pytest.fixture(scope="session")
+def two_years():
+    """Orders of 400 people over two years who differ in how often they buy and when they stop."""
+    rng = np.random.default_rng(11)
+    orders = []
+    start = date(2023, 7, 1)
+    for person in range(400):
+        day = int(rng.integers(0, 500))
+        gap = rng.gamma(2.0, 25.0) + 3
+        worth = rng.lognormal(3.5, 0.5)
+        while day < 730:
+            value = round(float(worth * rng.lognormal(0, 0.3)), 2)
+            orders.append((f"c{person}", start + timedelta(days=day), value))
+            if rng.random() < 0.12:
+                break
+            day += 1 + int(rng.exponential(gap))
+    return orders
