@@ -80,9 +80,11 @@ def publish(
                 "version": version.name,
                 "build_id": gate.build_id,
                 "as_of": str(_parameter(con, "as_of")),
-                "published_at": f"{moment.isoformat()}Z",
+                "published_at": moment.isoformat(sep=" ", timespec="seconds"),
                 "previous_version": before.name if before else None,
                 "inputs": _parameter(con, "inputs") or inputs_fingerprint(settings, con),
+                "time_zone": settings.time_zone,
+                "currency": _reporting_currency(con, settings),
                 "settings": deciding_settings(settings),
                 "ledger": dict(ledger or {}),
                 "duckdb_version": duckdb.__version__,
@@ -193,6 +195,15 @@ def _require_record(con: duckdb.DuckDBPyConnection, suites_dir: Path) -> GateRec
             "all rebuilt. Run the whole job: hourglass run."
         )
     return gate
+
+
+def _reporting_currency(con: duckdb.DuckDBPyConnection, settings: Settings) -> str | None:
+    """The currency of every amount: as set, else the only one present, None when none is named."""
+    named = _parameter(con, "currency") or settings.currency
+    if named is None and "currency" in columns_of(con, "marts", "orders"):
+        row = con.execute("SELECT any_value(currency) FROM marts.orders").fetchone()
+        named = row[0] if row else None
+    return named
 
 
 def _parameter(con: duckdb.DuckDBPyConnection, name: str) -> Any:

@@ -50,7 +50,7 @@ def keep_failing_rows(
             private.mkdir(parents=True, exist_ok=True, mode=0o700)
             private.chmod(0o700)
         con.execute(f"COPY ({query}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)")
-    except (OSError, duckdb.IOException):
+    except (OSError, duckdb.Error):
         raise HourglassError(
             f"The rows that {suite.mart}.{item.name} found wrong cannot be written to {folder}. "
             "Check that its disk has room and that this user may write there."

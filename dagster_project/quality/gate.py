@@ -14,13 +14,13 @@ from pathlib import Path
 
 import duckdb
 
-from dagster_project.errors import HourglassError
+from dagster_project.errors import HourglassError, UsageError
 from dagster_project.quality.dbt_results import dbt_results
-from dagster_project.quality.expectations import ExpectationRunner
+from dagster_project.quality.expectations import ExpectationRunner, Verdict
 from dagster_project.quality.failing_rows import keep_failing_rows, prune_failing_rows
 from dagster_project.quality.fingerprint import columns_of, fingerprint
 from dagster_project.quality.results import CheckResult, Fingerprint, GateRecord
-from dagster_project.quality.suites import SUITES_DIR, Expectation, Suite, load_suites
+from dagster_project.quality.suites import SUITES_DIR, Expectation, Suite, load_suite, load_suites
 from dagster_project.quality.volume import manifest_in_force, volume_result
 from dagster_project.settings import Settings
 
@@ -65,10 +65,10 @@ def run_suite(
     ``runner`` can be shared by several calls on one connection. Raises UsageError when the suite
     is missing or is not one.
     """
-    suites = load_suites(suites_dir)
-    if mart not in suites:
-        raise _without_suite([mart], suites_dir)
-    suite = suites[mart]
+    path = suites_dir / f"{mart}.yml"
+    if not path.is_file():
+        raise UsageError(f"There is no suite for {mart}: write {suites_dir.name}/{mart}.yml.")
+    suite = load_suite(path)
     build_id = current_build_id(con)
     create_quality_tables(con)
     state = _state(suite, _Fingerprints(con))
@@ -112,7 +112,7 @@ def run_gate(
     :meth:`GateRecord.require_passed` does.
     """
     runner = ExpectationRunner(con)
-    for mart in load_suites(suites_dir):
+    for mart in expected_checks(suites_dir):
         if progress is not None:
             progress(f"checking {mart}")
         run_suite(con, settings, mart, suites_dir=suites_dir, runner=runner)
@@ -234,7 +234,8 @@ def _run(
     build_id: str,
     runner: ExpectationRunner,
 ) -> list[CheckResult]:
-    if not columns_of(con, suite.schema, suite.mart):
+    columns = columns_of(con, suite.schema, suite.mart)
+    if not columns:
         message = f"dbt has not built {suite.table}."
         return [
             replace(_missing(suite, check, message), outcome="errored")
@@ -245,7 +246,14 @@ def _run(
     results = [_empty_result(suite, rows)]
     if suite.volume is not None:
         results.append(volume_result(con, suite, suite.volume, rows, manifest_in_force(settings)))
-    applicable = [item for item in suite.expectations if rows >= item.min_rows]
+    absent = {
+        item.name: f"The mart has no column {', '.join(sorted(item.columns - columns.keys()))}."
+        for item in suite.expectations
+        if item.columns - columns.keys()
+    }
+    applicable = [
+        item for item in suite.expectations if rows >= item.min_rows and item.name not in absent
+    ]
     started = time.perf_counter()
     verdicts = runner.run(suite, applicable)
     seconds = round((time.perf_counter() - started) / max(1, len(applicable)), 3)
@@ -261,7 +269,11 @@ def _run(
             checked_rows=rows,
             seconds=seconds,
         )
-        if item not in applicable:
+        if item.name in absent:
+            text = absent[item.name]
+            results.append(replace(result, outcome="errored", message=text, failing_rows=None))
+            continue
+        if rows < item.min_rows:
             text = f"It applies from {item.min_rows:,} rows on; the mart has {rows:,}."
             results.append(replace(result, message=text, seconds=0.0))
             continue
@@ -270,9 +282,7 @@ def _run(
             text = verdict.error if verdict and verdict.error else "It reported nothing."
             results.append(replace(result, outcome="errored", message=text, failing_rows=None))
         elif not verdict.passed:
-            results.append(
-                _failed(con, settings, build_id, suite, item, result, verdict.failing_rows)
-            )
+            results.append(_failed(con, settings, build_id, suite, item, result, verdict))
         else:
             results.append(result)
     return results
@@ -285,15 +295,16 @@ def _failed(
     suite: Suite,
     item: Expectation,
     result: CheckResult,
-    failing_rows: int | None,
+    verdict: Verdict,
 ) -> CheckResult:
     kept = keep_failing_rows(con, settings, build_id, suite, item)
     path, keys = kept if kept is not None else (None, ())
+    observed = f" Observed: {verdict.observed}." if verdict.observed else ""
     return replace(
         result,
         outcome="failed",
-        message=f"Expected: {item.why}",
-        failing_rows=failing_rows,
+        message=f"Expected: {item.why}{observed}",
+        failing_rows=verdict.failing_rows,
         failing_rows_path=path,
         failing_keys=keys,
     )
@@ -337,8 +348,3 @@ def _unchecked(mart: str) -> CheckResult:
         message=f"There is no expectations/{mart}.yml: a mart without a suite is not published.",
         failing_rows=None,
     )
-
-
-def _without_suite(marts: Iterable[str], suites_dir: Path) -> HourglassError:
-    names = ", ".join(marts)
-    return HourglassError(f"There is no suite for {names}: write {suites_dir.name}/<mart>.yml.")

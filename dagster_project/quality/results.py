@@ -50,6 +50,13 @@ class CheckResult:
         return not self.passed and self.severity == "blocking"
 
     @property
+    def status(self) -> str:
+        """``pass``; ``warn`` when it did not and does not block; ``fail``; ``error``: no answer."""
+        if self.passed or not self.blocks:
+            return "pass" if self.passed else "warn"
+        return "fail" if self.outcome == "failed" else "error"
+
+    @property
     def sentence(self) -> str:
         """The result in words: mart, check, number of rows, where they are kept."""
         rows = "" if self.failing_rows in (None, 0) else f", {self.failing_rows:,} rows"
@@ -58,12 +65,14 @@ class CheckResult:
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values."""
-        return asdict(self) | {"failing_keys": [dict(key) for key in self.failing_keys]}
+        keys = [dict(key) for key in self.failing_keys]
+        return {"status": self.status, **asdict(self), "failing_keys": keys}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "CheckResult":
         """The inverse of :meth:`to_json`."""
-        return cls(**{**value, "failing_keys": tuple(value["failing_keys"])})
+        given = {name: value[name] for name in cls.__dataclass_fields__}
+        return cls(**{**given, "failing_keys": tuple(value["failing_keys"])})
 
 
 @dataclass(frozen=True)

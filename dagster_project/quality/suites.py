@@ -33,8 +33,12 @@ from dagster_project.quality.results import Severity
 from dagster_project.quality.sql import parse_select
 from dagster_project.settings import PROJECT_ROOT
 
+# The one in C is ten times faster, and definitions load the suites at every start.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 SUITES_DIR = PROJECT_ROOT / "expectations"
 
+COLUMN_ARGUMENTS = ("column", "column_A", "column_B")
 BETWEEN = frozenset({"min_value", "max_value"})
 STRICT = BETWEEN | {"strict_min", "strict_max"}
 
@@ -87,6 +91,12 @@ class Expectation:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     sql: str | None = None
     reads: frozenset[str] = frozenset()
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The mart's columns that the arguments name; SQL names its own."""
+        named = [self.arguments[key] for key in COLUMN_ARGUMENTS if key in self.arguments]
+        return frozenset(named) | frozenset(self.arguments.get("column_list", ()))
 
 
 @dataclass(frozen=True)
@@ -149,7 +159,7 @@ def load_suite(path: Path) -> Suite:
     """One suite from its file. Raises UsageError that names file and key."""
     where = f"{path.parent.name}/{path.name}"
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
