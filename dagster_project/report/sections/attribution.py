@@ -160,7 +160,7 @@ def _roas_table(
     spend: dict[str, Decimal],
     period: str,
 ) -> Table:
-    paid = [channel for channel in channels if spend.get(channel)]
+    paid = [channel for channel in channels if spend.get(channel)][:_CHANNELS]
     ratios = {(c, m): revenue.get((c, m), Decimal(0)) / spend[c] for c in paid for m in models}
     top = max(ratios.values(), default=Decimal(0))
     return Table(

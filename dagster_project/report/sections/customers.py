@@ -8,10 +8,10 @@ _GROUPS = 15
 
 # (column, caption, what an empty value means): shown when any customer has a value.
 _CUTS = (
-    ("lifecycle_stage", "Customers by lifecycle stage", "no stage"),
-    ("rfm_segment", "Customers by RFM segment", "no sale yet"),
-    ("value_tier", "Customers by value tier", "no sale yet"),
-    ("acquisition_channel", "Customers by the channel that brought them", "not known"),
+    ("lifecycle_stage", "Customers by lifecycle stage", "No stage"),
+    ("rfm_segment", "Customers by RFM segment", "No sale yet"),
+    ("value_tier", "Customers by value tier", "No sale yet"),
+    ("acquisition_channel", "Customers by the channel that brought them", "Not known"),
 )
 
 _CONSENT = """

@@ -16,10 +16,10 @@ _MONTHLY = """
     with sales as (
         select
             date_trunc('month', order_date)::date as month,
-            sum(net_revenue) as net_revenue,
+            coalesce(sum(net_revenue), 0) as net_revenue,
             count(*) as sales,
-            sum(gross_revenue) as gross_revenue,
-            sum(refunded_amount) as refunded_amount
+            coalesce(sum(gross_revenue), 0) as gross_revenue,
+            coalesce(sum(refunded_amount), 0) as refunded_amount
         from orders
         where is_sale
         group by 1
@@ -79,8 +79,8 @@ def build(context: Context) -> Section:
             ),
         ]
     )
-    first = min(found)
-    if first > month:
+    first = min(found, default=None)
+    if first is None or first > month:
         return Section(
             **section,
             blocks=[Note("No month is complete yet, so there is nothing to compare."), facts],
@@ -132,8 +132,7 @@ def _value(found: dict[date, dict[str, Any]], month: date, name: str) -> Any:
     if name == "average_order_value":
         return row["net_revenue"] / row["sales"] if row.get("sales") else None
     if name == "refunded_share":
-        refunded, gross = row.get("refunded_amount"), row.get("gross_revenue")
-        return refunded / gross if refunded is not None and gross else None
+        return row["refunded_amount"] / row["gross_revenue"] if row.get("gross_revenue") else None
     value = row.get(name)
     return 0 if value is None and name in _COUNTED else value
 

@@ -3,7 +3,16 @@
 from datetime import date
 
 from dagster_project.report import formats
-from dagster_project.report.blocks import Block, Cell, Column, Facts, Figure, Section, Table
+from dagster_project.report.blocks import (
+    Block,
+    Cell,
+    Column,
+    Facts,
+    Figure,
+    Section,
+    Table,
+    bar_share,
+)
 from dagster_project.report.charts import Series, time_plot
 from dagster_project.report.context import CHART_MONTHS, Context, Row, add_months, month_range
 
@@ -22,6 +31,13 @@ _MONTHLY = """
 
 _UNALLOCATED = """
     select count(*) as refunds, coalesce(sum(amount), 0) as amount from unallocated_refunds
+"""
+
+_OBSTACLES = """
+    select obstacle, count(*) as refunds, coalesce(sum(amount), 0) as amount
+    from unallocated_refunds
+    group by obstacle
+    order by amount desc, obstacle
 """
 
 
@@ -61,7 +77,33 @@ def build(context: Context) -> Section:
             ]
         )
     )
+    if unallocated["refunds"]:
+        blocks.append(_obstacles(context))
     return Section(**section, blocks=blocks)
+
+
+def _obstacles(context: Context) -> Table:
+    rows = context.rows(_OBSTACLES)
+    most = max(row["amount"] for row in rows)
+    return Table(
+        "returns-obstacles",
+        "Why refunds found no sale",
+        [
+            Column("Obstacle", "text"),
+            Column("", "bar"),
+            Column("Refunds"),
+            Column("Amount"),
+        ],
+        [
+            [
+                Cell(formats.words(row["obstacle"])),
+                Cell("", bar=bar_share(row["amount"], most)),
+                Cell(formats.count(row["refunds"]), row["refunds"]),
+                Cell(context.money.exact(row["amount"]), row["amount"]),
+            ]
+            for row in rows
+        ],
+    )
 
 
 def _figure(context: Context, found: dict[date, Row]) -> Figure:

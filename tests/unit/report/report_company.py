@@ -27,7 +27,7 @@ TABLES = {
         net_revenue decimal(18, 2), gross_margin decimal(18, 2), order_number bigint,
         is_first_order boolean""",
     "unallocated_refunds": """
-        refund_id varchar, refunded_at timestamp, amount decimal(18, 2), reason varchar""",
+        refund_id varchar, refunded_at timestamp, amount decimal(18, 2), obstacle varchar""",
     "touchpoints": "touchpoint_id varchar, customer_id varchar, channel varchar",
     "calls": """
         call_id varchar, customer_id varchar, direction varchar, started_at timestamp,
@@ -224,7 +224,8 @@ _REST = """
     select 'c9' || i, 'c' || i, timestamp '2024-03-02 06:00:00', if(i % 5 = 0, 'split', 'merge'),
         'email' from range(11) as t(i);
     insert into unallocated_refunds
-    select 'r' || i, timestamp '2024-02-01', 11.37 + i, 'unknown' from range(9) as t(i);
+    select 'r' || i, timestamp '2024-02-01', 11.37 + i,
+        if(i % 3 = 0, 'no_purchase_left', 'unknown_customer') from range(9) as t(i);
     insert into touchpoints values ('t1', 'c1', 'Direct');
     insert into calls
     select 'l' || i, 'c' || i, if(i % 9 = 0, 'outbound', 'inbound'),
