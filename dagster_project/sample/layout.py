@@ -1,0 +1,175 @@
+"""The columns of every file that the simulator writes, in order, and how they are written out."""
+
+import gzip
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dagster_project.sample.columns import number
+
+LANDING: dict[str, str] = {
+    "crm/contacts": "contact_id created_at updated_at first_name middle_name last_name email phone "
+    "birth_date gender street_address city region postal_code country company national_id "
+    "loyalty_card lead_source lifecycle_stage owner_id referred_by_contact_id is_deleted",
+    "crm/deals": "deal_id contact_id pipeline stage amount currency owner_id created_at closed_at "
+    "is_won campaign_id updated_at",
+    "crm/consents": "contact_id email phone purpose status effective_at source",
+    "crm/surveys": "survey_id kind score reason comment answered_at contact_id email phone "
+    "order_id call_id",
+    "crm/erasure_requests": "request_id contact_id account_id email phone requested_at",
+    "shop/accounts": "account_id registered_at registration_channel email phone first_name "
+    "last_name birth_date gender city region postal_code country loyalty_card "
+    "referred_by_account_id updated_at",
+    "shop/products": "product_id name category brand is_service unit_cost list_price "
+    "stock_on_hand launched_at discontinued_at updated_at",
+    "shop/orders": "order_id account_id email phone visitor_id loyalty_card ordered_at status "
+    "currency total_amount discount_amount shipping_amount tax_amount coupon_code sales_channel "
+    "store_id city country updated_at",
+    "shop/order_lines": "order_id line_number product_id quantity unit_price discount_amount",
+    "shop/refunds": "refund_id order_id refunded_at amount product_id quantity reason account_id",
+    "shop/web_events": "event_id visitor_id account_id occurred_at event_name page_path "
+    "product_id order_id utm_source utm_medium utm_campaign referrer device country",
+    "shop/reviews": "review_id account_id order_id product_id rating body reviewed_at",
+    "shop/loyalty_transactions": "transaction_id account_id loyalty_card kind points order_id "
+    "occurred_at",
+    "shop/exchange_rates": "rate_date from_currency to_currency rate",
+    "marketing/campaigns": "campaign_id name channel starts_on ends_on budget",
+    "marketing/ad_spend": "spend_date channel campaign_id cost currency impressions clicks",
+    "marketing/messages": "message_id event medium occurred_at campaign_id contact_id account_id "
+    "email phone",
+    "marketing/social_interactions": "interaction_id platform kind occurred_at body handle "
+    "contact_id account_id email",
+    "marketing/experiment_assignments": "experiment_id subject_kind subject_id variant assigned_at",
+    "call_center/calls": "call_id direction customer_phone contact_id started_at answered_at "
+    "ended_at wait_seconds talk_seconds hold_seconds wrap_up_seconds queue agent_id disposition "
+    "reason is_resolved campaign_id transcript",
+    "call_center/agents": "agent_id name team hired_on",
+    "call_center/tickets": "ticket_id contact_id account_id email phone channel subject reason "
+    "status created_at first_replied_at resolved_at reopened_count agent_id csat_score",
+}
+
+TRUTH: dict[str, str] = {
+    "persons": "person_id script gender first_name last_name birth_date family_id "
+    "shares_family_phone is_twin has_namesake_relative company_id uses_company_mailbox "
+    "changed_email changed_phone changed_surname has_account has_card is_buyer "
+    "purchase_rate_per_week dropout_probability is_alive_at_end first_purchase_date purchases "
+    "mean_order_value satisfaction",
+    "records": "source_system source_table source_id person_id",
+    "visitors": "visitor_id person_id is_shared",
+    "order_touches": "order_id person_id cause_channel touch_kind touch_source_id touched_at",
+    "channel_effects": "channel incremental_probability effective_touches caused_orders "
+    "realised_probability other_sessions",
+    "parameters": "name value unit meaning",
+    "season": "day multiplier",
+    "experiments": "experiment_id subject_kind variant_control variant_treatment outcome "
+    "true_relative_effect is_valid",
+    "error_rates": "name rate applies_to meaning",
+}
+
+# Columns whose text can hold a comma, a quote or a line break.
+QUOTED = frozenset(
+    [
+        "first_name",
+        "middle_name",
+        "last_name",
+        "street_address",
+        "company",
+        "comment",
+        "body",
+        "transcript",
+        "name",
+        "subject",
+        "reason",
+        "email",
+        "phone",
+        "meaning",
+        "applies_to",
+        "outcome",
+    ]
+)
+
+Column = pa.Array | np.ndarray | str | None
+
+
+def to_csv(header: list[str], columns: Mapping[str, Column], rows: int) -> bytes:
+    """CSV records (UTF-8, LF, no header); a column that is absent or None is empty.
+
+    int64 arrays are written as integers, a str is a constant. Raises KeyError for a column that
+    the header does not have.
+    """
+    unknown = sorted(set(columns) - set(header))
+    if unknown:
+        raise KeyError(f"not columns of this file: {', '.join(unknown)}")
+    if not rows:
+        return b""
+    parts: list[pa.Array | str] = []
+    for at, name in enumerate(header):
+        column = columns.get(name)
+        if column is None:
+            column = ""
+        elif isinstance(column, np.ndarray):
+            column = number(column)
+        if name in QUOTED and isinstance(column, pa.Array):
+            column = _quoted(column)
+        parts += [column, pa.repeat("\n", rows) if at == len(header) - 1 else ","]
+    lines = pc.binary_join_element_wise(*parts, "", null_handling="replace", null_replacement="")
+    offsets = np.frombuffer(lines.buffers()[1], dtype=np.int32)
+    first, last = offsets[lines.offset], offsets[lines.offset + len(lines)]
+    return lines.buffers()[2][int(first) : int(last)].to_pybytes()
+
+
+def _quoted(column: pa.Array) -> pa.Array:
+    special = pc.match_substring_regex(column, '[",\n\r]')
+    if not pc.any(special).as_py():
+        return column
+    wrapped = pc.binary_join_element_wise('"', pc.replace_substring(column, '"', '""'), '"', "")
+    return pc.if_else(special, wrapped, column)
+
+
+class Files:
+    """The gz files of one company, all open at once, appended to chunk by chunk.
+
+    The gzip headers carry neither time nor name, so that the same text gives the same bytes
+    wherever the compression library is the same.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self._out = out
+        self._open: dict[str, tuple[io.BufferedIOBase, gzip.GzipFile]] = {}
+        self.rows: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        for folder, tables in (("landing", LANDING), ("truth", TRUTH)):
+            for table, header in tables.items():
+                path = self._out / folder / f"{table}.csv.gz"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                raw = path.open("wb")
+                stream = gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0)
+                stream.write((",".join(header.split()) + "\n").encode())
+                self._open[table] = (raw, stream)
+                self.rows[table] = 0
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for raw, stream in self._open.values():
+            stream.close()
+            raw.close()
+
+    def write(self, table: str, columns: Mapping[str, Column], rows: int | None = None) -> None:
+        """Append records to a table; ``rows`` is needed only when no column is an array."""
+        header = (LANDING.get(table) or TRUTH[table]).split()
+        if rows is None:
+            rows = len(next(c for c in columns.values() if isinstance(c, pa.Array | np.ndarray)))
+        self._open[table][1].write(to_csv(header, columns, rows))
+        self.rows[table] += rows
