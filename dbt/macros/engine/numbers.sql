@@ -79,3 +79,16 @@
 {% macro safe_ratio(numerator, denominator) -%}
     cast({{ numerator }} as double) / nullif(cast({{ denominator }} as double), 0)
 {%- endmacro %}
+
+{# Whole numbers from 0 below `limit`, as the column number. #}
+{% macro number_series(limit) -%}
+    {{ adapter.dispatch('number_series', 'hourglass')(limit) }}
+{%- endmacro %}
+
+{% macro default__number_series(limit) -%}
+    select cast(range as integer) as number from range({{ limit }})
+{%- endmacro %}
+
+{% macro spark__number_series(limit) -%}
+    select cast(id as integer) as number from range({{ limit }})
+{%- endmacro %}

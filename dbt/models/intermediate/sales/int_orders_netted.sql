@@ -65,7 +65,11 @@ numbered as (
         row_number() over (
             partition by customer_id
             order by ordered_at, order_id
-        ) as order_number
+        ) as order_number,
+        lag(order_date) over (
+            partition by customer_id
+            order by ordered_at, order_id
+        ) as previous_order_date
     from netted
     where
         is_sale
@@ -81,7 +85,9 @@ final as (
                 then cast({{ from_cents('netted.net_cents') }} - netted.kept_cost as decimal(18, 2))
             else cast(0 as decimal(18, 2))
         end as gross_margin,
-        numbered.order_number
+        numbered.order_number,
+        {{ date_diff_days('numbered.previous_order_date', 'netted.order_date') }}
+            as days_since_previous_order
     from netted
     left join numbered
         on netted.order_id = numbered.order_id

@@ -30,12 +30,15 @@ guests as (
 placed as (
     select
         order_id,
-        {{ arg_min('visitor_id', 'occurred_at') }} as visitor_id
+        visitor_id,
+        row_number() over (
+            partition by order_id
+            order by occurred_at, event_id
+        ) as event_rank
     from {{ ref('stg_shop__web_events') }}
     where
         event_name = 'order_placed'
         and order_id is not null
-    group by order_id
 ),
 
 daily_rates as (
@@ -66,7 +69,9 @@ joined as (
     left join guests
         on dated.order_id = guests.order_id
     left join placed
-        on dated.order_id = placed.order_id
+        on
+            dated.order_id = placed.order_id
+            and placed.event_rank = 1
     left join daily_rates
         on
             dated.currency = daily_rates.currency

@@ -22,18 +22,28 @@ buyers as (
 -- Refunds carry no currency: one that names an order is in the order's. Another is in that of the
 -- lines that it undoes; what finds no line is valued at the rate of the person's newest order, or
 -- of the shop's.
+ranked_rates as (
+    select
+        customer_id,
+        rate,
+        row_number() over (
+            partition by customer_id
+            order by ordered_at desc, order_id desc
+        ) as person_rank,
+        row_number() over (
+            order by ordered_at desc, order_id desc
+        ) as shop_rank
+    from orders
+),
+
 person_rates as (
     select
         customer_id,
-        {{ arg_max('rate', 'ordered_at') }} as rate
-    from orders
-    where customer_id is not null
-    group by customer_id
-),
-
-shop_rate as (
-    select {{ arg_max('rate', 'ordered_at') }} as rate
-    from orders
+        rate
+    from ranked_rates
+    where
+        person_rank = 1
+        and customer_id is not null
 ),
 
 routed as (
@@ -46,7 +56,7 @@ routed as (
         refunds.amount,
         {{ to_units('abs(refunds.quantity)') }} as units,
         coalesce(orders.customer_id, buyers.customer_id) as customer_id,
-        coalesce(orders.rate, person_rates.rate, shop_rate.rate, 1) as rate,
+        coalesce(orders.rate, person_rates.rate, ranked_rates.rate, 1) as rate,
         greatest({{ to_cents('orders.total_amount') }}, 0) as order_total_cents,
         case
             when refunds.order_id is not null and orders.order_id is null then 'unknown_order'
@@ -63,7 +73,8 @@ routed as (
         on refunds.account_id = buyers.account_id
     left join person_rates
         on buyers.customer_id = person_rates.customer_id
-    cross join shop_rate
+    left join ranked_rates
+        on ranked_rates.shop_rank = 1
 ),
 
 valued as (

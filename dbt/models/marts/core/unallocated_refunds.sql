@@ -46,7 +46,7 @@ final as (
             else obstacle
         end as obstacle,
         {{ from_cents('amount_cents') }} as refund_amount,
-        {{ from_cents('unallocated_cents') }} as unallocated_amount
+        {{ from_cents('unallocated_cents') }} as amount
     from valued
     where unallocated_cents <> 0
 )

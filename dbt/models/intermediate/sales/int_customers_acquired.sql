@@ -1,0 +1,169 @@
+-- When each customer was first seen, and through which channel they came: that of the last touch
+-- up to the first sale, else of the first touch, else what the shop or the CRM recorded.
+with
+
+customers as (
+    select customer_id from {{ source('identity', 'customers') }}
+),
+
+records as (
+    select
+        assignments.customer_id,
+        records.seen_at
+    from {{ ref('int_identity_records') }} as records
+    inner join {{ source('identity', 'assignments') }} as assignments
+        on
+            records.source_system = assignments.source_system
+            and records.source_table = assignments.source_table
+            and records.source_id = assignments.source_id
+),
+
+orders as (
+    select
+        customer_id,
+        ordered_at,
+        is_sale
+    from {{ ref('int_orders_valued') }}
+    where customer_id is not null
+),
+
+touches as (
+    select
+        customer_id,
+        touchpoint_id,
+        channel,
+        touched_at
+    from {{ ref('touchpoints') }}
+    where customer_id is not null
+),
+
+seen as (
+    select
+        customer_id,
+        min(seen_at) as seen_at
+    from records
+    group by customer_id
+
+    union all
+
+    select
+        customer_id,
+        min(ordered_at) as seen_at
+    from orders
+    group by customer_id
+
+    union all
+
+    select
+        customer_id,
+        min(touched_at) as seen_at
+    from touches
+    group by customer_id
+),
+
+first_seen as (
+    select
+        customer_id,
+        min(seen_at) as first_seen_at
+    from seen
+    group by customer_id
+),
+
+first_sales as (
+    select
+        customer_id,
+        min(ordered_at) as first_order_at
+    from orders
+    where is_sale
+    group by customer_id
+),
+
+ranked_touches as (
+    select
+        touches.customer_id,
+        touches.channel,
+        touches.touched_at <= first_sales.first_order_at as is_before_sale,
+        row_number() over (
+            partition by touches.customer_id
+            order by touches.touched_at, touches.touchpoint_id
+        ) as place,
+        row_number() over (
+            partition by touches.customer_id, touches.touched_at <= first_sales.first_order_at
+            order by touches.touched_at desc, touches.touchpoint_id desc
+        ) as place_from_end
+    from touches
+    left join first_sales
+        on touches.customer_id = first_sales.customer_id
+),
+
+touch_channels as (
+    select
+        customer_id,
+        max(case when is_before_sale and place_from_end = 1 then channel end) as last_before_sale,
+        max(case when place = 1 then channel end) as first_ever
+    from ranked_touches
+    group by customer_id
+),
+
+recorded as (
+    select
+        assignments.customer_id,
+        contacts.lead_source as channel,
+        0 as is_registration,
+        contacts.created_at as recorded_at,
+        contacts.contact_id as record_id
+    from {{ ref('stg_crm__contacts') }} as contacts
+    inner join {{ source('identity', 'assignments') }} as assignments
+        on
+            contacts.contact_id = assignments.source_id
+            and assignments.source_system = 'crm'
+            and assignments.source_table = 'contacts'
+    where contacts.lead_source is not null
+
+    union all
+
+    select
+        assignments.customer_id,
+        accounts.registration_channel as channel,
+        1 as is_registration,
+        accounts.registered_at as recorded_at,
+        accounts.account_id as record_id
+    from {{ ref('stg_shop__accounts') }} as accounts
+    inner join {{ source('identity', 'assignments') }} as assignments
+        on
+            accounts.account_id = assignments.source_id
+            and assignments.source_system = 'shop'
+            and assignments.source_table = 'accounts'
+    where accounts.registration_channel is not null
+),
+
+ranked_records as (
+    select
+        customer_id,
+        channel,
+        row_number() over (
+            partition by customer_id
+            order by is_registration, recorded_at nulls last, record_id
+        ) as place
+    from recorded
+),
+
+final as (
+    select
+        customers.customer_id,
+        first_seen.first_seen_at,
+        coalesce(
+            touch_channels.last_before_sale, touch_channels.first_ever, ranked_records.channel
+        ) as acquisition_channel
+    from customers
+    left join first_seen
+        on customers.customer_id = first_seen.customer_id
+    left join touch_channels
+        on customers.customer_id = touch_channels.customer_id
+    left join ranked_records
+        on
+            customers.customer_id = ranked_records.customer_id
+            and ranked_records.place = 1
+)
+
+select * from final

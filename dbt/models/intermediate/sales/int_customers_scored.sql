@@ -1,0 +1,88 @@
+-- RFM scores, value tier and lifecycle stage of customers with a sale. Equal values get equal
+-- scores: what counts is how many customers are strictly worse.
+with
+
+customers as (
+    select * from {{ ref('int_customers_purchased') }}
+),
+
+gaps as (
+    select * from {{ ref('int_purchase_gaps_measured') }}
+),
+
+segments as (
+    select * from {{ ref('rfm_segments') }}
+),
+
+-- Tiers follow margin where it is known of everybody, else net revenue: half a ranking by each
+-- would rank nothing.
+measured as (
+    select
+        *,
+        case
+            when count(*) over () = count(gross_margin) over () then gross_margin
+            else net_revenue
+        end as value_measure
+    from customers
+),
+
+ranked as (
+    select
+        *,
+        count(*) over () as customer_count,
+        rank() over (order by days_since_last_order desc) - 1 as worse_recency,
+        rank() over (order by order_count) - 1 as worse_frequency,
+        rank() over (order by net_revenue) - 1 as worse_monetary,
+        sum(greatest(value_measure, 0)) over () as total_value,
+        sum(greatest(value_measure, 0)) over (
+            order by value_measure desc
+            range between unbounded preceding and current row
+        )
+        - sum(greatest(value_measure, 0)) over (partition by value_measure) as value_above
+    from measured
+),
+
+scored as (
+    select
+        *,
+        cast(1 + {{ integer_divide('5 * worse_recency', 'customer_count') }} as integer)
+            as recency_score,
+        cast(1 + {{ integer_divide('5 * worse_frequency', 'customer_count') }} as integer)
+            as frequency_score,
+        cast(1 + {{ integer_divide('5 * worse_monetary', 'customer_count') }} as integer)
+            as monetary_score
+    from ranked
+),
+
+final as (
+    select
+        scored.customer_id,
+        scored.recency_score,
+        scored.frequency_score,
+        scored.monetary_score,
+        segments.segment as rfm_segment,
+        case
+            when scored.value_measure <= 0 then 'C'
+            when scored.value_above * 100 < scored.total_value * 80 then 'A'
+            when scored.value_above * 100 < scored.total_value * 95 then 'B'
+            else 'C'
+        end as value_tier,
+        case
+            when scored.order_count = 1 and scored.days_since_last_order <= 30 then 'new'
+            when scored.days_since_last_order > gaps.p90_days then 'lapsed'
+            when scored.days_since_last_order > gaps.median_days then 'at_risk'
+            when scored.last_gap_days > gaps.p90_days then 'reactivated'
+            else 'active'
+        end as lifecycle_stage
+    from scored
+    left join gaps
+        on scored.frequency_band = gaps.frequency_band
+    left join segments
+        on
+            scored.recency_score = segments.recency_score
+            and {{ integer_divide(
+                'scored.frequency_score + scored.monetary_score + 1', '2'
+            ) }} = segments.value_score
+)
+
+select * from final

@@ -1,0 +1,67 @@
+{%- set tables = {
+    'crm': ['contacts', 'deals', 'consents', 'surveys', 'erasure_requests'],
+    'shop': [
+        'accounts', 'products', 'orders', 'order_lines', 'refunds', 'web_events', 'reviews',
+        'loyalty_transactions', 'exchange_rates'
+    ],
+    'marketing': [
+        'campaigns', 'ad_spend', 'messages', 'social_interactions', 'experiment_assignments'
+    ],
+    'call_center': ['calls', 'agents', 'tickets']
+} -%}
+with
+
+parameters as (
+    select * from {{ source('control', 'parameters') }}
+),
+
+sources_present as (
+    {%- for system, names in tables.items() %}
+    {%- set is_last_system = loop.last %}
+    {%- for name in names %}
+    select
+        '{{ system }}' as source_system,
+        '{{ system }}.{{ name }}' as source_name
+    where exists (select 1 from {{ source(system, name) }})
+    {% if not (is_last_system and loop.last) %}
+    union all
+    {% endif %}
+    {%- endfor %}
+    {%- endfor %}
+),
+
+summed as (
+    select
+        {{ string_agg('source_name', ', ', 'source_name') }} as sources,
+        {{ count_if("source_system = 'crm'") }} > 0 as has_crm,
+        {{ count_if("source_system = 'shop'") }} > 0 as has_shop,
+        {{ count_if("source_system = 'marketing'") }} > 0 as has_marketing,
+        {{ count_if("source_system = 'call_center'") }} > 0 as has_call_center
+    from sources_present
+),
+
+reporting as (
+    select max(from_currency) as currency
+    from {{ ref('int_money_rates') }}
+    where valid_from = cast('1900-01-01' as date)
+),
+
+final as (
+    select
+        parameters.build_id,
+        parameters.as_of,
+        cast(null as timestamp) as published_at,
+        parameters.started_at,
+        parameters.time_zone,
+        reporting.currency,
+        coalesce(summed.sources, '') as sources,
+        summed.has_crm,
+        summed.has_shop,
+        summed.has_marketing,
+        summed.has_call_center
+    from parameters
+    cross join summed
+    cross join reporting
+)
+
+select * from final

@@ -1,0 +1,46 @@
+with
+
+calls as (
+    select * from {{ ref('stg_call_center__calls') }}
+),
+
+assignments as (
+    select
+        source_id as call_id,
+        customer_id
+    from {{ source('identity', 'assignments') }}
+    where
+        source_system = 'call_center'
+        and source_table = 'calls'
+),
+
+final as (
+    select
+        calls.call_id,
+        assignments.customer_id,
+        calls.contact_id,
+        calls.direction,
+        calls.started_at,
+        {{ business_date('calls.started_at') }} as call_date,
+        calls.answered_at,
+        calls.ended_at,
+        calls.wait_seconds,
+        calls.talk_seconds,
+        calls.hold_seconds,
+        calls.wrap_up_seconds,
+        calls.queue,
+        calls.agent_id,
+        calls.disposition,
+        calls.reason,
+        calls.is_resolved,
+        calls.campaign_id,
+        coalesce(
+            calls.direction = 'inbound' and calls.disposition = 'abandoned' and calls.wait_seconds < 10,
+            false
+        ) as is_short_abandon
+    from calls
+    left join assignments
+        on calls.call_id = assignments.call_id
+)
+
+select * from final
