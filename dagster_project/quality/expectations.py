@@ -138,7 +138,9 @@ def _verdict(result: Any) -> Verdict:
         return Verdict(passed=False, error=error)
     found = result.result
     if "unexpected_count" in found:
-        return Verdict(passed=bool(result.success), failing_rows=int(found["unexpected_count"]))
+        # A sum over no rows is NULL.
+        failing = int(found["unexpected_count"] or 0)
+        return Verdict(passed=bool(result.success), failing_rows=failing)
     observed = found.get("observed_value")
     kind = result.expectation_config.type
     if kind == "expect_no_rows":
