@@ -38,6 +38,7 @@ class Tick:
 
     at: float
     label: str
+    is_zero: bool
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def time_plot(
     ]
     return Plot(
         summary=_summary(months, series, reading, incomplete),
-        ticks=[Tick(round(height(value), 3), axis(value)) for value in ticks],
+        ticks=[Tick(round(height(value), 3), axis(value), value == 0) for value in ticks],
         labels=_month_labels(months, width),
         marks=marks,
         bands=bands,

@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 
 from dagster_project.errors import HourglassError
+from dagster_project.report import formats
 from dagster_project.report.formats import Money
 
 Row = dict[str, Any]
@@ -18,11 +19,15 @@ CHART_MONTHS = 25
 
 @dataclass(frozen=True)
 class Context:
-    """One version: its marts (read only), and what is known about how it came to be."""
+    """One version: its marts (read only), and what is known about how it came to be.
+
+    ``sources`` are the tables of the source contract that hold any record, as ``crm.contacts``.
+    """
 
     con: duckdb.DuckDBPyConnection
     as_of: date
     money: Money
+    sources: frozenset[str]
     quality: Mapping[str, Any]
     manifest: Mapping[str, Any]
     ledger: Mapping[str, Any]
@@ -48,6 +53,15 @@ class Context:
     def has(self, mart: str) -> bool:
         """Whether the mart holds any row."""
         return bool(self.rows(f'select 1 as one from "{mart}" limit 1'))
+
+    def absent(self, things: str, *tables: str) -> str:
+        """Why there are no ``things``: none of ``tables`` was delivered, or nothing in them."""
+        delivered = [table for table in tables if table in self.sources]
+        if not delivered:
+            verb = "was" if len(tables) == 1 else "were"
+            return f"No {things}: {formats.listing(tables)} {verb} not delivered."
+        day = formats.day(self.as_of)
+        return f"No {things} up to {day}, although {formats.listing(delivered)} came."
 
     @property
     def last_complete_month(self) -> date:

@@ -1,6 +1,7 @@
 """Numbers, dates and foreign text as a reader sees them."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -143,6 +144,12 @@ def moment(value: datetime | str | None) -> str:
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
     return f"{day(value)}, {value:%H:%M} UTC"
+
+
+def listing(names: Sequence[str]) -> str:
+    """``a``, ``a and b`` or ``a, b and c``."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def plural(number: int, one: str, many: str | None = None) -> str:

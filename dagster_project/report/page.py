@@ -3,7 +3,6 @@
 import base64
 import hashlib
 from collections.abc import Mapping
-from datetime import date, datetime
 from importlib import resources
 from typing import Any
 
@@ -28,14 +27,20 @@ def render(
 
     ``con`` reads the version's marts.duckdb; ``quality`` is the gate's record, ``manifest`` the
     version's, ``ledger`` the counts of the load. Holds no direct identifiers, because the marts
-    hold none and no record of the quarantine is given. Raises HourglassError when a mart or the
-    manifest's ``as_of`` is missing.
+    hold none and no record of the quarantine is given. Raises HourglassError when a mart, or
+    the row of ``build``, is missing.
     """
-    as_of = _as_of(manifest)
-    settings = manifest.get("settings") or {}
-    # The settings name a currency only where several are present; the build knows the one it used.
-    currency = manifest.get("currency") or settings.get("currency")
-    context = Context(con, as_of, formats.Money(currency), quality, manifest, ledger)
+    build = _build(con)
+    as_of = build["as_of"]
+    context = Context(
+        con,
+        as_of,
+        formats.Money(build["currency"]),
+        frozenset(filter(None, (build["sources"] or "").split(", "))),
+        quality,
+        manifest,
+        ledger,
+    )
     style, script = _asset("style.css"), _asset("script.js")
     environment = Environment(
         loader=PackageLoader("dagster_project.report"),
@@ -54,25 +59,25 @@ def render(
         version=formats.clean(manifest.get("version")),
         build_id=formats.clean(manifest.get("build_id")),
         published=formats.moment(manifest.get("published_at")),
-        time_zone=formats.clean(manifest.get("time_zone") or settings.get("time_zone") or "UTC"),
-        currency=formats.clean(currency) if currency else "not named by the extracts",
+        time_zone=formats.clean(build["time_zone"]),
+        currency=formats.clean(build["currency"] or "not named by the extracts"),
         verdict=checks.verdict(quality.get("results", [])),
     )
 
 
-def _as_of(manifest: Mapping[str, Any]) -> date:
-    value = manifest.get("as_of")
-    if isinstance(value, datetime):
-        return value.date()
-    if isinstance(value, date):
-        return value
+def _build(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """The one row of the mart ``build``: what the whole version has in common."""
+    names = ("as_of", "time_zone", "currency", "sources")
     try:
-        return date.fromisoformat(str(value)[:10])
-    except ValueError:
+        row = con.execute(f"select {', '.join(names)} from build").fetchone()
+    except (duckdb.CatalogException, duckdb.BinderException):
+        row = None
+    if row is None or row[0] is None:
         raise HourglassError(
-            "The manifest of this version names no as_of date, so the report cannot tell which "
-            "months are complete. Run the daily job again."
-        ) from None
+            "The mart build does not say on which day this version stands, so the report cannot "
+            "tell which months are complete. Run the daily job again."
+        )
+    return dict(zip(names, row, strict=True))
 
 
 def _asset(name: str) -> str:

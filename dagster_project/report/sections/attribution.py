@@ -65,7 +65,10 @@ def build(context: Context) -> Section:
     first_month = context.row(_FIRST_MONTH)["month"]
     last = context.last_complete_month
     if first_month is None:
-        return Section(**section, absent="No attribution: no sales and no ad spend up to this day.")
+        return Section(
+            **section,
+            absent=context.absent("sales and no ad spend", "shop.orders", "marketing.ad_spend"),
+        )
     if first_month > last:
         return Section(**section, absent="No month is complete yet.")
     first = max(first_month, add_months(last, 1 - _MONTHS))
@@ -91,13 +94,15 @@ def build(context: Context) -> Section:
     if any(spend.values()):
         blocks.append(_roas_table(context, channels, models, revenue, spend, period))
     else:
-        blocks.append(Note("No ad spend was delivered, so there is no return on it to show."))
+        blocks.append(
+            Note("There is no ad spend in these months, so there is no return on it to show.")
+        )
     if not context.has("touchpoints"):
         blocks.insert(
             0,
             Note(
-                "No web events, messages, calls or social interactions were delivered, so no sale "
-                "has a touch and all revenue stands under (none)."
+                "There are no sessions, clicked messages, answered calls or social interactions, "
+                "so no sale has a touch and all revenue stands under (none)."
             ),
         )
     return Section(**section, blocks=blocks)

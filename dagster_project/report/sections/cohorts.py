@@ -33,7 +33,7 @@ def build(context: Context) -> Section:
     cells = context.rows(_CELLS)
     if not cells:
         return Section(
-            **section, absent="No cohorts: no sale with an identified buyer up to this day."
+            **section, absent=context.absent("sales of identified buyers", "shop.orders")
         )
     starts = sorted({cell["cohort_start"] for cell in cells})
     shown = set(starts[-_COHORTS:])

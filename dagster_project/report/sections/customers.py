@@ -37,9 +37,7 @@ def build(context: Context) -> Section:
     }
     consent = context.row(_CONSENT)
     if not consent["customers"]:
-        return Section(
-            **section, absent="No customers: no record with an identifier was delivered."
-        )
+        return Section(**section, absent="No customers: no record bears an identifier.")
     present = {
         row["column_name"]
         for row in context.rows(

@@ -77,9 +77,7 @@ def build(context: Context) -> Section:
     }
     totals = context.row(_TOTALS)
     if not totals["records"]:
-        return Section(
-            **section, absent="No customers: no record with an identifier was delivered."
-        )
+        return Section(**section, absent="No customers: no record bears an identifier.")
     per_person = totals["records"] / totals["customers"]
     facts = Facts(
         [

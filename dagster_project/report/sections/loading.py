@@ -45,6 +45,8 @@ def build(context: Context) -> Section:
         items.append(("Erased", formats.count(erased), erased))
     blocks: list[Block] = [Facts(items), _sources(ledger)]
     blocks.append(_reasons(ledger))
+    if ledger.get("rules"):
+        blocks.append(_rules(ledger))
     blocks += [Note(formats.clean(note)) for note in ledger.get("notes", [])]
     return Section(**section, blocks=blocks)
 
@@ -72,6 +74,22 @@ def _sources(ledger: Mapping[str, Any]) -> Table:
             for row in ledger.get("by_source", [])
         ],
         is_wide=True,
+    )
+
+
+def _rules(ledger: Mapping[str, Any]) -> Table:
+    return Table(
+        "loading-rules",
+        "Records left out by a rule of their mapping",
+        [Column("Source", "text"), Column("Rule", "text"), Column("Records")],
+        [
+            [
+                Cell(formats.clean(row["source"])),
+                Cell(formats.words(row["rule"])),
+                Cell(formats.count(row["records"]), row["records"]),
+            ]
+            for row in ledger["rules"]
+        ],
     )
 
 

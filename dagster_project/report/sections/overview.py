@@ -61,7 +61,7 @@ def build(context: Context) -> Section:
         ),
     }
     if not totals["sales"]:
-        return Section(**section, absent="No sales: no orders were delivered up to this day.")
+        return Section(**section, absent=context.absent("sales", "shop.orders"))
 
     found = {row["month"]: row for row in context.rows(_MONTHLY) if row["month"] is not None}
     money = context.money

@@ -29,7 +29,9 @@ def build(context: Context) -> Section:
     }
     rows = context.rows(_MONTHLY)[-CHART_MONTHS:]
     if not rows:
-        return Section(**section, absent="No sales: no orders were delivered up to this day.")
+        return Section(
+            **section, absent=context.absent("sales of identified buyers", "shop.orders")
+        )
     table = Table(
         "retention-table",
         "Retention by month",

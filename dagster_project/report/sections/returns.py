@@ -58,7 +58,7 @@ def build(context: Context) -> Section:
     refunded = sum(row["refunded_amount"] for row in rows)
     sales = sum(row["refunded_sales"] for row in rows)
     if not refunded and not unallocated["refunds"]:
-        return Section(**section, absent="No refunds were delivered up to this day.")
+        return Section(**section, absent=context.absent("refunds", "shop.refunds"))
     money = context.money
     blocks: list[Block] = []
     if rows and refunded:

@@ -33,7 +33,7 @@ def build(context: Context) -> Section:
     }
     rows = context.rows(_MONTHLY)
     if not rows:
-        return Section(**section, absent="No sales: no orders were delivered up to this day.")
+        return Section(**section, absent=context.absent("sales", "shop.orders"))
     found = {row["month"]: row for row in rows}
     last = context.as_of.replace(day=1)
     months = month_range(max(min(found), add_months(last, 1 - CHART_MONTHS)), last)

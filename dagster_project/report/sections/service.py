@@ -12,7 +12,7 @@ _SERVICE_SECONDS = 20
 
 _MONTHLY = """
     select
-        date_trunc('month', {day})::date as month,
+        date_trunc('month', call_date)::date as month,
         count(*) filter (where direction = 'inbound') as offered,
         count(*) filter (where direction = 'inbound' and disposition = 'answered') as answered,
         count(*) filter (
@@ -31,7 +31,7 @@ _MONTHLY = """
             where direction = 'inbound' and disposition = 'answered' and talk_seconds is not null
         ) as handle_time
     from calls
-    where {day} is not null
+    where call_date is not null
     group by 1
     order by 1
 """
@@ -49,9 +49,9 @@ def build(context: Context) -> Section:
             "answered call."
         ),
     }
-    rows = context.rows(_MONTHLY.format(day="started_at"), {"within": _SERVICE_SECONDS})
+    rows = context.rows(_MONTHLY, {"within": _SERVICE_SECONDS})
     if not any(row["offered"] for row in rows):
-        return Section(**section, absent="No inbound calls were delivered up to this day.")
+        return Section(**section, absent=context.absent("inbound calls", "call_center.calls"))
     return Section(**section, blocks=[_figure(context, {row["month"]: row for row in rows})])
 
 

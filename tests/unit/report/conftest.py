@@ -1,7 +1,6 @@
 """The report's fixture company, with and without content."""
 
 from collections.abc import Iterator
-from datetime import date
 
 import duckdb
 import pytest
@@ -29,12 +28,12 @@ def marts() -> Iterator[duckdb.DuckDBPyConnection]:
 def rendered():
     """Renders a connection's marts with the fixture's records; keywords replace them."""
 
-    def _rendered(con: duckdb.DuckDBPyConnection, as_of: date = company.AS_OF, **records) -> str:
+    def _rendered(con: duckdb.DuckDBPyConnection, **records) -> str:
         return render(
             con,
             **{
                 "quality": company.quality(),
-                "manifest": company.manifest(as_of),
+                "manifest": company.manifest(),
                 "ledger": company.ledger(),
             }
             | records,

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 TABLES = {
+    "build": "build_id varchar, as_of date, time_zone varchar, currency varchar, sources varchar",
     "customers": """
         customer_id varchar, acquisition_channel varchar, lifecycle_stage varchar,
         rfm_segment varchar, value_tier varchar, order_count bigint,
@@ -30,12 +31,12 @@ TABLES = {
         refund_id varchar, refunded_at timestamp, amount decimal(18, 2), obstacle varchar""",
     "touchpoints": "touchpoint_id varchar, customer_id varchar, channel varchar",
     "calls": """
-        call_id varchar, customer_id varchar, direction varchar, started_at timestamp,
+        call_id varchar, customer_id varchar, direction varchar, call_date date,
         wait_seconds bigint, talk_seconds bigint, hold_seconds bigint, wrap_up_seconds bigint,
         queue varchar, disposition varchar, reason varchar, is_short_abandon boolean""",
     "feedback": """
-        feedback_id varchar, customer_id varchar, kind varchar, score decimal(18, 3),
-        sentiment double, reason varchar""",
+        feedback_id varchar, customer_id varchar, kind varchar, feedback_date date,
+        score decimal(18, 3), sentiment varchar, reason varchar""",
     "cohort_retention": """
         period_kind varchar, cohort_start date, period_number bigint, cohort_size bigint,
         active_customers bigint, active_or_later_customers bigint, retention_rate double,
@@ -229,27 +230,40 @@ _REST = """
     insert into touchpoints values ('t1', 'c1', 'Direct');
     insert into calls
     select 'l' || i, 'c' || i, if(i % 9 = 0, 'outbound', 'inbound'),
-        timestamp '2023-03-01 09:00:00' + to_hours(cast(i * 9 as integer)),
+        date '2023-03-01' + cast(i * 9 / 24 as integer),
         (i * 37) % 61, if(i % 8 = 1, null, 100 + i % 200), 10, 30, 'sales',
         if(i % 8 = 1, 'abandoned', 'answered'), 'delivery', i % 8 = 1 and (i * 37) % 61 < 10
     from range(1260) as t(i);
     insert into feedback
     select 'f' || i, 'c' || i, case i % 3 when 0 then 'nps' when 1 then 'csat' else 'review' end,
+        date '2023-05-04' + cast(i * 4 / 3 as integer),
         case when i % 3 = 0 then (i * 7) % 11 else 1 + (i * 3) % 5 end, null, null
     from range(300) as t(i);
 """
 
 
-def create_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """Every mart that the report reads, empty."""
+SOURCES = (
+    "call_center.calls, crm.contacts, crm.surveys, marketing.ad_spend, shop.accounts, "
+    "shop.orders, shop.refunds, shop.reviews, shop.web_events"
+)
+
+
+def create_tables(
+    con: duckdb.DuckDBPyConnection, *, as_of: date = AS_OF, sources: str = ""
+) -> None:
+    """Every mart that the report reads, empty but for the one row of ``build``."""
     for name, columns in TABLES.items():
         con.execute(f"create table {name} ({columns})")
+    con.execute(
+        "insert into build values ('b-7f3a', $1, 'Europe/London', 'GBP', $2)", [as_of, sources]
+    )
 
 
 def fill(
     con: duckdb.DuckDBPyConnection, *, orders: int = 6000, days: int = 595, as_of: date = AS_OF
 ) -> None:
     """A shop with seasonless sales over ``days`` from 3 November 2022, calls, surveys and spend."""
+    con.execute("update build set as_of = $1, sources = $2", [as_of, SOURCES])
     con.execute(_ORDERS, {"orders": orders, "days": days, "as_of": as_of})
     for statement in con.extract_statements(_MONTHS):
         names = statement.named_parameters
@@ -259,13 +273,12 @@ def fill(
         con.execute(statement, {"as_of": as_of} if "as_of" in statement.named_parameters else None)
 
 
-def manifest(as_of: date = AS_OF) -> dict[str, Any]:
+def manifest() -> dict[str, Any]:
     return {
         "version": "20240620T050312Z-1a2b3c",
         "build_id": "b-7f3a",
-        "as_of": as_of.isoformat(),
+        "as_of": AS_OF.isoformat(),
         "published_at": "2024-06-20T05:03:12Z",
-        "settings": {"time_zone": "Europe/London", "currency": "GBP"},
     }
 
 
@@ -317,5 +330,6 @@ def ledger() -> dict[str, Any]:
             {"source": "shop.orders", "reason": "unknown_status", "level": "row", "records": 30},
             {"source": "shop.accounts", "reason": "invalid_date", "level": "cell", "records": 112},
         ],
+        "rules": [{"source": "shop.orders", "rule": "stock_adjustment", "records": 300}],
         "notes": ["Undeclared column in shop.orders: gift_wrap."],
     }
