@@ -3,6 +3,7 @@
 import csv
 from datetime import date, timedelta
 from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -17,7 +18,7 @@ def _lifetimes_csv(name):
         path = distribution("lifetimes").locate_file(f"lifetimes/datasets/{name}")
     except PackageNotFoundError:
         pytest.skip("needs the development dependency Lifetimes for the published CDNOW data")
-    with open(path, newline="") as file:
+    with Path(path).open(newline="") as file:
         rows = list(csv.DictReader(file))
     return {key: np.array([float(row[key]) for row in rows]) for key in rows[0]}
 

@@ -54,7 +54,7 @@ def test_gradient_and_hessian_are_the_derivatives():
     x, t, age = simulate(300, np.random.default_rng(1))
     likelihood = bgnbd._Likelihood(bgnbd.histories(x, t, age))
     theta = np.array([0.7, 25.0, 0.8, 2.0])
-    value, gradient = likelihood.value_and_gradient(theta)
+    _, gradient = likelihood.value_and_gradient(theta)
     numeric = approx_fprime(theta, lambda v: likelihood.value_and_gradient(v)[0], 1e-7)
     assert gradient == pytest.approx(numeric, rel=1e-4, abs=1e-6)
     hessian = approx_fprime(theta, lambda v: likelihood.value_and_gradient(v)[1], 1e-7)

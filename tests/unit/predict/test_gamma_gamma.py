@@ -26,7 +26,7 @@ def test_gradient_and_hessian_are_the_derivatives(cdnow_values):
     repeat = cdnow_values["x"] > 0
     likelihood = gamma_gamma._Likelihood(cdnow_values["x"][repeat], cdnow_values["zbar"][repeat])
     theta = np.array([4.0, 3.0, 20.0])
-    value, gradient = likelihood.value_and_gradient(theta)
+    _, gradient = likelihood.value_and_gradient(theta)
     numeric = approx_fprime(theta, lambda v: likelihood.value_and_gradient(v)[0], 1e-7)
     assert gradient == pytest.approx(numeric, rel=1e-4, abs=1e-6)
     hessian = approx_fprime(theta, lambda v: likelihood.value_and_gradient(v)[1], 1e-7)
