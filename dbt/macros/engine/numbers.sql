@@ -1,38 +1,55 @@
 {# Exact arithmetic. Money is DECIMAL(18,2) in columns and whole cents (BIGINT) where it is divided:
    DuckDB turns the division of two decimals into a floating-point number. #}
 
-{# Whole cents of an amount, and back. The wider decimal is there because the engine gives a product
-   the wider of its operands' widths. #}
+{# Whole cents of an amount, and back. Beyond 90 trillion the product no longer fits the engine's
+   18 digits, and the wider decimal, ten times as slow, takes over. #}
 {% macro to_cents(amount) -%}
-    cast(cast({{ amount }} as decimal(21, 2)) * 100 as bigint)
+    case
+        when abs({{ amount }}) < 90000000000000 then cast(({{ amount }}) * 100 as bigint)
+        else cast(cast({{ amount }} as decimal(21, 2)) * 100 as bigint)
+    end
 {%- endmacro %}
 
 {% macro from_cents(cents) -%}
-    cast(cast({{ cents }} as decimal(20, 0)) * cast(0.01 as decimal(3, 2)) as decimal(18, 2))
+    cast(cast({{ cents }} as decimal(18, 0)) * cast(0.01 as decimal(3, 2)) as decimal(18, 2))
 {%- endmacro %}
 
 {# Whole thousandths of a quantity, and back. #}
 {% macro to_units(quantity) -%}
-    cast(cast({{ quantity }} as decimal(22, 3)) * 1000 as bigint)
+    case
+        when abs({{ quantity }}) < 900000000000 then cast(({{ quantity }}) * 1000 as bigint)
+        else cast(cast({{ quantity }} as decimal(22, 3)) * 1000 as bigint)
+    end
 {%- endmacro %}
 
 {% macro from_units(units) -%}
-    cast(cast({{ units }} as decimal(20, 0)) * cast(0.001 as decimal(4, 3)) as decimal(18, 3))
+    cast(cast({{ units }} as decimal(18, 0)) * cast(0.001 as decimal(4, 3)) as decimal(18, 3))
 {%- endmacro %}
 
 {# quantity x unit price, to the cent, half away from zero. #}
 {% macro line_amount(quantity, unit_price) -%}
-    cast(
-        cast({{ quantity }} as decimal(38, 3)) * cast({{ unit_price }} as decimal(38, 6))
-        as decimal(18, 2)
-    )
+    case
+        when abs(cast({{ quantity }} as double) * cast({{ unit_price }} as double)) < 100000000
+            then cast(
+                cast({{ quantity }} as decimal(18, 3)) * cast({{ unit_price }} as decimal(18, 6))
+                as decimal(18, 2)
+            )
+        else cast(
+            cast({{ quantity }} as decimal(38, 3)) * cast({{ unit_price }} as decimal(38, 6))
+            as decimal(18, 2)
+        )
+    end
 {%- endmacro %}
 
 {# amount x rate, to the cent. A NULL rate gives NULL: the missing rate stops the run. #}
 {% macro convert_money(amount, rate) -%}
-    cast(
-        cast({{ amount }} as decimal(38, 2)) * cast({{ rate }} as decimal(38, 9)) as decimal(18, 2)
-    )
+    case
+        when {{ rate }} = 1 then cast({{ amount }} as decimal(18, 2))
+        else cast(
+            cast({{ amount }} as decimal(38, 2)) * cast({{ rate }} as decimal(38, 9))
+            as decimal(18, 2)
+        )
+    end
 {%- endmacro %}
 
 {# amount x part / whole for whole numbers (whole above 0), rounded half away from zero. Sums stay

@@ -18,9 +18,14 @@ final as (
         is_sale,
         quantity,
         returned_quantity,
-        cast(
-            cast(unit_price as decimal(28, 6)) * cast(rate as decimal(28, 9)) as decimal(18, 6)
-        ) as unit_price,
+        case
+            when rate = 1 then unit_price
+            else
+                cast(
+                    cast(unit_price as decimal(28, 6)) * cast(rate as decimal(28, 9))
+                    as decimal(18, 6)
+                )
+        end as unit_price,
         {{ convert_money('discount_amount', 'rate') }} as discount_amount,
         {{ convert_money('line_amount', 'rate') }} as line_amount,
         {{ from_cents('gross_cents') }} as gross_revenue,
