@@ -36,8 +36,12 @@ def connect_file(
     allowed_dirs: Iterable[Path] = (),
     memory_limit: str | None = None,
     threads: int | None = None,
+    keep_order: bool = False,
 ) -> duckdb.DuckDBPyConnection:
     """Open one DuckDB file (or ``:memory:``), confined to its own and ``allowed_dirs``.
+
+    ``keep_order``: rows keep the order of the files they are read from, which line numbers need
+    and which takes more memory.
 
     Raises BusyError that names the process which holds the file, HourglassError when the file is
     damaged or cannot be opened.
@@ -45,7 +49,7 @@ def connect_file(
     config: dict[str, str | bool | int] = {
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
-        "preserve_insertion_order": False,
+        "preserve_insertion_order": keep_order,
     }
     if memory_limit:
         config["memory_limit"] = memory_limit
@@ -70,7 +74,7 @@ def connect_file(
 
 @contextmanager
 def connect(
-    settings: Settings, *, extra_dirs: Iterable[Path] = ()
+    settings: Settings, *, extra_dirs: Iterable[Path] = (), keep_order: bool = False
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """The private warehouse, read-write, with its schemas; closed at the end of the block.
 
@@ -89,6 +93,7 @@ def connect(
         allowed_dirs=(settings.data_dir, *extra_dirs),
         memory_limit=settings.memory_limit,
         threads=settings.threads,
+        keep_order=keep_order,
     )
     try:
         for schema in SCHEMAS:

@@ -22,6 +22,10 @@ from dagster_project.settings import Settings
 from dagster_project.warehouse import connect
 
 PARAMETERS_KEY = dg.AssetKey(["control", "parameters"])
+SHOWN_COUNTS = (
+    *("files_seen", "files_loaded", "files_skipped", "files_quarantined", "files_waiting"),
+    *("records", "accepted", "quarantined", "left_out", "erased", "nulled"),
+)
 LEDGER = {
     "files": "One row per file content that was ever read: its records and what became of them.",
     "file_tables": "Rows that each file gave to each raw table.",
@@ -120,7 +124,7 @@ def load(
 ) -> Iterator[dg.MaterializeResult]:
     with told_plainly(context):
         as_of = parse_as_of(config.as_of)
-        with connect(settings) as con:
+        with connect(settings, keep_order=True) as con:
             create_raw_tables(con)
             create_control_tables(con)
             create_identity_tables(con)
@@ -144,14 +148,18 @@ def load(
                 ).fetchone()
                 for key in context.selected_asset_keys
             }
-    context.log.info(summary.sentence())
+    for message in summary.messages:
+        log = {"info": context.log.info, "warning": context.log.warning}.get(
+            message.level, context.log.error
+        )
+        log(f"{message.path}: {message.text}")
     context.log.info(plan.reason)
     context.log_event(
         dg.AssetObservation(
             asset_key=PARAMETERS_KEY,
             description=plan.reason,
             metadata={
-                **summary.counts(),
+                **{name: getattr(summary, name) for name in SHOWN_COUNTS},
                 "as_of": plan.as_of.isoformat(),
                 "build_id": plan.build_id,
                 "is_needed": plan.is_needed,

@@ -1,0 +1,213 @@
+"""Text to typed values, as SQL over a whole column.
+
+A cell's SQL gives NULL where the text is no valid value; whether text was there then tells an
+invalid value from an absent one. Decisions that hold for a whole column of a file (the order of
+day and month, the decimal sign) come in as a ``Choice``.
+"""
+
+from dataclasses import dataclass
+
+from dagster_project.contracts import DUCKDB_TYPES
+from dagster_project.load.layout import Field
+from dagster_project.warehouse import quoted
+
+BLANKS = "chr(32) || chr(9) || chr(10) || chr(13) || chr(160) || chr(65279)"
+TRUE_WORDS = ("true", "t", "1", "1.0", "yes", "y", "да", "on")
+FALSE_WORDS = ("false", "f", "0", "0.0", "no", "n", "нет", "off")
+NUMBERS = ("money", "unit_price", "quantity", "rate", "score", "integer")
+
+_OFFSET = r"\d{2}(\.\d+)?\s?(Z|z|UTC|GMT|[+-]\d{2}(:?\d{2})?)$"
+_SHORT_OFFSET = r"([+-]\d{2})(\d{2})$"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How one column of one file is written, beyond the plain forms that are always understood.
+
+    ``formats`` are strptime formats tried in order; ``decimal`` and ``thousands`` are signs;
+    ``epoch`` counts seconds ("s") or milliseconds ("ms") since 1970. ``declared`` formats go before
+    the plain forms, found ones after.
+    """
+
+    formats: tuple[str, ...] = ()
+    decimal: str | None = None
+    thousands: str | None = None
+    epoch: str | None = None
+    declared: bool = False
+
+
+def trimmed(text: str) -> str:
+    """SQL: ``text`` without surrounding white space of any kind; NULL when nothing is left."""
+    return f"nullif(trim({text}, {BLANKS}), '')"
+
+
+class Steps:
+    """Intermediate columns, computed once each in nested SELECTs.
+
+    DuckDB evaluates an expression again wherever a CASE repeats it; a column of an inner SELECT
+    is evaluated once.
+    """
+
+    def __init__(self) -> None:
+        self._layers: list[list[str]] = []
+        self._count = 0
+
+    def let(self, depth: int, sql: str) -> str:
+        """Name the value of ``sql``, which may use the source's columns and shallower names."""
+        while len(self._layers) <= depth:
+            self._layers.append([])
+        self._count += 1
+        name = f"_step_{self._count}"
+        self._layers[depth].append(f"{sql} AS {name}")
+        return name
+
+    def around(self, source: str) -> str:
+        """SQL of a relation with the columns of ``source`` and every step."""
+        for layer in self._layers:
+            if layer:
+                source = f"(SELECT *, {', '.join(layer)} FROM {source})"
+        return source
+
+
+def cell(
+    field: Field, text: str, time_zone: str, steps: Steps, choice: Choice | None = None
+) -> str:
+    """SQL: the value of a field in its DuckDB type, from the SQL expression ``text``."""
+    if field.words:
+        return _lookup(text, field.words)
+    if field.accepted_values:
+        return _lookup(
+            f"replace(replace({trimmed(text)}, ' ', '_'), '-', '_')",
+            tuple((value, value) for value in field.accepted_values),
+        )
+    if field.type == "text":
+        return trimmed(text) if field.trimmed else _text(field, text)
+    if field.type == "boolean":
+        return (
+            f"CASE lower({trimmed(text)}) {_whens(TRUE_WORDS, 'true')} "
+            f"{_whens(FALSE_WORDS, 'false')} END"
+        )
+    if field.type == "timestamp":
+        return _timestamp(text, time_zone, steps, choice)
+    if field.type == "date":
+        return _date(text, steps, choice)
+    return _number(field.type, text, steps, choice)
+
+
+def can_fail(field: Field) -> bool:
+    """Whether a text that is there can be no valid value of the field."""
+    return field.type != "text" or bool(field.accepted_values) or bool(field.words)
+
+
+def _text(field: Field, text: str) -> str:
+    # A required text that is all blanks says nothing.
+    return f"CASE WHEN {trimmed(text)} IS NOT NULL THEN {text} END" if field.required else text
+
+
+def _whens(words: tuple[str, ...], value: str) -> str:
+    return " ".join(f"WHEN {quoted(word)} THEN {value}" for word in words)
+
+
+def _lookup(text: str, pairs: tuple[tuple[str, str], ...]) -> str:
+    whens = " ".join(f"WHEN {quoted(word)} THEN {quoted(value)}" for word, value in pairs)
+    return f"CASE lower({trimmed(text)}) {whens} END"
+
+
+def _timestamp(text: str, time_zone: str, steps: Steps, choice: Choice | None) -> str:
+    # 2024-01-02 10:00:00 is nearly every cell: its shape is told without a regular expression.
+    has_offset = steps.let(
+        0,
+        f"NOT (length({text}) = 19 AND {text}[17] = ':') AND length({text}) > 16 "
+        f"AND regexp_matches({text}, {quoted(_OFFSET)})",
+    )
+    naive = f"TRY_CAST({text} AS TIMESTAMP)"
+    if choice and choice.formats:
+        naive = _either(naive, f"try_strptime({trimmed(text)}, {_listed(choice)})", choice)
+    if choice and choice.epoch:
+        naive = f"coalesce({naive}, {_since_1970(text, choice.epoch)})"
+    local = steps.let(1, f"CASE WHEN NOT {has_offset} THEN {naive} END")
+    with_colon = f"regexp_replace({text}, {quoted(_SHORT_OFFSET)}, '\\1:\\2')"
+    instant = f"TRY_CAST({with_colon} AS TIMESTAMPTZ)"
+    value = steps.let(
+        4,
+        f"CASE WHEN {has_offset} THEN timezone('UTC', {instant}) "
+        f"ELSE {to_utc(local, time_zone, steps, 2)} END",
+    )
+    # Two-digit years read as years below 100, and 'infinity', are no dates of a business.
+    return _between(value, "TIMESTAMP")
+
+
+def to_utc(local: str, time_zone: str, steps: Steps, depth: int) -> str:
+    """SQL: local times of ``time_zone`` as UTC, using steps of ``depth`` and the next.
+
+    A local time that does not exist moves forward; of two equal ones the first is taken.
+    """
+    if time_zone.upper() in ("UTC", "ETC/UTC", "GMT", "ETC/GMT"):
+        return local
+    zone = quoted(time_zone)
+    later = steps.let(depth, f"timezone('UTC', timezone({zone}, {local}))")
+    # ICU takes the second of two equal local times. The offset that held three hours before is
+    # the one before the change: where it gives the same local time, it gives the first.
+    before = f"{later} - INTERVAL 3 HOUR"
+    offset = f"(timezone({zone}, timezone('UTC', {before})) - ({before}))"
+    first = steps.let(depth + 1, f"{local} - {offset}")
+    return (
+        f"CASE WHEN timezone({zone}, timezone('UTC', {first})) = {local} "
+        f"THEN least({first}, {later}) ELSE {later} END"
+    )
+
+
+def _since_1970(text: str, unit: str) -> str:
+    micros = 1_000_000 if unit == "s" else 1_000
+    number = f"TRY_CAST({text} AS DOUBLE)"
+    return (
+        f"CASE WHEN abs({number}) < 1e14 "
+        f"THEN make_timestamp(CAST(round({number} * {micros}) AS BIGINT)) END"
+    )
+
+
+def _listed(choice: Choice) -> str:
+    return f"[{', '.join(quoted(form) for form in choice.formats)}]"
+
+
+def _either(plain: str, tried: str, choice: Choice) -> str:
+    return f"coalesce({tried}, {plain})" if choice.declared else f"coalesce({plain}, {tried})"
+
+
+def _between(value: str, kind: str) -> str:
+    return f"CASE WHEN {value} BETWEEN {kind} '1000-01-01' AND {kind} '9999-12-31' THEN {value} END"
+
+
+def _date(text: str, steps: Steps, choice: Choice | None) -> str:
+    value = f"TRY_CAST({text} AS DATE)"
+    if choice and choice.formats:
+        tried = f"CAST(try_strptime({trimmed(text)}, {_listed(choice)}) AS DATE)"
+        value = _either(value, tried, choice)
+    return _between(steps.let(0, value), "DATE")
+
+
+def _number(kind: str, text: str, steps: Steps, choice: Choice | None) -> str:
+    if choice and (choice.decimal or choice.thousands):
+        text = plain_number(text, choice)
+    if kind != "integer":
+        return f"TRY_CAST({text} AS {DUCKDB_TYPES[kind]})"
+    # A cast alone would round 3.7 to 4; 4.0, as many exports write whole numbers, is one.
+    number = steps.let(0, f"TRY_CAST({text} AS DOUBLE)")
+    return (
+        f"CASE WHEN regexp_full_match({text}, '\\s*[+-]?\\d+\\s*') "
+        f"THEN TRY_CAST({text} AS BIGINT) "
+        f"WHEN abs({number}) < 9e15 AND {number} = floor({number}) "
+        f"THEN CAST({number} AS BIGINT) END"
+    )
+
+
+def plain_number(text: str, choice: Choice) -> str:
+    """SQL: a number's text with a point for the decimal sign and nothing between thousands."""
+    plain = trimmed(text)
+    if choice.thousands == " ":
+        plain = f"regexp_replace({plain}, '[\\s\\x{{00A0}}\\x{{202F}}]', '', 'g')"
+    elif choice.thousands:
+        plain = f"replace({plain}, {quoted(choice.thousands)}, '')"
+    if choice.decimal == ",":
+        plain = f"replace({plain}, ',', '.')"
+    return plain

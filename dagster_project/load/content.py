@@ -1,0 +1,201 @@
+"""A file's bytes: its hash, whether it is whole, and on which line each record starts."""
+
+import gzip
+import hashlib
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import zstandard
+
+CHUNK = 1 << 20
+# A table of text seldom shrinks more than 100-fold; a bomb shrinks 1,000-fold and more.
+MAX_RATIO = 300
+MAX_RATIO_FROM_BYTES = 256 << 20
+MAX_BYTES = 1 << 40
+
+
+class DamagedFileError(Exception):
+    """A file that cannot be read as a whole: ``reason`` is a code, ``message`` a sentence."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Content:
+    """``file_hash`` is SHA-256 of the bytes as delivered, ``lines`` counts those inside."""
+
+    file_hash: str
+    lines: int
+
+
+class _Hashing:
+    """A binary file that hashes what is read from it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.digest = hashlib.sha256()
+        self.count = 0
+
+    def read(self, size: int = -1) -> bytes:
+        data = self.file.read(size)
+        self.digest.update(data)
+        self.count += len(data)
+        return data
+
+
+def read_chunks(path: Path, compression: str | None) -> Iterator[bytes]:
+    """The decompressed bytes in order; DamagedFileError when the archive is broken or a bomb."""
+    with path.open("rb") as file:
+        yield from _decompressed(_Hashing(file), compression)
+
+
+def examine(path: Path, compression: str | None) -> Content:
+    """Hash a file and read it to its end; DamagedFileError when it is not whole.
+
+    Lines are those of the decompressed bytes, ended by line feeds, an unended last one included.
+    """
+    line_feeds, last = 0, b"\n"
+    with path.open("rb") as file:
+        source = _Hashing(file)
+        for data in _decompressed(source, compression):
+            line_feeds += data.count(b"\n")
+            last = data[-1:]
+        while source.read(CHUNK):
+            pass
+    return Content(source.digest.hexdigest(), line_feeds + (last != b"\n"))
+
+
+def texts_of_lines(
+    path: Path, compression: str | None, spans: Sequence[tuple[int, int]]
+) -> list[str]:
+    """The text of each span of lines (first, last; 1-based, ascending by first, not overlapping).
+
+    Chunks without a wanted line are counted and passed over.
+    """
+    texts: list[str] = []
+    parts: list[bytes] = []
+    wanted = iter(spans)
+    span = next(wanted, None)
+    line, rest = 1, b""
+    for data in read_chunks(path, compression):
+        if span is None:
+            return texts
+        data = rest + data
+        feeds = data.count(b"\n")
+        if line + feeds <= span[0] and not parts:
+            cut = data.rfind(b"\n") + 1
+            line, rest = line + feeds, data[cut:]
+            continue
+        *lines, rest = data.split(b"\n")
+        for text in lines:
+            if span and span[0] <= line <= span[1]:
+                parts.append(text)
+                if line == span[1]:
+                    texts.append(_joined(parts))
+                    parts, span = [], next(wanted, None)
+            line += 1
+    if span and span[0] <= line:
+        texts.append(_joined([*parts, rest]))
+    return texts
+
+
+def _joined(parts: list[bytes]) -> str:
+    return b"\n".join(parts).decode("utf-8-sig", "replace").rstrip("\r\n")
+
+
+def _decompressed(source: _Hashing, compression: str | None) -> Iterator[bytes]:
+    written = 0
+    try:
+        with _opened(source, compression) as stream:
+            while data := stream.read(CHUNK):
+                written += len(data)
+                check_expansion(source.count, written)
+                yield data
+    except EOFError:
+        raise DamagedFileError(
+            "truncated", "The compressed file ends before its end; send it again."
+        ) from None
+    except (gzip.BadGzipFile, zlib.error, zstandard.ZstdError):
+        raise DamagedFileError(
+            "broken_archive", "The compressed file is damaged; send it again."
+        ) from None
+
+
+def check_expansion(packed: int, unpacked: int) -> None:
+    """DamagedFileError when a compressed file grows beyond the limits."""
+    too_dense = unpacked > MAX_RATIO_FROM_BYTES and unpacked > MAX_RATIO * max(packed, 1)
+    if too_dense or unpacked > MAX_BYTES:
+        raise DamagedFileError(
+            "too_large",
+            f"The file grows to more than {unpacked >> 20} MB from {packed >> 20} MB, more than "
+            f"{MAX_RATIO} times its size. It is not unpacked further; deliver it uncompressed if "
+            "that is right.",
+        )
+
+
+@contextmanager
+def _opened(source: _Hashing, compression: str | None) -> Iterator[BinaryIO]:
+    if compression == "gzip":
+        with gzip.GzipFile(fileobj=source) as stream:  # type: ignore[arg-type]
+            yield stream  # type: ignore[misc]
+    elif compression == "zstd":
+        reader = zstandard.ZstdDecompressor().stream_reader(source, read_across_frames=True)
+        with reader as stream:
+            yield stream  # type: ignore[misc]
+    else:
+        yield source  # type: ignore[misc]
+
+
+def record_lines(path: Path, compression: str | None, skip_lines: int) -> np.ndarray:
+    """The line (1-based) on which each record of a well-formed CSV starts.
+
+    Lines are those of the file, ended by line feeds. A line feed inside quotes is text of the
+    record; quotes are doubled inside quotes, so that their parity tells inside from outside.
+    Blank lines are no records. The first ``skip_lines`` lines (up to the header) are left out.
+    """
+    starts: list[np.ndarray] = []
+    line, inside, blank, tail = 1, 0, True, 1
+    for data in read_chunks(path, compression):
+        found, line, inside, blank, tail = _record_starts(data, line, inside, blank, tail)
+        starts.append(found)
+    if not blank:
+        starts.append(np.array([tail], dtype=np.int64))
+    lines = np.concatenate(starts) if starts else np.empty(0, dtype=np.int64)
+    return lines[lines > skip_lines]
+
+
+def _record_starts(
+    data: bytes, line: int, inside: int, blank: bool, start: int
+) -> tuple[np.ndarray, int, int, bool, int]:
+    """Starts of the records that end within ``data``, and the state at its end.
+
+    ``line`` is the line that the data begins in, ``inside`` whether that is inside quotes,
+    ``blank`` whether the record under way has no text yet, ``start`` the line it started on.
+    """
+    array = np.frombuffer(data, dtype=np.uint8)
+    feeds = np.flatnonzero(array == 10)
+    quotes = np.flatnonzero(array == 34)
+    parity = (np.searchsorted(quotes, feeds) + inside) & 1
+    ends = np.flatnonzero(parity == 0)
+    positions = feeds[ends]
+    first_lines = np.concatenate(([start], line + ends + 1)).astype(np.int64)
+    texts = np.flatnonzero((array != 10) & (array != 13))
+    before = np.searchsorted(texts, np.concatenate(([0], positions + 1)))
+    has_text = np.diff(np.append(before, len(texts))) > 0
+    if not blank:
+        has_text[0] = True
+    return (
+        first_lines[:-1][has_text[:-1]],
+        line + len(feeds),
+        (inside + len(quotes)) & 1,
+        not bool(has_text[-1]),
+        int(first_lines[-1]),
+    )

@@ -1,0 +1,182 @@
+"""How a text file is written: encoding, delimiter, where its header stands."""
+
+import codecs
+import csv
+from collections import Counter
+from collections.abc import Set
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from dagster_project.contracts import SourceSettings
+from dagster_project.load.content import DamagedFileError, read_chunks
+from dagster_project.load.layout import normalised
+
+DELIMITERS = (",", ";", "\t", "|")
+SAMPLE = 256 << 10
+HEADER_WITHIN = 30
+UTF8 = ("utf-8", "utf-8-sig")
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """``header_line`` is the line (1-based) that the header starts on.
+
+    ``is_plain``: DuckDB's reader and this module agree on such a file without help.
+    """
+
+    encoding: str
+    delimiter: str
+    header: tuple[str, ...]
+    header_line: int
+    is_plain: bool
+
+
+def sniff(
+    path: Path,
+    compression: str | None,
+    settings: SourceSettings,
+    known: Set[str],
+    encoding: str | None = None,
+) -> Dialect:
+    """Look at the first 256 KB of a delimited text file.
+
+    The header is the line, among the first 30, that names the most ``known`` columns under any
+    delimiter; when no line names one, the first line of the commonest width. Raises
+    DamagedFileError when nothing in it can be a header.
+    """
+    head, is_whole = _head(path, compression)
+    if not head.strip(b"\x00\r\n\t \xef\xbb\xbf"):
+        raise DamagedFileError("no_header", "The file is empty: it has not even a header.")
+    encoding = encoding or settings.encoding or head_encoding(head)
+    text = _decoded_head(head, encoding, is_whole)
+    lines = text.splitlines(keepends=True)
+    if not is_whole and len(lines) > 1:
+        lines.pop()
+    delimiters = (settings.delimiter,) if settings.delimiter else DELIMITERS
+    start, delimiter, header = _find_header(lines, delimiters, known, settings.comment)
+    record = "".join(lines[start : start + 1]).rstrip("\r\n")
+    is_plain = (
+        encoding in UTF8
+        and settings.comment is None
+        and next(csv.reader([record], delimiter=delimiter), []) == list(header)
+        and not any('"' in line for line in lines[:start])
+        and not _has_lone_returns(text)
+        and not any(character in str(path) for character in "*?[]{}")
+    )
+    return Dialect(encoding, delimiter, tuple(header), start + 1, is_plain)
+
+
+def head_encoding(head: bytes) -> str:
+    """The encoding that a file's beginning shows: by its mark, or by what it decodes as."""
+    if head.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig"
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    even, odd = head[0:4096:2].count(0), head[1:4096:2].count(0)
+    half = max(1, min(len(head), 4096) // 2)
+    if odd > half * 0.3 and even < half * 0.1:
+        return "utf-16-le"
+    if even > half * 0.3 and odd < half * 0.1:
+        return "utf-16-be"
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return detect_encoding(head)
+    return "utf-8"
+
+
+def detect_encoding(sample: bytes) -> str:
+    """The likeliest encoding of bytes that are not UTF-8; DamagedFileError when none is likely."""
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(
+        sample,
+        cp_isolation=["cp1251", "cp1252", "latin_1", "shift_jis", "cp1250", "koi8_r", "gb18030"],
+    ).best()
+    if best is None:
+        raise DamagedFileError(
+            "undecodable",
+            "The file is no text in a known encoding. Deliver it as UTF-8, or name its encoding "
+            "in the source's settings.",
+        )
+    return best.encoding.replace("_", "-")
+
+
+def _head(path: Path, compression: str | None) -> tuple[bytes, bool]:
+    parts: list[bytes] = []
+    size = 0
+    for data in read_chunks(path, compression):
+        parts.append(data)
+        size += len(data)
+        if size > SAMPLE:
+            return b"".join(parts)[:SAMPLE], False
+    return b"".join(parts), True
+
+
+def _decoded_head(head: bytes, encoding: str, is_whole: bool) -> str:
+    try:
+        decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+    except LookupError:
+        raise DamagedFileError(
+            "undecodable", f"No encoding is called {encoding!r}; correct the source's settings."
+        ) from None
+    return decoder.decode(head, final=is_whole)
+
+
+def _has_lone_returns(text: str) -> bool:
+    return "\r" in text.replace("\r\n", "")
+
+
+def _find_header(
+    lines: list[str], delimiters: tuple[str, ...], known: Set[str], comment: str | None
+) -> tuple[int, str, list[str]]:
+    best: tuple[int, int, int, str, list[str]] | None = None
+    for start in range(min(HEADER_WITHIN, len(lines))):
+        if comment and lines[start].startswith(comment):
+            continue
+        for delimiter in delimiters:
+            fields = _fields(lines, start, delimiter)
+            score = len({normalised(name) for name in fields} & known)
+            candidate = (score, -start, len(fields), delimiter, fields)
+            if score and (best is None or candidate[:3] > best[:3]):
+                best = candidate
+    if best:
+        return -best[1], best[3], best[4]
+    return _widest(lines, delimiters, comment)
+
+
+def _widest(
+    lines: list[str], delimiters: tuple[str, ...], comment: str | None
+) -> tuple[int, str, list[str]]:
+    ranked: list[tuple[float, int, int, str]] = []
+    for delimiter in delimiters:
+        rows = list(islice(_rows(lines, delimiter), 100))
+        widths = Counter(len(row) for row in rows if any(cell.strip() for cell in row))
+        if widths:
+            width, count = max(widths.items(), key=lambda item: (item[1], item[0]))
+            ranked.append((count / sum(widths.values()) if width > 1 else 0, width, 0, delimiter))
+    if not ranked:
+        raise DamagedFileError("no_header", "The file has no line that can be a header.")
+    _, width, _, delimiter = max(ranked)
+    for start, line in enumerate(lines):
+        fields = _fields(lines, start, delimiter)
+        is_comment = line.startswith(comment or "#") and len(fields) < width
+        if line.strip() and not is_comment and len(fields) >= width:
+            return start, delimiter, fields
+    raise DamagedFileError("no_header", "The file has no line that can be a header.")
+
+
+def _fields(lines: list[str], start: int, delimiter: str) -> list[str]:
+    return next(_rows(lines[start : start + 20], delimiter), [])
+
+
+def _rows(lines: list[str], delimiter: str):  # noqa: ANN202
+    reader = csv.reader(lines, delimiter=delimiter)
+    while True:
+        try:
+            yield next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            yield []

@@ -1,0 +1,230 @@
+"""Which files lie under landing/, what each one feeds, and which are not to be read.
+
+Only names and file attributes are looked at: no file is opened here.
+"""
+
+import os
+import re
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from dagster_project.contracts import System
+
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+FORMATS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".json": "json",
+    ".parquet": "parquet",
+    ".xlsx": "xlsx",
+    ".zip": "zip",
+}
+UNFINISHED = (".part", ".partial", ".tmp", ".temp", ".filepart", ".crdownload", ".download")
+
+_DATE_IN_NAME = re.compile(r"(?<!\d)(\d{4})([-_.]?)(\d{2})\2(\d{2})(?!\d)")
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One file as it lies in landing; ``target`` is ``system.table`` or a mapping's name.
+
+    ``name`` is the path below landing with forward slashes, as the ledger and messages show it.
+    ``format`` and ``compression`` follow from the name; an unknown ending gives format "".
+    """
+
+    path: Path
+    name: str
+    system_or_mapping: str
+    target: str
+    format: str
+    compression: str | None
+    size_bytes: int
+    mtime_ns: int
+    delivered_on: date | None
+
+    @property
+    def is_mapping(self) -> bool:
+        return "." not in self.target
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A path that is not read; ``waiting`` when a later run may read it."""
+
+    name: str
+    reason: str
+    message: str
+    waiting: bool = False
+
+
+@dataclass
+class Discovery:
+    deliveries: list[Delivery] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+
+
+def discover(landing: Path, systems: dict[str, System], mappings: set[str]) -> Discovery:
+    """Every file below ``landing``, sorted by name, with what it feeds.
+
+    A folder or file name that the contract does not know becomes a refusal that names the known
+    ones. Hidden files and those that start with an underscore are markers of other tools and are
+    passed over. Symbolic links that leave ``landing`` are refused.
+    """
+    found = Discovery()
+    if not landing.is_dir():
+        return found
+    root = landing.resolve()
+    for folder, names, files in os.walk(landing):
+        here = Path(folder)
+        names[:] = sorted(n for n in names if not _is_marker(n) and _may_enter(here / n, found))
+        for name in sorted(files):
+            path = here / name
+            if not _is_marker(name):
+                _add(path, path.relative_to(landing).as_posix(), root, systems, mappings, found)
+    found.deliveries.sort(key=lambda delivery: delivery.name)
+    return found
+
+
+def delivery_date(name: str) -> date | None:
+    """The last valid date in a relative path, the file's own name first; None without one."""
+    parts = name.split("/")
+    for part in (parts[-1], *reversed(parts[:-1])):
+        for match in reversed(list(_DATE_IN_NAME.finditer(part))):
+            try:
+                return date(int(match[1]), int(match[3]), int(match[4]))
+            except ValueError:
+                continue
+    return None
+
+
+def format_of(name: str) -> tuple[str, str | None]:
+    """(format, compression) by the endings of a file name; format "" when it is not known."""
+    path = Path(name.lower())
+    compression = COMPRESSIONS.get(path.suffix)
+    if compression:
+        path = path.with_suffix("")
+    return FORMATS.get(path.suffix, ""), compression
+
+
+def table_of(stem: str, tables: list[str]) -> str | None:
+    """The table whose name begins ``stem``: the longest one that is not followed by a letter."""
+    lowered = stem.lower()
+    for table in sorted(tables, key=len, reverse=True):
+        if lowered.startswith(table) and not lowered[len(table) : len(table) + 1].isalpha():
+            return table
+    return None
+
+
+def _is_marker(name: str) -> bool:
+    return name.startswith((".", "_")) or name.lower() in {"thumbs.db", "desktop.ini"}
+
+
+def _may_enter(path: Path, found: Discovery) -> bool:
+    if not path.is_symlink():
+        return True
+    found.refusals.append(
+        Refusal(
+            path.name,
+            "symbolic_link",
+            f"The folder {path.name} is a symbolic link and is not followed. "
+            "Put the files themselves into landing/.",
+        )
+    )
+    return False
+
+
+def _add(
+    path: Path,
+    name: str,
+    root: Path,
+    systems: dict[str, System],
+    mappings: set[str],
+    found: Discovery,
+) -> None:
+    if name.lower().endswith(UNFINISHED):
+        found.refusals.append(
+            Refusal(name, "unfinished", f"{name} is still being written; it waits.", waiting=True)
+        )
+        return
+    if path.is_symlink() and not _inside(path, root):
+        found.refusals.append(
+            Refusal(
+                name,
+                "symbolic_link",
+                f"{name} is a symbolic link that leaves landing/ and is not read. "
+                "Put the file itself into landing/.",
+            )
+        )
+        return
+    try:
+        status = path.stat()
+    except OSError:
+        found.refusals.append(
+            Refusal(name, "vanished", f"{name} went away while it was looked at.", waiting=True)
+        )
+        return
+    if not path.is_file():
+        found.refusals.append(
+            Refusal(name, "no_file", f"{name} is no ordinary file and is not read.")
+        )
+        return
+    target = _target(name, systems, mappings)
+    if isinstance(target, Refusal):
+        found.refusals.append(target)
+        return
+    kind, compression = format_of(name)
+    found.deliveries.append(
+        Delivery(
+            path=path,
+            name=name,
+            system_or_mapping=target.split(".")[0],
+            target=target,
+            format=kind,
+            compression=compression,
+            size_bytes=status.st_size,
+            mtime_ns=status.st_mtime_ns,
+            delivered_on=delivery_date(name),
+        )
+    )
+
+
+def _inside(path: Path, root: Path) -> bool:
+    try:
+        return path.resolve(strict=True).is_relative_to(root)
+    except OSError:
+        return False
+
+
+def _target(name: str, systems: dict[str, System], mappings: set[str]) -> str | Refusal:
+    known = f"Known systems: {', '.join(systems)}. Known mappings: {', '.join(sorted(mappings))}."
+    parts = name.split("/")
+    if len(parts) == 1:
+        return Refusal(
+            name,
+            "no_folder",
+            f"{name} lies in no system's folder, so nothing says what it is. Move it to "
+            f"landing/<system>/<table>.csv or landing/<mapping>/. {known}",
+        )
+    folder = parts[0]
+    if folder in mappings:
+        return folder
+    if folder not in systems:
+        return Refusal(
+            name,
+            "unknown_folder",
+            f"{name}: no system or mapping is called {folder!r}. Rename the folder. {known}",
+        )
+    tables = list(systems[folder].tables)
+    table = table_of(parts[1], tables)
+    if table is None:
+        return Refusal(
+            name,
+            "unknown_table",
+            f"{name}: {folder} has no table of that name. Begin the file's name with one of "
+            f"{', '.join(tables)}.",
+        )
+    return f"{folder}.{table}"

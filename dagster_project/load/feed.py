@@ -1,0 +1,329 @@
+"""A staged batch of a vendor's export into the canonical tables that its mapping feeds.
+
+A record is accepted when each table that it feeds accepts it, otherwise quarantined whole. Where
+several records make one row, a row that its table does not accept takes all of them with it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import duckdb
+
+from dagster_project.contracts import DUCKDB_TYPES, Table
+from dagster_project.contracts.expressions import Expression
+from dagster_project.contracts.mapping import MappedTable, Mapping
+from dagster_project.load.cells import Steps, can_fail, cell, trimmed
+from dagster_project.load.judge import (
+    Judged,
+    Reading,
+    code_of,
+    column_list,
+    extras,
+    judge,
+    sentence,
+)
+from dagster_project.load.layout import Field, table_fields
+from dagster_project.load.ledger import raw_name
+from dagster_project.load.stage import Unit
+from dagster_project.load.take_in import (
+    Outcome,
+    Reject,
+    Stamp,
+    bad_records,
+    delivery_dates,
+    hashes,
+    note_cells,
+    per_file,
+    quarantine,
+    settle,
+)
+from dagster_project.load.targets import Target, Words
+from dagster_project.warehouse import identifier, quoted
+
+BAD = "temp.load_bad"
+GOOD = (
+    f"(SELECT r.* FROM temp.load_records r ANTI JOIN {BAD} b ON r._row = b._row "
+    "WHERE r._rule IS NULL)"
+)
+
+
+class Feed:
+    """One canonical table within the batch, on its way from records to raw rows."""
+
+    def __init__(
+        self,
+        number: int,
+        name: str,
+        table: Table,
+        mapped: MappedTable,
+        mapping: Mapping,
+        words: Words,
+    ) -> None:
+        self.name = name
+        self.system = name.partition(".")[0]
+        self.table = table
+        self.fields = table_fields(table, words)
+        self.temp = f"load_table_{number}"
+        self.when = mapping.expression(mapped.when)
+        self.expressions: dict[str, Expression] = {
+            column: mapping.expression(text) for column, text in mapped.columns.items()
+        }
+        self.key = mapped.key or table.key
+        self.is_grouped = any(e.has_aggregate for e in self.expressions.values())
+        needs = table.identified_by
+        self.one_of = needs.columns if needs and needs.required else ()
+        self.by_name = {field.name: field for field in self.fields}
+
+    def key_sql(self, columns: dict[str, str]) -> list[str]:
+        return [_sql(self.expressions[name], columns) for name in self.key]
+
+    def build(self, con: duckdb.DuckDBPyConnection, columns: dict[str, str]) -> None:
+        """Create the temporary table of this feed's rows, with the reason of each bad one."""
+        position = {name: number for number, name in enumerate(self.by_name)}
+        raw = {
+            name: f"{_sql(expression, columns)} AS _e{position[name]}"
+            for name, expression in self.expressions.items()
+        }
+        inner = ", ".join(raw.values())
+        where = _sql(self.when, columns)
+        if self.is_grouped:
+            keys = ", ".join(self.key_sql(columns))
+            source = (
+                f"(SELECT _file, min(_line) AS _line, min(_row) AS _row, NULL AS _extra, {inner} "
+                f"FROM {GOOD} WHERE {where} GROUP BY _file, {keys})"
+            )
+        else:
+            source = f"(SELECT _file, _line, _row, _extra, {inner} FROM {GOOD} WHERE {where})"
+        values, reasons, notes = [], [], []
+        for name in self.expressions:
+            field, given, value = self.by_name[name], f"_e{position[name]}", f"_v{position[name]}"
+            values.append(f"{_canonical(field, given)} AS {value}")
+            invalid = f"({value} IS NULL AND {trimmed(f'CAST({given} AS VARCHAR)')} IS NOT NULL)"
+            if field.required:
+                reasons.append(f"WHEN {invalid} THEN '{position[name]}:{code_of(field)}'")
+                reasons.append(f"WHEN {value} IS NULL THEN '{position[name]}:missing_value'")
+            elif can_fail(field):
+                notes.append(f"{invalid} AS _x{position[name]}")
+        if self.one_of:
+            some = ", ".join(f"_v{position[n]}" for n in self.one_of if n in self.expressions)
+            reasons.append(f"WHEN coalesce({some or 'NULL'}) IS NULL THEN '-1:no_identifier'")
+        why = f"CASE {' '.join(reasons)} END" if reasons else "CAST(NULL AS VARCHAR)"
+        flags = ", ".join([f"{why} AS _why", *notes])
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE {self.temp} AS SELECT *, {flags} "
+            f"FROM (SELECT *, {', '.join(values)} FROM {source})"
+        )
+        self.noted = [
+            self.by_name[name]
+            for name in self.expressions
+            if can_fail(self.by_name[name]) and not self.by_name[name].required
+        ]
+        self.position = position
+
+    def mark_bad(self, con: duckdb.DuckDBPyConnection, columns: dict[str, str]) -> int:
+        """Put the records of this feed's bad rows among the bad; how many there were."""
+        if self.is_grouped:
+            # Records that made a bad row: those of its file and key.
+            keys = " AND ".join(
+                f"{sql} IS NOT DISTINCT FROM t._e{self.position[name]}"
+                for name, sql in zip(self.key, self.key_sql(columns), strict=True)
+            )
+            found = (
+                f"SELECT g._row, '{self.name}', t._why FROM {GOOD} g JOIN {self.temp} t "
+                f"ON g._file = t._file AND {keys} "
+                f"WHERE t._why IS NOT NULL AND {_sql(self.when, columns)}"
+            )
+        else:
+            found = f"SELECT _row, '{self.name}', _why FROM {self.temp} WHERE _why IS NOT NULL"
+        row = con.execute(f"INSERT INTO {BAD} {found}").fetchone()
+        return row[0] if row else 0
+
+    def _accepted(self) -> str:
+        if self.is_grouped:
+            return self.temp
+        return f"{self.temp} t ANTI JOIN {BAD} b ON t._row = b._row"
+
+    def insert(self, con: duckdb.DuckDBPyConnection, units: Sequence[Unit]) -> dict[int, int]:
+        """Insert the rows of accepted records; their number by file."""
+        names = [*self.expressions, "_file_hash", "_line", "_delivered_on", "_extra"]
+        values = [f"_v{self.position[name]}" for name in self.expressions]
+        values += [hashes(units), "_line", delivery_dates(units), "_extra"]
+        rows = (
+            self.temp if self.is_grouped else f"{self.temp} t ANTI JOIN {BAD} b ON t._row = b._row"
+        )
+        con.execute(
+            f"INSERT INTO {raw_name(self.system, self.table.name)} ({column_list(names)}) "
+            f"SELECT {', '.join(values)} FROM {rows}"
+        )
+        return dict(con.execute(f"SELECT _file, count(*) FROM {rows} GROUP BY 1").fetchall())
+
+    def note(
+        self, con: duckdb.DuckDBPyConnection, units: Sequence[Unit], stamp: Stamp
+    ) -> dict[int, int]:
+        """Write a note for each optional value that did not fit; their number by file."""
+        counts: dict[int, int] = {}
+        rows = (
+            self.temp if self.is_grouped else f"{self.temp} t ANTI JOIN {BAD} b ON t._row = b._row"
+        )
+        for field in self.noted:
+            number = self.position[field.name]
+            where = f"FROM {rows} WHERE _x{number}"
+            found = con.execute(f"SELECT _file, count(*) {where} GROUP BY 1").fetchall()
+            if not found:
+                continue
+            for file, count in found:
+                counts[file] = counts.get(file, 0) + count
+            column = f"{self.name}.{field.name}"
+            paths = per_file(units, [quoted(u.delivery.name) for u in units], "VARCHAR")
+            con.execute(
+                f"INSERT INTO ledger.quarantine SELECT left({hashes(units)}, 16) || '-' || _line "
+                f"|| '-' || {quoted(column)}, {hashes(units)}, "
+                f"{quoted(units[0].delivery.target)}, {paths}, _line, 'cell', {quoted(column)}, "
+                f"{quoted(code_of(field))}, {quoted(sentence(field, code_of(field)))}, "
+                f"CAST(_e{number} AS VARCHAR), ?, ? {where}",
+                [stamp.at, stamp.run_id],
+            )
+        return counts
+
+
+def feed(
+    con: duckdb.DuckDBPyConnection,
+    base: str,
+    units: Sequence[Unit],
+    reading: Reading,
+    target: Target,
+    words: Words,
+    stamp: Stamp,
+) -> list[Outcome]:
+    """Insert a mapped batch's accepted records, the rest into quarantine or under their rule.
+
+    Runs inside the caller's transaction. One Outcome per unit.
+    """
+    mapping = target.mapping
+    assert mapping is not None
+    groups, counts, bad = settle(con, base, units, reading, target.settings)
+    outcomes = [Outcome(records=counts.get(number, 0)) for number in range(len(units))]
+    columns = {f.name: f"_c{number}" for number, f in enumerate(reading.fields)}
+    con.execute("CREATE OR REPLACE TEMP TABLE load_bad (_row BIGINT, name VARCHAR, why VARCHAR)")
+    rejects: list[Reject] = []
+    judgements: list[Judged] = []
+    for number, group in enumerate(groups):
+        judged = judge(group.of(base, len(units)), reading, group.choices)
+        judgements.append(judged)
+        _records(con, judged, reading, units, mapping, columns, is_first=number == 0)
+        if any(bad.get(file) for file in group.files):
+            rejects += bad_records(con, judged, reading)
+    con.execute(f"INSERT INTO {BAD} SELECT _row, NULL, NULL FROM temp.load_records WHERE _bad")
+    feeds = [
+        Feed(number, name, table, mapped, mapping, words)
+        for number, (name, table, mapped) in enumerate(mapping.canonical())
+    ]
+    _reject_unfed(con, feeds, columns)
+    # A record that one table refuses is missing from the rows of the others: they are built anew
+    # until no table refuses any more.
+    while True:
+        found = 0
+        for item in feeds:
+            item.build(con, columns)
+            found += item.mark_bad(con, columns)
+        if not found:
+            break
+    for item in feeds:
+        for file, count in item.insert(con, units).items():
+            outcomes[file].rows[(item.system, item.table.name)] = count
+        for file, count in item.note(con, units, stamp).items():
+            outcomes[file].nulled += count
+    for judged in judgements:
+        kept = replace(
+            judged,
+            relation=f"(SELECT j.* FROM {judged.relation} j SEMI JOIN {GOOD} g ON j._row = g._row)",
+        )
+        for file, count in note_cells(con, kept, units, reading, stamp).items():
+            outcomes[file].nulled += count
+    rejects += _refused(con, feeds, reading)
+    for reject in rejects:
+        outcomes[reject.file].quarantined += 1
+    for file, rule, count in con.execute(
+        "SELECT _file, _rule, count(*) FROM temp.load_records WHERE _rule IS NOT NULL GROUP BY ALL"
+    ).fetchall():
+        outcomes[file].left_out[rule] = count
+    quarantine(con, units, rejects, stamp)
+    return outcomes
+
+
+def _records(
+    con: duckdb.DuckDBPyConnection,
+    judged: Judged,
+    reading: Reading,
+    units: Sequence[Unit],
+    mapping: Mapping,
+    columns: dict[str, str],
+    *,
+    is_first: bool,
+) -> None:
+    values = ", ".join(
+        f"CAST({judged.values[f.name]} AS {DUCKDB_TYPES[f.type]}) AS {columns[f.name]}"
+        for f in reading.fields
+    )
+    own = "_original" if reading.has_reasons else "CAST(NULL AS VARCHAR) AS _original"
+    typed = (
+        f"SELECT _file, _row, _line, row_number() OVER (PARTITION BY _file ORDER BY _row) AS "
+        f"_number, {own}, {extras(units[0].layout.extras)} AS _extra, {judged.bad} AS _bad"
+        f"{', ' if values else ''}{values} FROM {judged.relation}"
+    )
+    rules = " ".join(
+        f"WHEN {_sql(mapping.expression(rule.when), columns)} THEN {quoted(name)}"
+        for name, rule in mapping.leave_out.items()
+    )
+    rule = f"CASE WHEN _bad THEN NULL {rules} END" if rules else "CAST(NULL AS VARCHAR)"
+    verb = (
+        "CREATE OR REPLACE TEMP TABLE load_records AS"
+        if is_first
+        else ("INSERT INTO temp.load_records")
+    )
+    con.execute(f"{verb} SELECT *, CAST({rule} AS VARCHAR) AS _rule FROM ({typed})")
+
+
+def _reject_unfed(
+    con: duckdb.DuckDBPyConnection, feeds: Sequence[Feed], columns: dict[str, str]
+) -> None:
+    taken = " OR ".join(f"coalesce({_sql(item.when, columns)}, false)" for item in feeds)
+    con.execute(
+        f"INSERT INTO {BAD} SELECT _row, NULL, '-2:no_table' FROM {GOOD} WHERE NOT ({taken})"
+    )
+
+
+def _refused(
+    con: duckdb.DuckDBPyConnection, feeds: Sequence[Feed], reading: Reading
+) -> list[Reject]:
+    by_name = {item.name: item for item in feeds}
+    rejects = []
+    for file, line, original, name, why in con.execute(
+        "SELECT r._file, r._line, any_value(r._original), min(b.name), "
+        f"arg_min(b.why, coalesce(b.name, '')) FROM {BAD} b JOIN temp.load_records r "
+        "ON r._row = b._row WHERE b.why IS NOT NULL GROUP BY r._row, r._file, r._line "
+        "ORDER BY 1, 2"
+    ).fetchall():
+        position, _, code = why.partition(":")
+        field: Field | None = None
+        if code == "no_table":
+            message = "No table of the mapping takes this record, and no rule leaves it out."
+        else:
+            item = by_name[name]
+            field = item.fields[int(position)] if position != "-1" else None
+            message = f"{name}: {sentence(field, code, item.one_of)}"
+        column = f"{name}.{field.name}" if field else None
+        rejects.append(Reject(file, line, column, code, message, original))
+    return rejects
+
+
+def _canonical(field: Field, given: str) -> str:
+    if field.words or field.accepted_values or field.trimmed:
+        return cell(field, f"CAST({given} AS VARCHAR)", "UTC", Steps())
+    if field.type == "text":
+        return cell(field, f"CAST({given} AS VARCHAR)", "UTC", Steps())
+    return f"TRY_CAST({given} AS {DUCKDB_TYPES[field.type]})"
+
+
+def _sql(expression: Expression, columns: dict[str, str]) -> str:
+    return f"({expression.sql(lambda name: identifier(columns[name]))})"

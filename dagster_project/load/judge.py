@@ -1,0 +1,138 @@
+"""Which records and cells of a staged batch are valid, as SQL; and why the others are not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dagster_project.load.cells import Choice, Steps, can_fail, cell, trimmed
+from dagster_project.load.layout import Field
+from dagster_project.warehouse import identifier, quoted
+
+_EXPECTED = {
+    "timestamp": "a date and time",
+    "date": "a date",
+    "boolean": "yes or no",
+    "integer": "a whole number",
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a batch's text becomes typed values: the same for every file of the batch.
+
+    ``one_of`` names fields of which a record needs at least one. ``null_words`` are texts (lower
+    case) that mean "no value" in every column.
+    """
+
+    fields: Sequence[Field]
+    sources: dict[str, int]
+    time_zone: str
+    one_of: Sequence[str] = ()
+    null_words: Sequence[str] = ()
+    has_reasons: bool = False
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A relation: the staged columns and, per field, its value, whether its text was invalid.
+
+    ``bad`` is the column that is true for records that go to quarantine, ``why`` an SQL
+    expression giving ``position:code`` of the first reason. ``invalid`` has the fields that can
+    fail.
+    """
+
+    relation: str
+    values: dict[str, str]
+    invalid: dict[str, str]
+    bad: str
+    why: str
+
+
+def text_of(reading: Reading, name: str) -> str:
+    """SQL: the text of a field as staged; NULL for the words that mean "no value"."""
+    position = reading.sources.get(name)
+    if position is None:
+        return "CAST(NULL AS VARCHAR)"
+    text = f"c{position}"
+    if not reading.null_words:
+        return text
+    words = ", ".join(quoted(word) for word in reading.null_words)
+    return f"CASE WHEN lower(trim({text})) NOT IN ({words}) THEN {text} END"
+
+
+def judge(base: str, reading: Reading, choices: dict[str, Choice] | None = None) -> Judged:
+    """Judge every record of the relation ``base`` under a set of column choices."""
+    choices = choices or {}
+    steps = Steps()
+    values: dict[str, str] = {}
+    invalid: dict[str, str] = {}
+    reasons: list[str] = []
+    if reading.has_reasons:
+        reasons.append("WHEN _reason IS NOT NULL THEN '-1:' || _reason")
+    for position, field in enumerate(reading.fields):
+        text = text_of(reading, field.name)
+        is_there = field.name in reading.sources
+        value = (
+            cell(field, text, reading.time_zone, steps, choices.get(field.name))
+            if is_there
+            else "NULL"
+        )
+        values[field.name] = steps.let(8, f"({value})") if is_there else value
+        if can_fail(field) and is_there:
+            invalid[field.name] = steps.let(
+                9, f"({values[field.name]} IS NULL AND {trimmed(text)} IS NOT NULL)"
+            )
+        if field.required:
+            if field.name in invalid:
+                reasons.append(f"WHEN {invalid[field.name]} THEN '{position}:{_code(field)}'")
+            reasons.append(f"WHEN {values[field.name]} IS NULL THEN '{position}:missing_value'")
+    if reading.one_of:
+        present = ", ".join(trimmed(text_of(reading, name)) for name in reading.one_of)
+        reasons.append(f"WHEN coalesce({present}) IS NULL THEN '-1:no_identifier'")
+    why = f"CASE {' '.join(reasons)} END" if reasons else "CAST(NULL AS VARCHAR)"
+    bad = steps.let(10, f"({why} IS NOT NULL)" if reasons else "false")
+    return Judged(steps.around(base), values, invalid, bad, why)
+
+
+def _code(field: Field) -> str:
+    if field.words:
+        return "unknown_word"
+    return "not_accepted" if field.accepted_values else "invalid_value"
+
+
+def code_of(field: Field) -> str:
+    """The reason code of an invalid text in a field."""
+    return _code(field)
+
+
+def extras(pairs: Sequence[tuple[str, int]]) -> str:
+    """SQL: undeclared columns as the text of a JSON object; NULL when all of them are."""
+    if not pairs:
+        return "CAST(NULL AS VARCHAR)"
+    some = ", ".join(f"c{position}" for _, position in pairs)
+    members = ", ".join(f"{quoted(name)}, c{position}" for name, position in pairs)
+    return (
+        f"CASE WHEN coalesce({some}) IS NOT NULL THEN CAST(json_object({members}) AS VARCHAR) END"
+    )
+
+
+def sentence(field: Field | None, code: str, one_of: Sequence[str] = ()) -> str:
+    """Why a record or cell was not accepted, for the sender of the file; never the value."""
+    if code == "no_identifier":
+        return f"None of {', '.join(one_of)} has a value; one is needed to say whose record it is."
+    if field is None:
+        return "The record could not be taken apart into its fields."
+    if code == "missing_value":
+        return f"{field.name} is required and has no value."
+    if code == "unknown_word":
+        return (
+            f"{field.name} has a word that is not in the list of known words; correct it, or add "
+            "the word to the seed."
+        )
+    if code == "not_accepted":
+        return f"{field.name} must be one of {', '.join(field.accepted_values)}."
+    return f"{field.name} must be {_EXPECTED.get(field.type, 'a number')}."
+
+
+def column_list(names: Sequence[str]) -> str:
+    """Names as a list of quoted SQL identifiers."""
+    return ", ".join(identifier(name) for name in names)

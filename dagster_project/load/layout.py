@@ -1,0 +1,148 @@
+"""A file's columns against the columns that are wanted: names, aliases, extras, what is missing."""
+
+import difflib
+import hashlib
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dagster_project.contracts import Table
+from dagster_project.load.content import DamagedFileError
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column that is read from files: of a canonical table, or of a vendor's export.
+
+    ``trimmed`` text loses surrounding white space (keys and references, which are joined on);
+    other text stays as delivered. ``words`` are (vendor's word, accepted word) pairs.
+    """
+
+    name: str
+    type: str
+    required: bool = False
+    trimmed: bool = False
+    accepted_values: tuple[str, ...] = ()
+    words: tuple[tuple[str, str], ...] = ()
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each field stands in a file. ``sources``: field name to column position (0-based)."""
+
+    sources: dict[str, int]
+    extras: tuple[tuple[str, int], ...]
+    by_alias: dict[str, str]
+    missing: tuple[str, ...]
+    fingerprint: str
+
+
+def table_fields(table: Table, words: dict[str, tuple[tuple[str, str], ...]]) -> tuple[Field, ...]:
+    """The fields of a canonical table; ``words`` are the seeds by name."""
+    return tuple(
+        Field(
+            name=column.name,
+            type=column.type,
+            required=column.required,
+            trimmed=column.type == "text" and (column.key or column.name.endswith("_id")),
+            accepted_values=column.accepted_values,
+            words=words[column.words] if column.words else (),
+            aliases=column.aliases,
+        )
+        for column in table.columns
+    )
+
+
+def normalised(name: str) -> str:
+    """A column name without case, padding and punctuation: ``" E-Mail "`` gives ``e_mail``."""
+    text = unicodedata.normalize("NFKC", name).replace("\ufeff", "").strip().lower()
+    return re.sub(r"[\W_]+", "_", text).strip("_")
+
+
+def known_names(fields: Sequence[Field]) -> frozenset[str]:
+    """Every normalised name or alias by which a header can be recognised."""
+    return frozenset(normalised(name) for field in fields for name in (field.name, *field.aliases))
+
+
+def match(header: Sequence[str], fields: Sequence[Field], one_of: Sequence[str] = ()) -> Layout:
+    """Find each field in ``header``, by name first and by alias second.
+
+    ``one_of`` are fields of which at least one must be there. Raises DamagedFileError when a
+    required field is missing (with the nearest names), or stands twice.
+    """
+    names = [normalised(name) for name in header]
+    sources: dict[str, int] = {}
+    by_alias: dict[str, str] = {}
+    for field in fields:
+        position = _position(names, normalised(field.name), field.name)
+        if position is not None:
+            sources[field.name] = position
+    taken = set(sources.values())
+    for field in fields:
+        if field.name in sources:
+            continue
+        for alias in field.aliases:
+            position = _position(names, normalised(alias), field.name)
+            if position is not None and position not in taken:
+                sources[field.name] = position
+                by_alias[field.name] = header[position]
+                taken.add(position)
+                break
+    missing = [field.name for field in fields if field.name not in sources]
+    lacking = [field.name for field in fields if field.required and field.name not in sources]
+    if lacking:
+        raise DamagedFileError("missing_column", _missing_message(lacking, header, taken))
+    if one_of and not any(name in sources for name in one_of):
+        raise DamagedFileError(
+            "missing_column",
+            f"None of the columns {', '.join(one_of)} is there; one is needed to say whose record "
+            "it is.",
+        )
+    return Layout(
+        sources=sources,
+        extras=_extras(header, taken),
+        by_alias=by_alias,
+        missing=tuple(missing),
+        fingerprint=hashlib.sha256("\x1f".join(sorted(names)).encode()).hexdigest()[:16],
+    )
+
+
+def _position(names: list[str], wanted: str, field: str) -> int | None:
+    count = names.count(wanted)
+    if count > 1:
+        raise DamagedFileError(
+            "doubled_column",
+            f"The column {field} stands {count} times in the header; nothing says which is right.",
+        )
+    return names.index(wanted) if count else None
+
+
+def _extras(header: Sequence[str], taken: set[int]) -> tuple[tuple[str, int], ...]:
+    extras: list[tuple[str, int]] = []
+    used: set[str] = set()
+    for position, name in enumerate(header):
+        if position in taken:
+            continue
+        base = name.strip() or f"column_{position + 1}"
+        unique, number = base, 2
+        while unique in used:
+            unique, number = f"{base}_{number}", number + 1
+        used.add(unique)
+        extras.append((unique, position))
+    return tuple(extras)
+
+
+def _missing_message(lacking: list[str], header: Sequence[str], taken: set[int]) -> str:
+    free = [name.strip() for position, name in enumerate(header) if position not in taken]
+    parts = []
+    for name in lacking:
+        near = difflib.get_close_matches(name, free, n=2, cutoff=0.5)
+        hint = f" (nearest: {', '.join(near)})" if near else ""
+        parts.append(f"{name}{hint}")
+    found = ", ".join(name.strip() for name in header[:40])
+    return (
+        f"Required columns are missing: {', '.join(parts)}. The header has: {found}. "
+        "Add them, or add the sender's name for them to the contract's aliases."
+    )

@@ -1,0 +1,144 @@
+"""One delivered file made ready to be read: examined, recognised, converted where it must be."""
+
+import shutil
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+
+from dagster_project.load.content import CHUNK, Content, DamagedFileError, check_expansion, examine
+from dagster_project.load.convert import convert_csv, convert_json, convert_sheet
+from dagster_project.load.dialect import sniff
+from dagster_project.load.discover import FORMATS, Delivery, delivery_date, format_of
+from dagster_project.load.layout import known_names, match
+from dagster_project.load.stage import Unit
+from dagster_project.load.targets import Target
+from dagster_project.warehouse import quoted
+
+_GLOB = frozenset("*?[]{}")
+
+
+class Workshop:
+    """Makes units of deliveries; what it writes lies in ``folder`` and goes with it."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, folder: Path) -> None:
+        self.con = con
+        self.folder = folder
+        self._count = 0
+
+    def new_path(self, suffix: str) -> Path:
+        """A path in the working folder that nothing uses yet."""
+        self._count += 1
+        return self.folder / f"{self._count}{suffix}"
+
+    def unit(self, delivery: Delivery, content: Content, target: Target) -> Unit:
+        """Recognise a file's columns. DamagedFileError when it cannot be read as a whole."""
+        known = known_names(target.fields)
+        path = delivery.path
+        if delivery.format == "csv":
+            dialect = sniff(path, delivery.compression, target.settings, known)
+            if not dialect.is_plain:
+                return self._converted(delivery, content, target)
+            layout = match(dialect.header, target.fields, target.one_of)
+            return Unit(delivery, content, "csv", path, dialect.header, layout, dialect)
+        if delivery.format == "parquet":
+            source = self._readable(path)
+            header = self._parquet_header(source)
+            layout = match(header, target.fields, target.one_of)
+            return Unit(delivery, content, "parquet", source, header, layout)
+        if delivery.format in ("json", "xlsx"):
+            return self._converted(delivery, content, target)
+        endings = ", ".join(FORMATS)
+        raise DamagedFileError(
+            "unknown_format",
+            f"The file's ending is not known. Known are {endings}, the text formats also with .gz "
+            "or .zst.",
+        )
+
+    def converted(self, unit: Unit, target: Target) -> Unit:
+        """The same file read record by record, after DuckDB's reader did not take it."""
+        return self._converted(unit.delivery, unit.content, target)
+
+    def _converted(self, delivery: Delivery, content: Content, target: Target) -> Unit:
+        out = self.new_path(".parquet")
+        known = known_names(target.fields)
+        dialect = None
+        if delivery.format == "csv":
+            path, compression = delivery.path, delivery.compression
+            dialect = sniff(path, compression, target.settings, known)
+            # A file without its required columns is not worth converting.
+            if dialect.is_plain:
+                match(dialect.header, target.fields, target.one_of)
+            dialect = convert_csv(delivery, dialect, target.settings, known, out)
+            header = dialect.header
+        elif delivery.format == "json":
+            header = convert_json(delivery, target.explode, out)
+        elif delivery.format == "xlsx":
+            header = convert_sheet(delivery, known, out)
+        else:
+            raise DamagedFileError("unreadable", "The file is damaged; send it again.")
+        layout = match(header, target.fields, target.one_of)
+        return Unit(delivery, content, "converted", out, header, layout, dialect)
+
+    def _readable(self, path: Path) -> Path:
+        """A path without the characters that DuckDB would take for a pattern."""
+        if not _GLOB & set(str(path)):
+            return path
+        copy = self.new_path(path.suffix)
+        shutil.copyfile(path, copy)
+        return copy
+
+    def _parquet_header(self, path: Path) -> tuple[str, ...]:
+        try:
+            rows = self.con.execute(
+                f"DESCRIBE SELECT * FROM read_parquet({quoted(str(path))})"
+            ).fetchall()
+        except duckdb.Error:
+            raise DamagedFileError(
+                "unreadable", "The Parquet file is damaged or not complete; send it again."
+            ) from None
+        return tuple(row[0] for row in rows)
+
+    def members(self, delivery: Delivery) -> Iterator[Delivery]:
+        """The files within a zip, unpacked; DamagedFileError when it is broken or a bomb."""
+        try:
+            with zipfile.ZipFile(delivery.path) as archive:
+                for info in archive.infolist():
+                    name = Path(info.filename).name
+                    if info.is_dir() or name.startswith((".", "_")):
+                        continue
+                    kind, compression = format_of(name)
+                    out = self.new_path("".join(Path(name).suffixes[-2:]) if kind else ".unknown")
+                    written = 0
+                    with archive.open(info) as source, out.open("wb") as copy:
+                        while data := source.read(CHUNK):
+                            written += len(data)
+                            check_expansion(info.compress_size, written)
+                            copy.write(data)
+                    yield replace(
+                        delivery,
+                        path=out,
+                        name=f"{delivery.name}!{info.filename}",
+                        format=kind if kind != "zip" else "",
+                        compression=compression,
+                        size_bytes=written,
+                        delivered_on=delivery_date(name) or delivery.delivered_on,
+                    )
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError):
+            raise DamagedFileError(
+                "broken_archive",
+                "The zip file is damaged, protected, or packed in an unusual way; send it again.",
+            ) from None
+
+
+def examined(delivery: Delivery) -> Content:
+    """Hash a delivered file; DamagedFileError with reason ``changing`` when it is still written."""
+    content = examine(delivery.path, delivery.compression)
+    status = delivery.path.stat()
+    if "!" not in delivery.name and (
+        status.st_size != delivery.size_bytes or status.st_mtime_ns != delivery.mtime_ns
+    ):
+        raise DamagedFileError("changing", "The file changed while it was read; it waits.")
+    return content

@@ -1,0 +1,325 @@
+"""Records of files that DuckDB's own readers cannot take as they are, one at a time in Python.
+
+Damaged or oddly written CSV, JSON in any shape, and spreadsheets. Every record comes out once:
+with its cells, or with the reason why it has none. Slow (about 200,000 records a second) and
+exact; files in good order never come here.
+"""
+
+import codecs
+import csv
+import json
+import re
+from collections.abc import Iterator, Set
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from dagster_project.load.content import DamagedFileError, read_chunks
+from dagster_project.load.dialect import HEADER_WITHIN, UTF8, Dialect, detect_encoding
+from dagster_project.load.layout import normalised
+
+# A record under way is given up as broken quoting when it grows beyond this many characters.
+MAX_RECORD = 1 << 20
+
+
+@dataclass(frozen=True)
+class Record:
+    """``cells`` by column position, or by name for JSON; None together with a ``reason``."""
+
+    line: int
+    cells: Any
+    original: str
+    reason: str | None = None
+    message: str | None = None
+
+
+def csv_records(
+    path: Path, compression: str | None, dialect: Dialect, comment: str | None
+) -> Iterator[Record]:
+    """Every record after the header of a delimited text file, in file order.
+
+    A field that starts with a quote must end with one; a line that breaks this rule is a record
+    of its own, so that one lost quote cannot swallow the rest of the file.
+    """
+    width = len(dialect.header)
+    for line, text in _split(path, compression, dialect):
+        if line <= dialect.header_line:
+            continue
+        bare = text.rstrip("\r\n")
+        if not bare.strip() or (comment and bare.startswith(comment)):
+            continue
+        yield _csv_record(line, bare, dialect.delimiter, width)
+
+
+def _csv_record(line: int, text: str, delimiter: str, width: int) -> Record:
+    if _BAD_BYTE in text:
+        return Record(
+            line, None, text, "undecodable", "The record has bytes that are no text in UTF-8."
+        )
+    if '"' not in text:
+        cells = text.split(delimiter)
+    else:
+        try:
+            cells = next(csv.reader([text], delimiter=delimiter, strict=True))
+        except (csv.Error, StopIteration):
+            return Record(
+                line,
+                None,
+                text,
+                "broken_quotes",
+                "A quoted field is not closed, or text follows its closing quote.",
+            )
+    if len(cells) > width and not any(cell.strip() for cell in cells[width:]):
+        cells = cells[:width]
+    if len(cells) != width:
+        return Record(
+            line,
+            None,
+            text,
+            "field_count",
+            f"Expected {width} fields as in the header, found {len(cells)}.",
+        )
+    return Record(line, cells, text)
+
+
+# Undecodable bytes are marked by this pair, which no text holds by itself.
+_BAD_BYTE = "\ufffd\ufdd0"
+
+
+def _mark_bad_bytes(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return _BAD_BYTE, error.start + 1
+
+
+codecs.register_error("hourglass_mark", _mark_bad_bytes)
+
+
+def text_encoding(path: Path, compression: str | None, encoding: str) -> str:
+    """``encoding``, or the likeliest one when it is UTF-8 in name but not in the bytes.
+
+    A file with valid sequences of several bytes is UTF-8 with damaged records; one without any
+    was written in another encoding.
+    """
+    if encoding not in UTF8:
+        return encoding
+    odd = bytearray()
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="hourglass_mark")
+    has_wide = is_bad = False
+    for data in read_chunks(path, compression):
+        text = decoder.decode(data)
+        is_bad = is_bad or _BAD_BYTE in text
+        has_wide = has_wide or bool(re.search(r"[^\x00-\x7f\ufffd\ufdd0\ufeff]", text))
+        if len(odd) < 1 << 18:
+            for line in data.split(b"\n"):
+                if not line.isascii():
+                    odd += line + b"\n"
+    if not is_bad or has_wide:
+        return encoding
+    return detect_encoding(bytes(odd))
+
+
+def _split(path: Path, compression: str | None, dialect: Dialect) -> Iterator[tuple[int, str]]:
+    """(line, text) of each record, blank lines and the header included."""
+    pattern = _record_pattern(dialect.delimiter)
+    decoder = codecs.getincrementaldecoder(dialect.encoding)(errors="hourglass_mark")
+    chunks = read_chunks(path, compression)
+    buffer, position, line, is_last = "", 0, 1, False
+    while True:
+        match = pattern.match(buffer, position)
+        at_end = match is not None and match.end() == len(buffer)
+        if not is_last and (match is None or at_end) and len(buffer) - position < MAX_RECORD:
+            data = next(chunks, None)
+            is_last = data is None
+            buffer = buffer[position:] + decoder.decode(data or b"", final=is_last)
+            position = 0
+            continue
+        if position >= len(buffer):
+            return
+        if match is None or match.end() == position:
+            end = _line_end(buffer, position)
+        else:
+            end = match.end()
+        text = buffer[position:end]
+        yield line, text
+        line += text.count("\n") or text.count("\r")
+        position = end
+
+
+def _line_end(buffer: str, position: int) -> int:
+    for sign in ("\n", "\r"):
+        found = buffer.find(sign, position)
+        if found >= 0:
+            return found + 1
+    return len(buffer)
+
+
+def _record_pattern(delimiter: str) -> re.Pattern[str]:
+    sign = re.escape(delimiter)
+    quoted = '"(?:[^"]++|"")*+"'
+    plain = rf'(?:[^"\r\n{sign}][^\r\n{sign}]*+)?+'
+    field = f"(?:{quoted}|{plain})"
+    return re.compile(rf"\ufeff?{field}(?:{sign}{field})*+(?:\r\n|\n|\r(?!\n)|\Z)")
+
+
+def json_records(
+    path: Path, compression: str | None, explode: str | None = None
+) -> Iterator[Record]:
+    """Every object of a file of JSON lines, or of one JSON array, flattened to dotted names.
+
+    Numbers keep their text. With ``explode`` each item of the list at that path is a record, with
+    the fields around it; an object without items is one record. A line that is no JSON object is
+    a record with a reason; an array that breaks off is a DamagedFileError.
+    """
+    text = _lines_of_json(path, compression)
+    for line, original, value in text:
+        if isinstance(value, _Broken):
+            yield Record(line, None, original, "broken_json", "The line is no JSON object.")
+            continue
+        for item in _exploded(value, explode):
+            yield Record(line, _flat(item), original)
+
+
+class _Broken:
+    """Marks text that is no JSON object."""
+
+
+def _lines_of_json(path: Path, compression: str | None) -> Iterator[tuple[int, str, Any]]:
+    decoder = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
+    chunks = read_chunks(path, compression)
+    first = next(chunks, b"")
+    encoding = "utf-16" if first[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+    reader = codecs.getincrementaldecoder(encoding)(errors="hourglass_mark")
+    start = reader.decode(first)
+    if start.lstrip().startswith("["):
+        rest = [start, *(reader.decode(data) for data in chunks)]
+        yield from _array("".join(rest), decoder)
+        return
+    buffer, line = start, 1
+    while True:
+        *lines, buffer = buffer.split("\n")
+        for text in lines:
+            if text.strip():
+                yield line, text.strip(), _object(text, decoder)
+            line += 1
+        data = next(chunks, None)
+        if data is None:
+            break
+        buffer += reader.decode(data)
+    if buffer.strip():
+        yield line, buffer.strip(), _object(buffer, decoder)
+
+
+def _object(text: str, decoder: json.JSONDecoder) -> Any:
+    try:
+        value = decoder.decode(text)
+    except (json.JSONDecodeError, RecursionError):
+        return _Broken()
+    return value if isinstance(value, dict) and _BAD_BYTE not in text else _Broken()
+
+
+def _array(text: str, decoder: json.JSONDecoder) -> Iterator[tuple[int, str, Any]]:
+    position, line, counted = text.index("[") + 1, 1, 0
+    skip = re.compile(r"[\s,]*")
+    while True:
+        position = skip.match(text, position).end()  # type: ignore[union-attr]
+        if text[position : position + 1] == "]":
+            return
+        try:
+            value, end = decoder.raw_decode(text, position)
+        except (json.JSONDecodeError, RecursionError):
+            raise DamagedFileError(
+                "truncated", "The JSON array breaks off or is damaged; send the file again."
+            ) from None
+        line += text.count("\n", counted, position)
+        counted = position
+        original = text[position:end]
+        yield line, original, value if isinstance(value, dict) else _Broken()
+        position = end
+
+
+def _exploded(value: dict[str, Any], explode: str | None) -> list[dict[str, Any]]:
+    if not explode:
+        return [value]
+    *parents, name = explode.split(".")
+    holder = value
+    for parent in parents:
+        holder = holder.get(parent) if isinstance(holder, dict) else {}
+    items = holder.get(name) if isinstance(holder, dict) else None
+    if not isinstance(items, list) or not items:
+        return [value]
+    return [_with(value, explode.split("."), item) for item in items]
+
+
+def _with(value: dict[str, Any], path: list[str], item: Any) -> dict[str, Any]:
+    head, *rest = path
+    return {**value, head: _with(value.get(head) or {}, rest, item) if rest else item}
+
+
+def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, str | None]:
+    cells: dict[str, str | None] = {}
+    for name, item in value.items():
+        if isinstance(item, dict) and item:
+            cells.update(_flat(item, f"{prefix}{name}."))
+        else:
+            cells[prefix + name] = _json_text(item)
+    return cells
+
+
+def _json_text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def sheet_records(path: Path, known: Set[str], sheet: str) -> tuple[tuple[str, ...], list[Record]]:
+    """Header and records of a spreadsheet: the sheet of that name, otherwise the first with rows.
+
+    The header is the row, among the first 30, that names the most ``known`` columns.
+    """
+    import python_calamine
+
+    try:
+        book = python_calamine.CalamineWorkbook.from_path(path)
+        named = [name for name in book.sheet_names if normalised(name) == normalised(sheet)]
+        rows: list[list[Any]] = []
+        for name in named or book.sheet_names:
+            rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+            if rows:
+                break
+    except python_calamine.CalamineError:
+        raise DamagedFileError(
+            "broken_archive", "The spreadsheet is damaged or protected; save it again as .xlsx."
+        ) from None
+    texts = [[_sheet_text(cell) for cell in row] for row in rows]
+    scores = [
+        len({normalised(cell) for cell in row if cell} & known) for row in texts[:HEADER_WITHIN]
+    ]
+    filled = [index for index, row in enumerate(texts) if any(row)]
+    if not filled:
+        raise DamagedFileError("no_header", "The spreadsheet is empty: it has not even a header.")
+    start = scores.index(max(scores)) if max(scores) else filled[0]
+    header = tuple(cell or "" for cell in texts[start])
+    records = [
+        Record(index + 1, row, json.dumps(row, ensure_ascii=False))
+        for index, row in enumerate(texts)
+        if index > start and any(row)
+    ]
+    return header, records
+
+
+def _sheet_text(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ")
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return str(value.total_seconds())
+    return None if value in (None, "") else str(value)

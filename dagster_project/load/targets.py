@@ -1,0 +1,104 @@
+"""What files can feed, ready for reading: canonical tables and mappings on equal terms."""
+
+import csv
+import hashlib
+from dataclasses import dataclass
+
+from dagster_project.contracts import SourceSettings, Table, load_contract
+from dagster_project.contracts.mapping import Mapping, load_mappings
+from dagster_project.errors import UsageError
+from dagster_project.load.layout import Field, table_fields
+from dagster_project.settings import PROJECT_ROOT, Settings
+
+SEEDS_DIR = PROJECT_ROOT / "dbt" / "seeds"
+
+Words = dict[str, tuple[tuple[str, str], ...]]
+
+
+@dataclass(frozen=True)
+class Target:
+    """One canonical table, or one mapping with the tables that it feeds.
+
+    ``definition`` changes when the same file would be read in another way.
+    """
+
+    name: str
+    fields: tuple[Field, ...]
+    one_of: tuple[str, ...]
+    settings: SourceSettings
+    time_zone: str
+    definition: str
+    table: Table | None = None
+    mapping: Mapping | None = None
+
+    @property
+    def explode(self) -> str | None:
+        return self.mapping.explode if self.mapping else None
+
+
+def load_words(names: frozenset[str] = frozenset({"order_statuses"})) -> Words:
+    """The seeds that turn vendors' words into accepted ones; UsageError when one is not usable."""
+    words: Words = {}
+    for name in names:
+        path = SEEDS_DIR / f"{name}.csv"
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                rows = [row for row in csv.reader(file) if row]
+            words[name] = tuple((word.strip().lower(), value) for word, value in rows[1:])
+        except (OSError, ValueError):
+            raise UsageError(
+                f"{path} must be a CSV file with two columns, a word and what it means."
+            ) from None
+    return words
+
+
+def load_targets(
+    settings: Settings, words: Words, mappings: dict[str, Mapping] | None = None
+) -> dict[str, Target]:
+    """Every canonical table as ``system.table``, and every mapping, by name."""
+    targets: dict[str, Target] = {}
+    for system_name, system in load_contract().items():
+        for table in system.tables.values():
+            name = f"{system_name}.{table.name}"
+            time_zone = table.settings.time_zone or settings.time_zone
+            needs = table.identified_by
+            targets[name] = Target(
+                name=name,
+                fields=table_fields(table, words),
+                one_of=needs.columns if needs and needs.required else (),
+                settings=table.settings,
+                time_zone=time_zone,
+                definition=_definition(table.model_dump_json(), time_zone, _used(table, words)),
+                table=table,
+            )
+    for name, mapping in (load_mappings() if mappings is None else mappings).items():
+        time_zone = mapping.settings.time_zone or settings.time_zone
+        fed = [table for _, table, _ in mapping.canonical()]
+        contracts = "".join(table.model_dump_json() for table in fed)
+        used = "".join(_used(table, words) for table in fed)
+        targets[name] = Target(
+            name=name,
+            fields=tuple(
+                Field(
+                    name=column,
+                    type=mapped.type,
+                    required=mapped.required,
+                    aliases=mapped.aliases,
+                )
+                for column, mapped in mapping.columns.items()
+            ),
+            one_of=(),
+            settings=mapping.settings,
+            time_zone=time_zone,
+            definition=_definition(mapping.definition, contracts, time_zone, used),
+            mapping=mapping,
+        )
+    return targets
+
+
+def _used(table: Table, words: Words) -> str:
+    return repr([words[column.words] for column in table.columns if column.words])
+
+
+def _definition(*parts: str) -> str:
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
