@@ -1,0 +1,142 @@
+"""The journey models, compiled once by dbt and run in plain DuckDB on tables that a test gives."""
+
+import csv
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from dagster_project.transform import DBT_DIR, DBT_EXECUTABLE
+
+SEEDS_DIR = DBT_DIR / "seeds" / "journeys"
+MODELS = (
+    "int_sessions_formed",
+    "int_sessions_channeled",
+    "int_sessions_identified",
+    "int_campaigns_named",
+    "int_people_referenced",
+    "touchpoints",
+    "int_attribution_paths",
+    "int_attribution_credits",
+    "attribution_touchpoints",
+    "int_ad_spend_converted",
+    "attribution_channels",
+)
+INPUTS = {
+    "staging.stg_shop__web_events": (
+        "event_id VARCHAR, visitor_id VARCHAR, account_id VARCHAR, occurred_at TIMESTAMP, "
+        "event_name VARCHAR, utm_source VARCHAR, utm_medium VARCHAR, utm_campaign VARCHAR, "
+        "referrer VARCHAR, device VARCHAR"
+    ),
+    "staging.stg_marketing__messages": (
+        "message_id VARCHAR, event VARCHAR, medium VARCHAR, occurred_at TIMESTAMP, "
+        "campaign_id VARCHAR, contact_id VARCHAR, account_id VARCHAR, email VARCHAR, phone VARCHAR"
+    ),
+    "staging.stg_marketing__social_interactions": (
+        "interaction_id VARCHAR, platform VARCHAR, occurred_at TIMESTAMP, contact_id VARCHAR, "
+        "account_id VARCHAR, email VARCHAR"
+    ),
+    "staging.stg_marketing__campaigns": "campaign_id VARCHAR, name VARCHAR, starts_on DATE",
+    "staging.stg_marketing__ad_spend": (
+        "spend_date DATE, channel VARCHAR, campaign_id VARCHAR, cost DECIMAL(18,2), "
+        "currency VARCHAR, impressions BIGINT, clicks BIGINT"
+    ),
+    "staging.stg_call_center__calls": (
+        "call_id VARCHAR, disposition VARCHAR, started_at TIMESTAMP, campaign_id VARCHAR"
+    ),
+    "intermediate.int_money_rates": (
+        "from_currency VARCHAR, valid_from DATE, valid_to DATE, rate DECIMAL(18,9)"
+    ),
+    "identity.assignments": (
+        "source_system VARCHAR, source_table VARCHAR, source_id VARCHAR, customer_id VARCHAR"
+    ),
+    "identity.identifiers": ("identifier_kind VARCHAR, raw_value VARCHAR, customer_id VARCHAR"),
+    "marts.orders": (
+        "order_id VARCHAR, customer_id VARCHAR, visitor_id VARCHAR, ordered_at TIMESTAMP, "
+        "order_date DATE, is_sale BOOLEAN, is_first_order BOOLEAN, net_revenue DECIMAL(18,2)"
+    ),
+    "control.parameters": (
+        "as_of DATE, time_zone VARCHAR, lookback_days INTEGER, half_life_days DOUBLE"
+    ),
+}
+SEED_TYPES = {"rule_number": "INTEGER", "position": "INTEGER", "is_paid": "BOOLEAN"}
+
+
+class Journeys:
+    """Compiled models over an in-memory warehouse whose inputs a test fills."""
+
+    def __init__(self, sql: dict[str, str]) -> None:
+        self.sql = sql
+        self.con = duckdb.connect(config={"threads": 1})
+        self.con.execute("SET TimeZone = 'UTC'")
+        self.con.execute("ATTACH ':memory:' AS warehouse")
+        self.con.execute("USE warehouse")
+        for schema in ("staging", "intermediate", "marts", "identity", "control", "seeds"):
+            self.con.execute(f"CREATE SCHEMA {schema}")
+        for table, columns in INPUTS.items():
+            self.con.execute(f"CREATE TABLE {table} ({columns})")
+        for path in sorted(SEEDS_DIR.glob("*.csv")):
+            self._load_seed(path)
+
+    def _load_seed(self, path: Path) -> None:
+        with path.open(newline="", encoding="utf-8") as file:
+            header, *rows = csv.reader(file)
+        columns = ", ".join(f"{name} {SEED_TYPES.get(name, 'VARCHAR')}" for name in header)
+        self.con.execute(f"CREATE TABLE seeds.{path.stem} ({columns})")
+        marks = ", ".join("?" * len(header))
+        self.con.executemany(
+            f"INSERT INTO seeds.{path.stem} VALUES ({marks})",
+            [[cell or None for cell in row] for row in rows],
+        )
+
+    def fill(self, **tables: list[dict]) -> None:
+        """Replace inputs, named by the table without its schema; every other input is emptied."""
+        for table in INPUTS:
+            self.con.execute(f"DELETE FROM {table}")
+            for row in tables.get(table.split(".")[1], []):
+                marks = ", ".join("?" * len(row))
+                self.con.execute(
+                    f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", list(row.values())
+                )
+
+    def build(self, *models: str) -> None:
+        """Build the models in the order of MODELS."""
+        for model in MODELS:
+            if model in models:
+                schema = "intermediate" if model.startswith("int_") else "marts"
+                self.con.execute(f"CREATE OR REPLACE TABLE {schema}.{model} AS {self.sql[model]}")
+
+    def rows(self, query: str) -> list[tuple]:
+        return self.con.execute(query).fetchall()
+
+
+@pytest.fixture(scope="session")
+def compiled_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("dbt")
+    command = [str(DBT_EXECUTABLE), "compile", "--profiles-dir", str(DBT_DIR), "--quiet"]
+    result = subprocess.run(
+        [*command, "--select", *MODELS],
+        cwd=DBT_DIR,
+        env={
+            **os.environ,
+            "HOURGLASS_WAREHOUSE_PATH": str(folder / "warehouse.duckdb"),
+            "DBT_TARGET_PATH": str(folder / "target"),
+            "DBT_LOG_PATH": str(folder / "logs"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    found = {path.stem: path.read_text() for path in (folder / "target/compiled").rglob("*.sql")}
+    return {model: found[model] for model in MODELS}
+
+
+@pytest.fixture(scope="module")
+def journeys(compiled_models: dict[str, str]) -> Iterator[Journeys]:
+    warehouse = Journeys(compiled_models)
+    yield warehouse
+    warehouse.con.close()

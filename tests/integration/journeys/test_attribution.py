@@ -1,0 +1,236 @@
+"""Attribution against an independent implementation, on random small companies."""
+
+from collections import defaultdict
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.integration.journeys import naive
+from tests.integration.journeys.conftest import Journeys
+
+START = datetime(2025, 1, 1)
+LOOKBACK = 30
+BUILT = (
+    "int_sessions_formed",
+    "int_sessions_channeled",
+    "int_sessions_identified",
+    "int_campaigns_named",
+    "int_people_referenced",
+    "touchpoints",
+    "int_attribution_paths",
+    "int_attribution_credits",
+    "attribution_touchpoints",
+    "int_ad_spend_converted",
+    "attribution_channels",
+)
+OWNERS = {"a1": "alice", "a2": "bob", "a3": "alice"}
+CAMPAIGNS = [
+    {"campaign_id": "c1", "name": "Spring", "starts_on": date(2025, 1, 1)},
+    {"campaign_id": "c2", "name": "Autumn", "starts_on": date(2025, 1, 1)},
+]
+CAMPAIGN_OF = {"c1": "c1", "c2": "c2", "spring": "c1", "autumn": "c2"}
+
+# Whole days and a few minutes: windows' edges and half hours are hit often.
+moments = st.builds(
+    lambda day, minute: START + timedelta(days=day, minutes=minute),
+    st.integers(0, 45),
+    st.sampled_from([0, 10, 29, 30, 59, 60, 90]),
+)
+sources = st.sampled_from(
+    [
+        (None, None, None, None),
+        (None, None, None, "https://www.google.com/search"),
+        (None, None, None, "https://blog.example.org/post"),
+        ("google", "cpc", "spring", None),
+        ("google", "cpc", None, None),
+        ("newsletter", "email", "c2", None),
+    ]
+)
+events = st.lists(
+    st.tuples(
+        st.sampled_from(["v1", "v2"]),
+        st.sampled_from([None, None, "a1", "a2", "a3", "ghost"]),
+        moments,
+        sources,
+    ),
+    max_size=14,
+)
+orders = st.lists(
+    st.tuples(
+        st.sampled_from([None, "alice", "bob", "guest"]),
+        st.sampled_from([None, "v1", "v2"]),
+        moments,
+        st.booleans(),
+        st.decimals("-20", "99", places=2),
+    ),
+    min_size=1,
+    max_size=6,
+)
+messages = st.lists(
+    st.tuples(
+        st.sampled_from(["clicked", "opened"]),
+        st.sampled_from(["a1", "a2", "ghost"]),
+        st.sampled_from([None, "c1"]),
+        moments,
+    ),
+    max_size=4,
+)
+
+
+def company(events, orders, messages):
+    return {
+        "stg_shop__web_events": [
+            {
+                "event_id": f"e{number:02}",
+                "visitor_id": visitor,
+                "account_id": account,
+                "occurred_at": at,
+                "event_name": "page_view",
+                "utm_source": source,
+                "utm_medium": medium,
+                "utm_campaign": campaign,
+                "referrer": referrer,
+            }
+            for number, (visitor, account, at, (source, medium, campaign, referrer)) in enumerate(
+                events
+            )
+        ],
+        "orders": [
+            {
+                "order_id": f"o{number}",
+                "customer_id": customer,
+                "visitor_id": visitor,
+                "ordered_at": at,
+                "order_date": at.date(),
+                "is_sale": is_sale,
+                "is_first_order": number == 0 and customer is not None,
+                "net_revenue": revenue,
+            }
+            for number, (customer, visitor, at, is_sale, revenue) in enumerate(orders)
+        ],
+        "stg_marketing__messages": [
+            {
+                "message_id": f"m{number}",
+                "event": event,
+                "medium": "email",
+                "account_id": account,
+                "campaign_id": campaign,
+                "occurred_at": at,
+            }
+            for number, (event, account, campaign, at) in enumerate(messages)
+        ],
+        "stg_marketing__campaigns": CAMPAIGNS,
+        "assignments": [
+            {
+                "source_system": "shop",
+                "source_table": "accounts",
+                "source_id": account,
+                "customer_id": customer,
+            }
+            for account, customer in OWNERS.items()
+        ],
+        "parameters": [
+            {
+                "as_of": date(2025, 12, 31),
+                "time_zone": "UTC",
+                "lookback_days": LOOKBACK,
+                "half_life_days": 7.0,
+            }
+        ],
+    }
+
+
+def expected_touches(tables):
+    return naive.touches_of(
+        tables["stg_shop__web_events"],
+        tables["orders"],
+        tables["stg_marketing__messages"],
+        OWNERS,
+        CAMPAIGN_OF,
+    )
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(events=events, orders=orders, messages=messages)
+def test_marts_equal_the_naive_implementation(journeys: Journeys, events, orders, messages):
+    """Marketing budgets move by wrong numbers: a touch, a credit or a cent is not what the
+    definitions say."""
+    tables = company(events, orders, messages)
+    journeys.fill(**tables)
+    journeys.build(*BUILT)
+
+    touches = expected_touches(tables)
+    assert sorted(
+        journeys.rows(
+            "SELECT touchpoint_id, customer_id, visitor_id, channel, campaign_id, touched_at, "
+            "is_identifying FROM marts.touchpoints"
+        ),
+        key=lambda row: row[0],
+    ) == sorted(
+        (
+            (t.touchpoint_id, t.customer, t.visitor, t.channel, t.campaign, t.at, t.is_identifying)
+            for t in touches
+        ),
+        key=lambda row: row[0],
+    )
+
+    expected = {}
+    sums: dict[tuple, list] = defaultdict(lambda: [0.0, Decimal(0)])
+    for order in tables["orders"]:
+        if not order["is_sale"]:
+            continue
+        path = naive.path_of(order, touches, timedelta(days=LOOKBACK))
+        kind = "first" if order["is_first_order"] else "repeat"
+        month = order["order_date"].replace(day=1)
+        if path:
+            shares_of = naive.credits_of(path, order["customer_id"] is not None, 7.0)
+        else:
+            shares_of = {model: [1] for model in attribution_models(journeys)}
+        for model, shares in shares_of.items():
+            cents = naive.shares_in_cents(order["net_revenue"], list(shares))
+            for position, (credit, cent) in enumerate(zip(shares, cents, strict=True), start=1):
+                touch = path[position - 1] if path else None
+                if credit > 0:
+                    channel = touch.channel if touch else "(none)"
+                    campaign = touch.campaign if touch else None
+                    expected[order["order_id"], model, position] = (
+                        touch.touchpoint_id if touch else None,
+                        channel,
+                        campaign,
+                        len(path),
+                        pytest.approx(float(credit), abs=1e-9),
+                        Decimal(cent) / 100,
+                    )
+                    total = sums[month, channel, campaign or "(none)", kind, model]
+                    total[0] += float(credit)
+                    total[1] += Decimal(cent) / 100
+    actual = {
+        row[:3]: row[3:]
+        for row in journeys.rows(
+            "SELECT order_id, model, position, touchpoint_id, channel, campaign_id, path_length, "
+            "credit, attributed_revenue FROM marts.attribution_touchpoints"
+        )
+    }
+    assert actual == expected
+    channels = {
+        row[:5]: row[5:]
+        for row in journeys.rows(
+            "SELECT month, channel, campaign_id, sale_kind, model, attributed_orders, "
+            "attributed_revenue FROM marts.attribution_channels"
+        )
+    }
+    assert channels == {
+        key: (pytest.approx(orders, abs=1e-7), revenue) for key, (orders, revenue) in sums.items()
+    }
+
+
+def attribution_models(journeys: Journeys) -> list[str]:
+    sql = journeys.sql["attribution_touchpoints"]
+    return [line.split("'")[1] for line in sql.splitlines() if line.strip().startswith("select '")]
