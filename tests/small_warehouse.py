@@ -10,7 +10,15 @@ from typing import Any
 
 import duckdb
 
-from dagster_project.quality import record_dbt_results
+from dagster_project.quality import (
+    GateRecord,
+    Suite,
+    record_dbt_results,
+    record_gate,
+    run_suite,
+)
+from dagster_project.quality.expectations import Verdict
+from dagster_project.quality.suites import Expectation
 from dagster_project.settings import Settings
 
 CUSTOMERS = 20
@@ -197,3 +205,22 @@ def _result(unique_id: str, status: str, moment: datetime) -> dict[str, Any]:
         "failures": failing,
         "timing": [] if status == "skipped" else [times],
     }
+
+
+class AllPass:
+    """Stands in for Great Expectations where the verdicts are not what is tested."""
+
+    def run(self, suite: Suite, expectations: list[Expectation]) -> dict[str, Verdict]:
+        return {item.name: Verdict(passed=True, failing_rows=0) for item in expectations}
+
+
+def pass_gate(
+    con: duckdb.DuckDBPyConnection, settings: Settings, suites_dir: Path, dbt_dir: Path
+) -> GateRecord:
+    """A record of this build in which every check passed."""
+    record_dbt(con, dbt_dir)
+    for mart in SUITES:
+        run_suite(con, settings, mart, suites_dir=suites_dir, runner=AllPass())
+    record = record_gate(con, settings, suites_dir=suites_dir)
+    record.require_passed()
+    return record

@@ -186,6 +186,11 @@ def _require_record(con: duckdb.DuckDBPyConnection, suites_dir: Path) -> GateRec
                 f"{mart}: {', '.join(absent)} did not run on build {build_id}, so it is not "
                 "published. Run the checks again."
             )
+    gone = sorted(gate.fingerprints.keys() - marts_of(con).keys())
+    if gone:
+        raise HourglassError(
+            f"The mart {gone[0]} was checked and is gone since. Run the whole job: hourglass run."
+        )
     row = None
     if columns_of(con, "marts", "build"):
         row = con.execute("SELECT any_value(build_id), count(*) FROM marts.build").fetchone()

@@ -1,0 +1,26 @@
+"""A small warehouse whose gate has passed, without the seconds that Great Expectations takes."""
+
+import pytest
+
+from dagster_project.quality import gate
+from dagster_project.warehouse import connect
+from tests.small_warehouse import fill, pass_gate, small_settings, write_suites
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return small_settings(tmp_path)
+
+
+@pytest.fixture
+def suites_dir(tmp_path):
+    return write_suites(tmp_path / "suites")
+
+
+@pytest.fixture
+def con(settings, suites_dir, tmp_path):
+    with connect(settings) as con:
+        gate.create_quality_tables(con)
+        fill(con)
+        pass_gate(con, settings, suites_dir, tmp_path / "dbt")
+        yield con
