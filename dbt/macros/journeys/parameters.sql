@@ -3,10 +3,10 @@
     1800
 {%- endmacro %}
 
-{% macro lookback_days() -%}
-    (select p.lookback_days from {{ source('control', 'parameters') }} as p)
-{%- endmacro %}
-
 {% macro half_life_days() -%}
     (select p.half_life_days from {{ source('control', 'parameters') }} as p)
+{%- endmacro %}
+
+{% macro lookback_seconds() -%}
+    (select cast(86400 as bigint) * p.lookback_days from {{ source('control', 'parameters') }} as p)
 {%- endmacro %}

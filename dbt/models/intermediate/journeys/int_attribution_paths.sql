@@ -8,7 +8,7 @@ sales as (
         customer_id,
         visitor_id,
         ordered_at,
-        {{ add_seconds('ordered_at', '-86400 * cast(' ~ lookback_days() ~ ' as bigint)') }}
+        {{ add_seconds('ordered_at', '-1 * ' ~ lookback_seconds()) }}
             as window_starts_at
     from {{ ref('orders') }}
     where is_sale
