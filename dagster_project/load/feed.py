@@ -30,12 +30,11 @@ from dagster_project.load.take_in import (
     Reject,
     Stamp,
     bad_records,
-    delivery_dates,
-    hashes,
+    list_files,
     note_cells,
-    per_file,
     quarantine,
     settle,
+    with_files,
 )
 from dagster_project.load.targets import Target, Words
 from dagster_project.warehouse import identifier, quoted
@@ -141,19 +140,17 @@ class Feed:
     def _accepted(self) -> str:
         if self.is_grouped:
             return self.temp
-        return f"{self.temp} t ANTI JOIN {BAD} b ON t._row = b._row"
+        return f"(SELECT t.* FROM {self.temp} t ANTI JOIN {BAD} b ON t._row = b._row)"
 
-    def insert(self, con: duckdb.DuckDBPyConnection, units: Sequence[Unit]) -> dict[int, int]:
+    def insert(self, con: duckdb.DuckDBPyConnection) -> dict[int, int]:
         """Insert the rows of accepted records; their number by file."""
         names = [*self.expressions, "_file_hash", "_line", "_delivered_on", "_extra"]
         values = [f"_v{self.position[name]}" for name in self.expressions]
-        values += [hashes(units), "_line", delivery_dates(units), "_extra"]
-        rows = (
-            self.temp if self.is_grouped else f"{self.temp} t ANTI JOIN {BAD} b ON t._row = b._row"
-        )
+        values += ["_hash", "_line", "_date", "_extra"]
+        rows = self._accepted()
         con.execute(
             f"INSERT INTO {raw_name(self.system, self.table.name)} ({column_list(names)}) "
-            f"SELECT {', '.join(values)} FROM {rows}"
+            f"SELECT {', '.join(values)} FROM {with_files(rows)}"
         )
         return dict(con.execute(f"SELECT _file, count(*) FROM {rows} GROUP BY 1").fetchall())
 
@@ -162,9 +159,7 @@ class Feed:
     ) -> dict[int, int]:
         """Write a note for each optional value that did not fit; their number by file."""
         counts: dict[int, int] = {}
-        rows = (
-            self.temp if self.is_grouped else f"{self.temp} t ANTI JOIN {BAD} b ON t._row = b._row"
-        )
+        rows = self._accepted()
         for field in self.noted:
             number = self.position[field.name]
             where = f"FROM {rows} WHERE _x{number}"
@@ -174,13 +169,12 @@ class Feed:
             for file, count in found:
                 counts[file] = counts.get(file, 0) + count
             column = f"{self.name}.{field.name}"
-            paths = per_file(units, [quoted(u.delivery.name) for u in units], "VARCHAR")
             con.execute(
-                f"INSERT INTO ledger.quarantine SELECT left({hashes(units)}, 16) || '-' || _line "
-                f"|| '-' || {quoted(column)}, {hashes(units)}, "
-                f"{quoted(units[0].delivery.target)}, {paths}, _line, 'cell', {quoted(column)}, "
-                f"{quoted(code_of(field))}, {quoted(sentence(field, code_of(field)))}, "
-                f"CAST(_e{number} AS VARCHAR), ?, ? {where}",
+                f"INSERT INTO ledger.quarantine SELECT left(_hash, 16) || '-' || _line || '-' || "
+                f"{quoted(column)}, _hash, {quoted(units[0].delivery.target)}, _path, _line, "
+                f"'cell', {quoted(column)}, {quoted(code_of(field))}, "
+                f"{quoted(sentence(field, code_of(field)))}, CAST(_e{number} AS VARCHAR), ?, ? "
+                f"FROM {with_files(rows)} WHERE _x{number}",
                 [stamp.at, stamp.run_id],
             )
         return counts
@@ -201,6 +195,7 @@ def feed(
     """
     mapping = target.mapping
     assert mapping is not None
+    list_files(con, units)
     groups, counts, bad = settle(con, base, units, reading, target.settings)
     outcomes = [Outcome(records=counts.get(number, 0)) for number in range(len(units))]
     columns = {f.name: f"_c{number}" for number, f in enumerate(reading.fields)}
@@ -229,7 +224,7 @@ def feed(
         if not found:
             break
     for item in feeds:
-        for file, count in item.insert(con, units).items():
+        for file, count in item.insert(con).items():
             outcomes[file].rows[(item.system, item.table.name)] = count
         for file, count in item.note(con, units, stamp).items():
             outcomes[file].nulled += count

@@ -141,6 +141,7 @@ def take_in(
 
     ``target`` is (system, table). Runs inside the caller's transaction. One Outcome per unit.
     """
+    list_files(con, units)
     groups, counts, bad = settle(con, base, units, reading, settings)
     outcomes = [Outcome(records=counts.get(number, 0)) for number in range(len(units))]
     rejects: list[Reject] = []
@@ -160,26 +161,24 @@ def take_in(
     return outcomes
 
 
-def per_file(units: Sequence[Unit], values: Sequence[str], kind: str) -> str:
-    """SQL: a value that differs by file, for the column ``_file``."""
-    if len(units) == 1 or len(set(values)) == 1:
-        return f"CAST({values[0]} AS {kind})"
-    listed = ", ".join(values)
-    return f"CAST(([{listed}])[_file + 1] AS {kind})"
+def with_files(relation: str) -> str:
+    """SQL: a relation's records with ``_hash``, ``_path`` and ``_date`` of their file."""
+    return f"{relation} AS r JOIN temp.load_units AS u ON r._file = u._number"
 
 
-def hashes(units: Sequence[Unit]) -> str:
-    return per_file(units, [quoted(unit.content.file_hash) for unit in units], "VARCHAR")
-
-
-def delivery_dates(units: Sequence[Unit]) -> str:
-    return per_file(
-        units,
+def list_files(con: duckdb.DuckDBPyConnection, units: Sequence[Unit]) -> None:
+    """Put the batch's files where ``with_files`` finds them."""
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE load_units "
+        "(_number INTEGER, _hash VARCHAR, _path VARCHAR, _date DATE)"
+    )
+    insert_rows(
+        con,
+        "temp.load_units",
         [
-            quoted(str(unit.delivery.delivered_on)) if unit.delivery.delivered_on else "NULL"
-            for unit in units
+            (number, unit.content.file_hash, unit.delivery.name, unit.delivery.delivered_on)
+            for number, unit in enumerate(units)
         ],
-        "DATE",
     )
 
 
@@ -198,11 +197,11 @@ def _insert(
     ]
     columns = [field.name for field in reading.fields]
     columns += ["_file_hash", "_line", "_delivered_on", "_extra"]
-    values += [hashes(units), "_line", delivery_dates(units), extras(units[0].layout.extras)]
+    values += ["_hash", "_line", "_date", extras(units[0].layout.extras)]
     accepted = f" WHERE NOT {judged.bad}" if has_bad else ""
     con.execute(
         f"INSERT INTO {raw_name(*target)} ({column_list(columns)}) "
-        f"SELECT {', '.join(values)} FROM {judged.relation}{accepted}"
+        f"SELECT {', '.join(values)} FROM {with_files(judged.relation)}{accepted}"
     )
 
 
@@ -239,17 +238,17 @@ def note_column(
     counts: dict[int, int],
 ) -> None:
     """Write the notes of one column and add their number to ``counts``."""
-    where = f"FROM {judged.relation} WHERE NOT {judged.bad} AND {judged.invalid[field.name]}"
+    where = (
+        f"FROM {with_files(judged.relation)} "
+        f"WHERE NOT {judged.bad} AND {judged.invalid[field.name]}"
+    )
     for number, count in con.execute(f"SELECT _file, count(*) {where} GROUP BY 1").fetchall():
         counts[number] = counts.get(number, 0) + count
-    names = [quoted(unit.delivery.name) for unit in units]
     con.execute(
-        "INSERT INTO ledger.quarantine SELECT "
-        f"left({hashes(units)}, 16) || '-' || _line || '-' || {quoted(field.name)}, "
-        f"{hashes(units)}, {quoted(units[0].delivery.target)}, "
-        f"{per_file(units, names, 'VARCHAR')}, _line, 'cell', {quoted(field.name)}, "
-        f"{quoted(code_of(field))}, {quoted(sentence(field, code_of(field)))}, "
-        f"{text_of(reading, field.name)}, ?, ? {where}",
+        f"INSERT INTO ledger.quarantine SELECT left(_hash, 16) || '-' || _line || '-' || "
+        f"{quoted(field.name)}, _hash, {quoted(units[0].delivery.target)}, _path, _line, 'cell', "
+        f"{quoted(field.name)}, {quoted(code_of(field))}, "
+        f"{quoted(sentence(field, code_of(field)))}, {text_of(reading, field.name)}, ?, ? {where}",
         [stamp.at, stamp.run_id],
     )
 
