@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import duckdb
 
 from dagster_project.load.discover import Delivery
-from dagster_project.load.ledger import raw_name
+from dagster_project.load.ledger import insert_rows, raw_name
 from dagster_project.load.stage import Unit
-from dagster_project.load.take_in import Outcome, Stamp, insert_rows
+from dagster_project.load.take_in import Outcome, Stamp
 from dagster_project.load.targets import Target
 from dagster_project.warehouse import quoted
 

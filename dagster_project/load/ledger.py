@@ -4,6 +4,9 @@ The ledger lies in the same database as the raw tables, so that a file's rows an
 in one transaction. Raw tables are append-only: they hold every version that was ever delivered.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import duckdb
 
 from dagster_project.contracts import META_COLUMNS, Table, load_contract
@@ -62,3 +65,19 @@ def create_raw_tables(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("CREATE SCHEMA IF NOT EXISTS ledger")
     for name, columns in LEDGER_TABLES.items():
         con.execute(f"CREATE TABLE IF NOT EXISTS ledger.{identifier(name)} ({columns})")
+
+
+def insert_rows(
+    con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Append Python rows to a table by position; one statement, however many rows."""
+    if not rows:
+        return
+    import pyarrow as pa
+
+    columns = [pa.array(list(column)) for column in zip(*rows, strict=True)]
+    con.register(
+        "load_rows_in", pa.table(columns, names=[f"c{number}" for number in range(len(columns))])
+    )
+    con.execute(f"INSERT INTO {table} SELECT * FROM load_rows_in")
+    con.unregister("load_rows_in")

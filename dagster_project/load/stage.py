@@ -12,6 +12,7 @@ from dagster_project.load.content import Content, record_lines
 from dagster_project.load.dialect import Dialect
 from dagster_project.load.discover import Delivery
 from dagster_project.load.layout import Layout
+from dagster_project.load.ledger import insert_rows
 from dagster_project.warehouse import identifier, quoted
 
 STAGE = "temp.load_stage"
@@ -70,8 +71,9 @@ def stage(con: duckdb.DuckDBPyConnection, units: Sequence[Unit]) -> str:
         raise NotPlainError(type(error).__name__) from None
     if units[0].kind != "csv":
         con.execute("CREATE OR REPLACE TEMP TABLE load_files (_file INTEGER, filename VARCHAR)")
-        con.executemany(
-            "INSERT INTO load_files VALUES (?, ?)",
+        insert_rows(
+            con,
+            "temp.load_files",
             [(number, str(unit.source)) for number, unit in enumerate(units)],
         )
         return (
@@ -133,8 +135,9 @@ def _with_lines(con: duckdb.DuckDBPyConnection, units: Sequence[Unit]) -> str:
             "CREATE OR REPLACE TEMP TABLE load_files "
             "(_file INTEGER, filename VARCHAR, first_row BIGINT)"
         )
-        con.executemany(
-            "INSERT INTO load_files VALUES (?, ?, ?)",
+        insert_rows(
+            con,
+            "temp.load_files",
             [
                 (number, str(unit.source), int(first))
                 for number, (unit, first) in enumerate(zip(units, firsts, strict=True))

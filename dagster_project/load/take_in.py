@@ -22,7 +22,7 @@ from dagster_project.load.judge import (
     text_of,
 )
 from dagster_project.load.layout import Field
-from dagster_project.load.ledger import raw_name
+from dagster_project.load.ledger import insert_rows, raw_name
 from dagster_project.load.stage import Unit
 from dagster_project.warehouse import quoted
 
@@ -325,19 +325,3 @@ def _originals(unit: Unit, rejects: Sequence[Reject]) -> list[str | None]:
             )
         spans.append((reject.line, last))
     return list(texts_of_lines(unit.source, unit.delivery.compression, spans))
-
-
-def insert_rows(
-    con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[Any, ...]]
-) -> None:
-    """Append Python rows to a table by position; one statement, however many rows."""
-    if not rows:
-        return
-    import pyarrow as pa
-
-    columns = [pa.array(list(column)) for column in zip(*rows, strict=True)]
-    con.register(
-        "load_rows_in", pa.table(columns, names=[f"c{number}" for number in range(len(columns))])
-    )
-    con.execute(f"INSERT INTO {table} SELECT * FROM load_rows_in")
-    con.unregister("load_rows_in")
