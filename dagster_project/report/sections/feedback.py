@@ -71,8 +71,9 @@ def build(context: Context) -> Section:
         )
     ]
     monthly = {(row["kind"], row["month"]): row for row in context.rows(_BY_MONTH)}
-    if any(row["scored"] for row in monthly.values()):
-        blocks.append(_figure(context, monthly))
+    figure = _figure(context, monthly)
+    if figure:
+        blocks.append(figure)
     return Section(**section, blocks=blocks)
 
 
@@ -96,7 +97,9 @@ def _result(kind: str, row: Row) -> Cell:
     return Cell(formats.NO_VALUE)
 
 
-def _figure(context: Context, found: dict[tuple[str, date], Row]) -> Figure:
+def _figure(context: Context, found: dict[tuple[str, date], Row]) -> Figure | None:
+    if not found:
+        return None
     last = context.as_of.replace(day=1)
     first = min(month for _, month in found)
     months = month_range(max(first, add_months(last, 1 - CHART_MONTHS)), last)
@@ -105,6 +108,8 @@ def _figure(context: Context, found: dict[tuple[str, date], Row]) -> Figure:
         "CSAT, %": [_csat(found.get(("csat", month))) for month in months],
     }
     known = {name: values for name, values in scores.items() if any(v is not None for v in values)}
+    if not known:
+        return None
 
     def answers(kind: str, month: date) -> Cell:
         number = found[kind, month]["answers"] if (kind, month) in found else 0

@@ -7,6 +7,7 @@ import pytest
 
 from dagster_project.report import render
 from tests.unit.report import report_company as company
+from tests.unit.report.report_parsed import Element, parse
 
 
 @pytest.fixture
@@ -40,3 +41,28 @@ def rendered():
         )
 
     return _rendered
+
+
+@pytest.fixture(scope="session")
+def html(marts) -> str:
+    """The page of the filled marts."""
+    return render(
+        marts,
+        quality=company.quality(),
+        manifest=company.manifest(),
+        ledger=company.ledger(),
+    )
+
+
+@pytest.fixture(scope="session")
+def page(html) -> Element:
+    """The same, parsed."""
+    return parse(html)
+
+
+@pytest.fixture
+def scratch(marts) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The filled marts, to be changed: everything is undone after the test."""
+    marts.execute("begin")
+    yield marts
+    marts.execute("rollback")

@@ -29,6 +29,9 @@ class Element:
         assert len(found) == 1, f"{len(found)} elements have the id {key}"
         return found[0]
 
+    def has_class(self, name: str) -> bool:
+        return name in (self.attributes.get("class") or "").split()
+
     @property
     def number(self) -> Decimal:
         """The exact number of the first ``data`` element in it."""
@@ -74,3 +77,9 @@ def table_rows(page: Element, key: str) -> list[list[Element]]:
     """The body rows of the table ``key``, as cells."""
     (body,) = page.by_id(key).all("tbody")
     return [[cell for cell in row.children if isinstance(cell, Element)] for row in body.all("tr")]
+
+
+def body_text(page: Element) -> str:
+    """All text of the page, also what is hidden from sight."""
+    (body,) = page.all("body")
+    return body.text
