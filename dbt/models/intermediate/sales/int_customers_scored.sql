@@ -14,16 +14,19 @@ segments as (
     select * from {{ ref('rfm_segments') }}
 ),
 
+margins as (
+    select count(*) = count(gross_margin) as is_margin_known
+    from customers
+),
+
 -- Tiers follow margin where it is known of everybody, else net revenue: half a ranking by each
 -- would rank nothing.
 measured as (
     select
         *,
-        case
-            when count(*) over () = count(gross_margin) over () then gross_margin
-            else net_revenue
-        end as value_measure
+        case when is_margin_known then gross_margin else net_revenue end as value_measure
     from customers
+    cross join margins
 ),
 
 ranked as (
@@ -37,8 +40,8 @@ ranked as (
         sum(greatest(value_measure, 0)) over (
             order by value_measure desc
             range between unbounded preceding and current row
-        )
-        - sum(greatest(value_measure, 0)) over (partition by value_measure) as value_above
+        ) as value_so_far,
+        sum(greatest(value_measure, 0)) over (partition by value_measure) as value_of_equals
     from measured
 ),
 
@@ -63,8 +66,8 @@ final as (
         segments.segment as rfm_segment,
         case
             when scored.value_measure <= 0 then 'C'
-            when scored.value_above * 100 < scored.total_value * 80 then 'A'
-            when scored.value_above * 100 < scored.total_value * 95 then 'B'
+            when (scored.value_so_far - scored.value_of_equals) * 100 < scored.total_value * 80 then 'A'
+            when (scored.value_so_far - scored.value_of_equals) * 100 < scored.total_value * 95 then 'B'
             else 'C'
         end as value_tier,
         case

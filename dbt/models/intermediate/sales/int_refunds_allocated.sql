@@ -45,7 +45,7 @@ events as (
         0 as is_refund,
         lines.order_id as event_id,
         lines.line_number,
-        lines.units as units
+        lines.units
     from lines
     inner join refunded_products
         on

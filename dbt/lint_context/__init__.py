@@ -1,0 +1,57 @@
+"""What dbt puts into the context of a template, for sqlfluff's jinja templater (see .sqlfluff).
+
+dbt's own templater renders the same text, but parses the project and opens the warehouse.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jinja2
+
+
+class Adapter:
+    """Finds the macro of the engine, as ``adapter.dispatch`` does."""
+
+    @jinja2.pass_context
+    def dispatch(
+        self, context: jinja2.runtime.Context, name: str, package: str
+    ) -> Callable[..., str]:
+        """The DuckDB macro ``name``, else the default one."""
+        for prefix in ("duckdb__", "default__"):
+            macro = context.resolve(prefix + name)
+            if not isinstance(macro, jinja2.Undefined):
+                return macro
+        raise LookupError(f"{package} has no macro default__{name}")
+
+
+class Types:
+    """Names of types, as the macros of dbt itself give them."""
+
+    def type_string(self) -> str:
+        return "varchar"
+
+    def type_float(self) -> str:
+        return "double"
+
+
+class Config:
+    """A model's configuration: nothing is set."""
+
+    def __call__(self, **options: Any) -> str:
+        return ""
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return default
+
+
+class Exceptions:
+    """Errors that a template raises by itself."""
+
+    def raise_compiler_error(self, message: str) -> None:
+        raise ValueError(message)
+
+
+adapter = Adapter()
+dbt = Types()
+config = Config()
+exceptions = Exceptions()
