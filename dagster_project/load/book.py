@@ -1,12 +1,14 @@
 """What the ledger knows, and the entries that a load writes into it."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
 
-from dagster_project.load.discover import Delivery
+from dagster_project.load.content import DamagedFileError
+from dagster_project.load.discover import Delivery, Refusal
 from dagster_project.load.ledger import insert_rows, raw_name
 from dagster_project.load.stage import Unit
 from dagster_project.load.take_in import Outcome, Stamp
@@ -80,6 +82,7 @@ def write_loaded(
     stamp: Stamp,
 ) -> None:
     """The ledger's entries of a batch that was taken in."""
+    supersede(con, [unit.delivery for unit in units])
     files, tables, left_out = [], [], []
     for unit, outcome in zip(units, outcomes, strict=True):
         delivery, file_hash = unit.delivery, unit.content.file_hash
@@ -113,9 +116,9 @@ def write_loaded(
         left_out += [
             (file_hash, delivery.target, rule, count) for rule, count in outcome.left_out.items()
         ]
-    _append(con, "files", files)
-    _append(con, "file_tables", tables)
-    _append(con, "left_out", left_out)
+    insert_rows(con, "ledger.files", files)
+    insert_rows(con, "ledger.file_tables", tables)
+    insert_rows(con, "ledger.left_out", left_out)
     remember_path(
         con,
         [(unit.delivery, unit.content.file_hash, "loaded") for unit in units],
@@ -124,13 +127,13 @@ def write_loaded(
     )
 
 
-def _append(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple]) -> None:
-    insert_rows(con, f"ledger.{table}", rows)
-
-
 def _reading(unit: Unit) -> dict[str, object]:
     """How the file was read, for the ledger: nothing of what is in it but column names."""
-    reading: dict[str, object] = {"as": unit.kind, "format": unit.delivery.format}
+    reading: dict[str, object] = {
+        "as": unit.kind,
+        "format": unit.delivery.format,
+        "header": unit.header,
+    }
     if unit.dialect:
         reading |= {
             "encoding": unit.dialect.encoding,
@@ -141,9 +144,6 @@ def _reading(unit: Unit) -> dict[str, object]:
         reading["aliases"] = unit.layout.by_alias
     if unit.notes:
         reading["columns"] = unit.notes
-    extra = [name for name, _ in unit.layout.extras]
-    if extra:
-        reading["extra_columns"] = extra
     return reading
 
 
@@ -152,54 +152,68 @@ def write_quarantined_file(
     delivery: Delivery,
     file_hash: str,
     definition: str,
-    reason: str,
-    message: str,
+    error: DamagedFileError,
     stamp: Stamp,
 ) -> None:
     """The entries of a file that is quarantined as a whole: one record, quarantined."""
     forget(con, file_hash, delivery.target)
-    common = (file_hash, delivery.name, delivery.system_or_mapping, delivery.target)
+    supersede(con, [delivery])
+    own = (file_hash, delivery.name, delivery.system_or_mapping, delivery.target)
+    counts = (1, 0, 1, 0, 0)
+    facts = (delivery.delivered_on, delivery.size_bytes, *counts, None, definition, None)
+    by = (stamp.at, stamp.run_id)
+    insert_rows(con, "ledger.files", [(*own, *facts, "quarantined", error.message, *by)])
+    what = (None, "file", error.column, error.reason, error.message, None)
     insert_rows(
         con,
-        "ledger.files",
-        [
-            (
-                *common,
-                delivery.delivered_on,
-                delivery.size_bytes,
-                1,
-                0,
-                1,
-                0,
-                0,
-                None,
-                definition,
-                None,
-                "quarantined",
-                message,
-                stamp.at,
-                stamp.run_id,
-            )
-        ],
+        "ledger.quarantine",
+        [(file_hash[:16], file_hash, delivery.target, delivery.name, *what, *by)],
     )
+    remember_path(con, [(delivery, file_hash, "quarantined")], definition, stamp)
+
+
+def supersede(con: duckdb.DuckDBPyConnection, deliveries: Sequence[Delivery]) -> None:
+    """Close the entries of contents that were quarantined whole and delivered again.
+
+    A file that was cut off, or still being written, and then came complete under its name is no
+    longer in quarantine; the ledger keeps that it was there.
+    """
+    names = ", ".join(quoted(delivery.name) for delivery in deliveries)
+    gone = f"path IN ({names}) AND target = {quoted(deliveries[0].target)}"
+    hashes = f"SELECT file_hash FROM ledger.files WHERE {gone} AND outcome = 'quarantined'"
+    con.execute(
+        f"DELETE FROM ledger.quarantine WHERE level = 'file' AND {gone} AND file_hash IN ({hashes})"
+    )
+    con.execute(
+        "UPDATE ledger.files SET outcome = 'superseded', records = 0, quarantined = 0 "
+        f"WHERE {gone} AND outcome = 'quarantined'"
+    )
+
+
+def write_refusals(
+    con: duckdb.DuckDBPyConnection, refusals: Sequence[Refusal], stamp: Stamp
+) -> None:
+    """Keep in quarantine what lies in landing now and is not read, in place of what lay before."""
+    con.execute("DELETE FROM ledger.quarantine WHERE level = 'file' AND file_hash IS NULL")
     insert_rows(
         con,
         "ledger.quarantine",
         [
             (
-                file_hash[:16],
-                file_hash,
-                delivery.target,
-                delivery.name,
+                hashlib.sha256(refusal.name.encode()).hexdigest()[:16],
+                None,
+                None,
+                refusal.name,
                 None,
                 "file",
                 None,
-                reason,
-                message,
+                refusal.reason,
+                refusal.message,
                 None,
                 stamp.at,
                 stamp.run_id,
             )
+            for refusal in refusals
+            if not refusal.waiting
         ],
     )
-    remember_path(con, [(delivery, file_hash, "quarantined")], definition, stamp)

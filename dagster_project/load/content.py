@@ -20,12 +20,16 @@ MAX_BYTES = 1 << 40
 
 
 class DamagedFileError(Exception):
-    """A file that cannot be read as a whole: ``reason`` is a code, ``message`` a sentence."""
+    """A file that cannot be read as a whole: ``reason`` is a code, ``message`` a sentence.
 
-    def __init__(self, reason: str, message: str) -> None:
+    ``column`` names the column at fault, where one is.
+    """
+
+    def __init__(self, reason: str, message: str, column: str | None = None) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
+        self.column = column
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,9 @@ def _decompressed(source: _Hashing, compression: str | None) -> Iterator[bytes]:
                 yield data
     except EOFError:
         raise DamagedFileError(
-            "truncated", "The compressed file ends before its end; send it again."
+            "truncated",
+            "The compressed file ends before its end: it is still being written, or was cut off. "
+            "A complete file under the same name is taken up by the next run.",
         ) from None
     except (gzip.BadGzipFile, zlib.error, zstandard.ZstdError):
         raise DamagedFileError(

@@ -16,6 +16,18 @@ DELIMITERS = (",", ";", "\t", "|")
 SAMPLE = 256 << 10
 HEADER_WITHIN = 30
 UTF8 = ("utf-8", "utf-8-sig")
+# What is tried for a file that is neither UTF-8 nor UTF-16; others are named in the settings.
+ENCODINGS = (
+    "cp1251",
+    "cp1252",
+    "latin_1",
+    "shift_jis",
+    "cp1250",
+    "koi8_r",
+    "gb18030",
+    "big5",
+    "euc_kr",
+)
 
 
 @dataclass(frozen=True)
@@ -90,16 +102,18 @@ def detect_encoding(sample: bytes) -> str:
     """The likeliest encoding of bytes that are not UTF-8; DamagedFileError when none is likely."""
     from charset_normalizer import from_bytes
 
-    best = from_bytes(
-        sample,
-        cp_isolation=["cp1251", "cp1252", "latin_1", "shift_jis", "cp1250", "koi8_r", "gb18030"],
-    ).best()
+    matches = from_bytes(sample, cp_isolation=list(ENCODINGS))
+    best = matches.best()
     if best is None:
         raise DamagedFileError(
             "undecodable",
             "The file is no text in a known encoding. Deliver it as UTF-8, or name its encoding "
             "in the source's settings.",
         )
+    # Western and Central European code pages differ in few letters; the western is the commoner.
+    western = next((match for match in matches if match.encoding == "cp1252"), None)
+    if best.encoding == "cp1250" and western and western.chaos <= best.chaos + 0.05:
+        return "cp1252"
     return best.encoding.replace("_", "-")
 
 

@@ -93,12 +93,15 @@ def match(header: Sequence[str], fields: Sequence[Field], one_of: Sequence[str] 
     missing = [field.name for field in fields if field.name not in sources]
     lacking = [field.name for field in fields if field.required and field.name not in sources]
     if lacking:
-        raise DamagedFileError("missing_column", _missing_message(lacking, header, taken))
+        raise DamagedFileError(
+            "missing_column", _missing_message(lacking, header, taken), ", ".join(lacking)
+        )
     if one_of and not any(name in sources for name in one_of):
         raise DamagedFileError(
             "missing_column",
             f"None of the columns {', '.join(one_of)} is there; one is needed to say whose record "
             "it is.",
+            ", ".join(one_of),
         )
     return Layout(
         sources=sources,
@@ -115,6 +118,7 @@ def _position(names: list[str], wanted: str, field: str) -> int | None:
         raise DamagedFileError(
             "doubled_column",
             f"The column {field} stands {count} times in the header; nothing says which is right.",
+            field,
         )
     return names.index(wanted) if count else None
 

@@ -20,9 +20,11 @@ from dagster_project.load.book import (
     remember_path,
     write_loaded,
     write_quarantined_file,
+    write_refusals,
 )
 from dagster_project.load.content import DamagedFileError
 from dagster_project.load.discover import Delivery, Refusal, discover
+from dagster_project.load.drift import note_changes
 from dagster_project.load.feed import feed
 from dagster_project.load.judge import Reading
 from dagster_project.load.ledger import create_raw_tables
@@ -38,8 +40,6 @@ Progress = Callable[[str], None]
 # A batch is one transaction: large enough to spare statements, small enough to bound memory.
 BATCH_FILES = 400
 BATCH_BYTES = 128 << 20
-# A compressed file that ends too early is taken for one under way when it is this young.
-STILL_WRITTEN_SECONDS = 60
 
 # What DuckDB raises for data, as opposed to disk, memory or lock trouble, which must stop the run.
 DATA_ERRORS = (
@@ -114,9 +114,15 @@ class _Load:
                 f"vendor's export under <mapping>/ (mappings: {', '.join(sorted(self.mappings))})."
             )
         self.workshop = Workshop(self.con, folder)
+        if not found.deliveries and found.refusals and not self.known.contents:
+            raise HourglassError(
+                "There is nothing to load. "
+                + "\n".join(refusal.message for refusal in found.refusals)
+            )
         self.summary.files_seen = len(found.deliveries) + len(found.refusals)
         for refusal in found.refusals:
             self._refuse(refusal)
+        self._in_transaction(lambda: write_refusals(self.con, found.refusals, self.stamp))
         fresh = [d for d in found.deliveries if full_refresh or not self._is_known(d)]
         self.summary.files_known = len(found.deliveries) - len(fresh)
         self.again = full_refresh
@@ -272,6 +278,7 @@ class _Load:
                         self.stamp,
                     )
                 )
+            self.summary.schema_events += note_changes(self.con, units, self.stamp)
             write_loaded(self.con, units, outcomes, target, self.stamp)
 
         self._in_transaction(work)
@@ -316,16 +323,9 @@ class _Load:
                 )
 
     def _file_problem(self, target: Target, delivery: Delivery, error: DamagedFileError) -> None:
-        age = time.time() - delivery.mtime_ns / 1e9
-        is_young = error.reason == "truncated" and 0 <= age < STILL_WRITTEN_SECONDS
-        if error.reason == "changing" or is_young:
+        if error.reason == "changing":
             self.summary.files_waiting += 1
-            self._say(
-                delivery.name,
-                "warning",
-                "still_written",
-                f"{delivery.name} is not complete yet and waits for the next run.",
-            )
+            self._say(delivery.name, "warning", error.reason, f"{delivery.name}: {error.message}")
             return
         self.summary.files_quarantined += 1
         self.summary.records += 1
@@ -335,12 +335,6 @@ class _Load:
             file_hash = hashlib.file_digest(file, "sha256").hexdigest()
         self._in_transaction(
             lambda: write_quarantined_file(
-                self.con,
-                delivery,
-                file_hash,
-                target.definition,
-                error.reason,
-                error.message,
-                self.stamp,
+                self.con, delivery, file_hash, target.definition, error, self.stamp
             )
         )

@@ -36,6 +36,7 @@ class LoadSummary:
     left_out: int = 0
     erased: int = 0
     nulled: int = 0
+    schema_events: int = 0
     rows: dict[str, int] = field(default_factory=dict)
     messages: list[FileMessage] = field(default_factory=list)
     seconds: float = 0.0
@@ -86,5 +87,6 @@ class LoadSummary:
                 "left_out",
                 "erased",
                 "nulled",
+                "schema_events",
             )
         }

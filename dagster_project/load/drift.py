@@ -1,0 +1,67 @@
+"""Changes in what a source delivers: each becomes an event that somebody can see."""
+
+import json
+from collections.abc import Sequence
+
+import duckdb
+
+from dagster_project.load.ledger import insert_rows
+from dagster_project.load.stage import Unit
+from dagster_project.load.take_in import Stamp
+
+
+def note_changes(con: duckdb.DuckDBPyConnection, units: Sequence[Unit], stamp: Stamp) -> int:
+    """Write schema events for a batch of one target, before its files are in the ledger.
+
+    ``unknown_column``: an undeclared column, kept in ``_extra``; once per name. ``alias_used``: a
+    column known by another name; once per pair. ``columns_changed``: the file's columns are not
+    those of the file before it. Returns the number of events.
+    """
+    target = units[0].delivery.target
+    said = {
+        (kind, column)
+        for kind, column in con.execute(
+            "SELECT kind, column_name FROM ledger.schema_events WHERE target = ?", [target]
+        ).fetchall()
+    }
+    before = _last_columns(con, target)
+    events: list[tuple[object, ...]] = []
+    for unit in units:
+        found: list[tuple[str, str | None, str]] = []
+        for name, _ in unit.layout.extras:
+            found.append(
+                ("unknown_column", name, f"The column {name} is not in the contract; it is kept.")
+            )
+        for name, header in unit.layout.by_alias.items():
+            found.append(("alias_used", f"{name} = {header}", f"{header} was read as {name}."))
+        found = [event for event in found if event[:2] not in said]
+        said.update(event[:2] for event in found)
+        columns = set(unit.header)
+        if before is not None and columns != before:
+            found.append(("columns_changed", None, _difference(before, columns)))
+        before = columns
+        events += [
+            (target, unit.content.file_hash, unit.delivery.name, *event, stamp.at, stamp.run_id)
+            for event in found
+        ]
+    insert_rows(con, "ledger.schema_events", events)
+    return len(events)
+
+
+def _last_columns(con: duckdb.DuckDBPyConnection, target: str) -> set[str] | None:
+    row = con.execute(
+        "SELECT reading FROM ledger.files WHERE target = ? AND outcome = 'loaded' "
+        "ORDER BY loaded_at DESC, path DESC LIMIT 1",
+        [target],
+    ).fetchone()
+    return set(json.loads(row[0])["header"]) if row else None
+
+
+def _difference(before: set[str], now: set[str]) -> str:
+    added, removed = sorted(now - before), sorted(before - now)
+    parts = []
+    if added:
+        parts.append(f"new: {', '.join(added)}")
+    if removed:
+        parts.append(f"gone: {', '.join(removed)}")
+    return f"The file's columns differ from those of the file before it ({'; '.join(parts)})."
