@@ -34,6 +34,10 @@ TRAITS: dict[str, tuple[str, str]] = {
     "discount_share": ("pay the full price", "buy at a discount"),
     "weekend_share": ("buy on working days", "buy at weekends"),
 }
+# A customer of one purchase bought all of it on one day of the week: a share counts as that many
+# purchases of the average customer more.
+SHARES = frozenset({"discount_share", "weekend_share"})
+SHARE_WEIGHT = 3.0
 LOGARITHMIC = frozenset(
     {"days_since_last_order", "purchase_days", "average_order_value", "tenure_days", "gap_ratio"}
 )
@@ -101,12 +105,22 @@ def _standardised(customers: Customers) -> tuple[list[str], Array]:
         if name in LOGARITHMIC:
             column = np.log1p(np.maximum(column, 0))
         column = np.clip(column, *np.quantile(column, [0.01, 0.99]))
-        if column.std() > 1e-9:
-            names.append(name)
-            columns.append((column - column.mean()) / column.std())
+        # The spread before the shrinking: after it, a share known from one purchase counts less.
+        spread = column.std()
+        if spread <= 1e-9:
+            continue
+        if name in SHARES:
+            column = _shrunk(column, customers["purchase_days"])
+        names.append(name)
+        columns.append((column - column.mean()) / spread)
     if not columns:
         raise NotFitted("all customers behave alike")
     return names, np.column_stack(columns)
+
+
+def _shrunk(share: Array, purchase_days: Array) -> Array:
+    typical = float(share @ purchase_days / purchase_days.sum())
+    return (share * purchase_days + SHARE_WEIGHT * typical) / (purchase_days + SHARE_WEIGHT)
 
 
 def _cluster(scaled: Array) -> tuple[NDArray[np.int64], list[ModelRow]]:

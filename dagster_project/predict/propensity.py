@@ -287,7 +287,8 @@ def _coefficients(
     errors = np.sqrt(np.diag(np.linalg.inv(information)))[1:]
     return [
         _driver("logistic_regression", outcome, feature, "log_odds_per_sd", b, e, len(scaled))
-        for feature, b, e in zip(FEATURES, coefficients, errors, strict=True)
+        for feature, b, e, values in zip(FEATURES, coefficients, errors, scaled.T, strict=True)
+        if np.ptp(values) > 0
     ]
 
 
@@ -322,6 +323,8 @@ def _permutation(
     orders = [random.permutation(len(matrix)) for _ in range(5)]
     rows = []
     for column, feature in enumerate(FEATURES):
+        if np.ptp(matrix[:, column]) == 0:
+            continue
         losses = []
         for order in orders:
             shuffled = matrix.copy()

@@ -47,7 +47,7 @@ def predict(con: duckdb.DuckDBPyConnection, settings: Settings, *, run_id: str) 
     create_prediction_tables(con)
     summary = PredictSummary(run_id, _as_of(con))
     with _timed(summary, "import"):
-        limits = _one_thread()
+        limits = one_arithmetic_thread()
     with limits:
         content = _predict_all(con, settings, summary)
     with _timed(summary, "write"):
@@ -67,7 +67,7 @@ def _as_of(con: duckdb.DuckDBPyConnection) -> date:
     return row[0]
 
 
-def _one_thread() -> Any:
+def one_arithmetic_thread() -> Any:
     """A context in which the arithmetic libraries use one thread.
 
     Sums in another order differ in their last digits, and on a busy machine waiting threads spin:

@@ -9,6 +9,7 @@ import duckdb
 import numpy as np
 import pytest
 
+from dagster_project.predict.step import one_arithmetic_thread
 from dagster_project.settings import Settings
 
 
@@ -33,6 +34,13 @@ def cdnow():
 def cdnow_values():
     """The same customers with the mean value of their repeat purchases: x, t_x, T, zbar."""
     return _lifetimes_csv("cdnow_customers_summary_with_transactions.csv")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """As in the step itself: on a busy machine waiting arithmetic threads spin."""
+    with one_arithmetic_thread():
+        yield
 
 
 @pytest.fixture
@@ -73,10 +81,17 @@ def company():
             for i, row in enumerate(orders)
         ]
         if rows:
-            con.executemany("INSERT INTO marts.orders VALUES (?, ?, ?, TRUE, 'web', ?, 0, ?)", rows)
-            con.executemany(
-                "INSERT INTO marts.order_lines VALUES (?, ?, 1)",
-                [(row[0], f"p{i % len(categories)}") for i, row in enumerate(rows)],
+            columns = [list(column) for column in zip(*rows, strict=True)]
+            con.execute(
+                "INSERT INTO marts.orders SELECT o, c, d, TRUE, 'web', g, 0, n FROM "
+                "(SELECT unnest(?) o, unnest(?) c, unnest(?) d, unnest(?) g, unnest(?) n)",
+                columns,
+            )
+            products = [f"p{i % len(categories)}" for i in range(len(rows))]
+            con.execute(
+                "INSERT INTO marts.order_lines SELECT o, p, 1 FROM "
+                "(SELECT unnest(?) o, unnest(?) p)",
+                [columns[0], products],
             )
         return con
 
@@ -87,11 +102,11 @@ def company():
 
 @pytest.fixture(scope="session")
 def two_years():
-    """Orders of 400 people over two years who differ in how often they buy and when they stop."""
+    """Orders of 600 people over two years who differ in how often they buy and when they stop."""
     rng = np.random.default_rng(11)
     orders = []
     start = date(2023, 7, 1)
-    for person in range(400):
+    for person in range(600):
         day = int(rng.integers(0, 500))
         gap = rng.gamma(2.0, 25.0) + 3
         worth = rng.lognormal(3.5, 0.5)

@@ -1,10 +1,13 @@
 """Whether the purchase model is the published one. When these fail, predicted value is wrong."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy.integrate import quad
 from scipy.optimize import approx_fprime
 from scipy.special import betaln, hyp2f1
+from scipy.stats import beta
 
 from dagster_project.predict import bgnbd
 from dagster_project.predict.likelihood import Fit, NotFitted
@@ -114,30 +117,33 @@ def test_known_parameters_are_recovered():
         assert abs(fit.parameters[name] - value) < 3 * fit.standard_errors[name]
 
 
-@pytest.mark.parametrize("a", [0.4, 0.8, 1.0, 1.7, 6.0])
+@pytest.mark.parametrize(("a", "b"), [(0.1, 2), (0.8, 0.3), (1.0, 2.2), (6.0, 1.5), (900, 6000)])
 @pytest.mark.parametrize(
     "history", [(0, 0, 90), (1, 10, 300), (6, 200, 210), (40, 600, 620), (300, 700, 700)]
 )
-def test_expected_purchases(a, history):
+def test_expected_purchases(a, b, history):
     """A frequent buyer's predicted value would overflow, or be another formula's.
 
     Source: brute-force integration over the posterior of the drop-out probability,
-    (1 - ((alpha+T)/(alpha+T+pt))^(r+x)) / p against Beta(a, b+x), times P(alive).
+    (1 - (1 + pt/(alpha+T))^-(r+x)) / p against Beta(a, b+x), times P(alive).
     """
-    r, alpha, b, period = 0.7, 40.0, 2.2, 365.0
+    r, alpha, period = 0.7, 40.0, 365.0
     x, t, age = (np.array([float(v)]) for v in history)
     fit = fixed(r, alpha, a, b)
 
     def integrand(p):
         density = np.exp((a - 1) * np.log(p) + (b + x[0] - 1) * np.log1p(-p) - betaln(a, b + x[0]))
-        power = (r + x[0]) * np.log1p(-p * period / (alpha + age[0] + p * period))
-        return -np.expm1(power) / p * density
+        power = (r + x[0]) * np.log1p(p * period / (alpha + age[0]))
+        return -np.expm1(-power) / p * density
 
-    split = a / (a + b + x[0])
-    integral = quad(integrand, 0, split, limit=500)[0] + quad(integrand, split, 1, limit=500)[0]
+    # Pieces around the bulk of the density, and ever smaller ones towards its pole at 0.
+    middle, width = beta(a, b + x[0]).mean(), beta(a, b + x[0]).std()
+    bulk = np.clip(middle + width * np.arange(-8, 9), 0, 1)
+    edges = np.unique(np.r_[0, np.geomspace(1e-60, max(bulk[0], 1e-6), 120), bulk, 1])
+    integral = sum(quad(integrand, lo, hi, limit=200)[0] for lo, hi in pairwise(edges))
     expected = integral * bgnbd.probability_alive(fit, x, t, age)[0]
     found = bgnbd.expected_purchases(fit, x, t, age, period)[0]
-    assert found == pytest.approx(expected, rel=2e-4)
+    assert found == pytest.approx(expected, rel=1e-7)
 
 
 def test_expected_purchases_as_printed():

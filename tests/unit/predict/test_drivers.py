@@ -1,0 +1,137 @@
+"""Whether drivers and their intervals are those of the methods they are named after."""
+
+from datetime import date
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from scipy.stats import chi2_contingency, pearsonr, spearmanr
+from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from statsmodels.multivariate.factor_rotation import rotate_factors
+from statsmodels.stats.outliers_influence import variance_inflation_factor
+from statsmodels.stats.proportion import proportion_confint
+
+from dagster_project.predict import drivers, factors, inputs
+from dagster_project.predict.likelihood import NotFitted
+
+
+@pytest.fixture
+def data():
+    """300 rows of 4 features of which the first two drive the outcome."""
+    rng = np.random.default_rng(6)
+    matrix = rng.standard_normal((300, 4)) @ rng.standard_normal((4, 4))
+    scaled = drivers.standardise(matrix)
+    outcome = scaled[:, 0] - 0.5 * scaled[:, 1] + rng.standard_normal(300)
+    return ["a", "b", "c", "d"], scaled, outcome
+
+
+def test_correlations(data):
+    """A relation would be claimed, or missed. Source: scipy."""
+    _, scaled, outcome = data
+    row = drivers.correlation_row("pearson", "value", "a", scaled[:, 0], outcome)
+    theirs = pearsonr(scaled[:, 0], outcome)
+    interval = theirs.confidence_interval()
+    assert row["estimate"] == pytest.approx(theirs.statistic)
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx(tuple(interval))
+    assert row["p_value"] == pytest.approx(theirs.pvalue, rel=1e-6, abs=1e-300)
+    rows = drivers._correlations("value", ["a"], scaled[:, :1], outcome)
+    rho = next(row for row in rows if row["method"] == "spearman")
+    theirs = spearmanr(scaled[:, 0], outcome)
+    assert rho["estimate"] == pytest.approx(theirs.statistic)
+    assert rho["p_value"] == pytest.approx(theirs.pvalue, rel=1e-6)
+
+
+def test_regression(data):
+    """Effects would have wrong sizes or false certainty. Source: statsmodels, HC3."""
+    names, scaled, outcome = data
+    rows = drivers.regression_rows("value", names, scaled, outcome)
+    theirs = sm.OLS(outcome, sm.add_constant(scaled)).fit(cov_type="HC3")
+    effects = [row for row in rows if row["statistic"] == "per_sd"]
+    assert [row["estimate"] for row in effects] == pytest.approx(theirs.params[1:])
+    assert [row["ci_low"] for row in effects] == pytest.approx(theirs.conf_int()[1:, 0])
+    assert [row["ci_high"] for row in effects] == pytest.approx(theirs.conf_int()[1:, 1])
+    assert [row["p_value"] for row in effects] == pytest.approx(theirs.pvalues[1:], abs=1e-12)
+    explained = next(row for row in rows if row["statistic"] == "r_squared")
+    assert explained["estimate"] == pytest.approx(theirs.rsquared)
+    inflation = [row["estimate"] for row in rows if row["statistic"] == "variance_inflation"]
+    design = sm.add_constant(scaled)
+    assert inflation == pytest.approx([variance_inflation_factor(design, i) for i in range(1, 5)])
+
+
+def test_discriminant(data):
+    """What sets leavers apart would point another way. Source: scikit-learn."""
+    names, scaled, outcome = data
+    churned = outcome > 0.3
+    rows = drivers.discriminant_rows(names, scaled, churned)
+    theirs = LinearDiscriminantAnalysis(solver="eigen").fit(scaled, churned)
+    within = np.sqrt(np.diag(theirs.covariance_))
+    direction = theirs.coef_[0] * within
+    direction /= np.linalg.norm(direction)
+    assert [row["estimate"] for row in rows] == pytest.approx(direction, abs=1e-9)
+    assert all(row["ci_low"] < row["estimate"] < row["ci_high"] for row in rows)
+
+
+def test_factors(data):
+    """Loadings would be of other components. Source: scikit-learn's PCA, statsmodels' varimax."""
+    names, scaled, _ = data
+    correlation = np.corrcoef(scaled.T)
+    found = factors.principal_loadings(correlation, 2)
+    pca = PCA().fit(scaled)
+    theirs = pca.components_[:2].T * np.sqrt(pca.explained_variance_[:2] * 299 / 300)
+    assert np.abs(found) == pytest.approx(np.abs(theirs), abs=1e-8)
+    rotated = factors.varimax(theirs)
+    reference, _ = rotate_factors(theirs, "varimax")
+    matched = np.abs(np.corrcoef(rotated.T, reference.T)[:2, 2:])
+    assert np.sort(matched.max(axis=1)) == pytest.approx([1, 1], abs=1e-5)
+    rows = factors.factor_rows(names, scaled)
+    for row in rows:
+        if row["statistic"] == "loading":
+            assert row["ci_low"] <= row["estimate"] + 0.05
+            assert row["ci_high"] >= row["estimate"] - 0.05
+
+
+def test_frequencies(data):
+    """Rates by band would not be the rates of their customers. Source: statsmodels, scipy."""
+    _, scaled, outcome = data
+    churned = outcome > 0
+    rows = drivers.frequency_rows({"a": scaled[:, 0]}, churned, np.exp(outcome))
+    rates = [row for row in rows if row["statistic"] == "rate"]
+    assert sum(row["n"] for row in rates) == 300
+    for row in rates:
+        low, high = proportion_confint(round(row["estimate"] * row["n"]), row["n"], method="wilson")
+        assert (row["ci_low"], row["ci_high"]) == pytest.approx((low, high))
+    table = [[r["estimate"] * r["n"], (1 - r["estimate"]) * r["n"]] for r in rates]
+    expected = chi2_contingency(np.array(table), correction=False)
+    strength = next(row for row in rows if row["statistic"] == "cramers_v")
+    assert strength["p_value"] == pytest.approx(expected.pvalue)
+    assert strength["estimate"] == pytest.approx(np.sqrt(expected.statistic / 300))
+
+
+def test_all_methods_on_a_company(company, two_years):
+    """A method would be missing from the mart, or a row would hold no number."""
+    con = company(two_years)
+    inputs.prepare_days(con, date(2025, 6, 30))
+    customers = inputs.read_customers(con, date(2025, 4, 1), 90)
+    rows, models = drivers.analyse_drivers(customers)
+    assert {row["method"] for row in rows} == {
+        "pearson",
+        "spearman",
+        "regression",
+        "discriminant",
+        "factor",
+        "frequency",
+    }
+    assert all(np.isfinite(row["estimate"]) and row["n"] > 0 for row in rows)
+    keys = [(row["method"], row["outcome"], row["feature"], row["statistic"]) for row in rows]
+    assert len(keys) == len(set(keys))
+    assert models[0].value == 1
+
+
+def test_too_little_data_is_said():
+    """A young shop would crash the build."""
+    rows, models = drivers.analyse_drivers(None)
+    assert not rows
+    assert "too short" in models[0].note
+    with pytest.raises(NotFitted, match="2 features"):
+        factors.factor_rows(["a", "b"], np.zeros((10, 2)))

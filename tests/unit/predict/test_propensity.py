@@ -1,0 +1,161 @@
+"""Whether churn and repurchase probabilities are honest: learnt from the past, tested later."""
+
+from datetime import date, timedelta
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from dagster_project.predict import inputs, propensity
+
+AS_OF = date(2025, 6, 30)
+
+
+def facts(result):
+    return {(row.model, row.metric): row for row in result.models}
+
+
+@pytest.fixture
+def predicted(company, two_years):
+    con = company(two_years)
+    span = inputs.prepare_days(con, AS_OF)
+    customers = inputs.read_customers(con, AS_OF)
+    return con, span, customers
+
+
+def test_features_know_nothing_of_the_future(company, two_years):
+    """Published accuracy would be that of a model that had seen the answer."""
+    cutoff = AS_OF - timedelta(days=100)
+    found = []
+    for orders in (two_years, [row for row in two_years if row[1] <= cutoff]):
+        con = company(orders)
+        inputs.prepare_days(con, AS_OF)
+        past = inputs.read_customers(con, cutoff)
+        order = np.argsort(past.customer_id.astype(str))
+        found.append((past.customer_id[order], past.matrix()[order]))
+    assert (found[0][0] == found[1][0]).all()
+    assert found[0][1] == pytest.approx(found[1][1])
+
+
+def test_labels_cover_exactly_the_horizon(company):
+    """Customers who bought on the last day would count as lost, or the training day as future."""
+    day = date(2025, 1, 1)
+    orders = [
+        (name, when, 10.0)
+        for name, later in (("same", 0), ("first", 1), ("last", 30), ("after", 31))
+        for when in (day, day + timedelta(days=later))
+    ]
+    con = company(orders)
+    inputs.prepare_days(con, AS_OF)
+    customers = inputs.read_customers(con, day, 30)
+    bought = dict(zip(customers.customer_id, customers.bought, strict=True))
+    assert bought == {"same": False, "first": True, "last": True, "after": False}
+
+
+def test_churn_horizon_is_measured(predicted):
+    """ "Lost" would mean a number of days that somebody guessed. Source: numpy's quantile."""
+    con, span, _ = predicted
+    rows = con.execute("SELECT customer_id, day FROM prediction_days ORDER BY 1, 2").fetchall()
+    gaps = [
+        (later[1] - earlier[1]).days for earlier, later in pairwise(rows) if earlier[0] == later[0]
+    ]
+    assert span.gaps == len(gaps)
+    assert span.gap_p90 == pytest.approx(np.quantile(gaps, 0.9))
+    assert propensity.churn_days(span) == round(np.quantile(gaps, 0.9))
+
+
+def test_a_useful_model_is_used_and_reported(company):
+    """Every score would be missing, or the column would not be the model that was tested."""
+    rng = np.random.default_rng(9)
+    orders = []
+    for person in range(600):
+        # Some buy weekly and some twice a year: how long ago the last time was says little alone.
+        day, gap = int(rng.integers(0, 300)), float(rng.choice([7, 30, 150]))
+        while day < 730 and rng.random() > 0.03:
+            orders.append((f"c{person}", date(2023, 7, 1) + timedelta(days=day), 20.0))
+            day += 1 + int(rng.exponential(gap))
+    con = company(orders)
+    span = inputs.prepare_days(con, AS_OF)
+    customers = inputs.read_customers(con, AS_OF)
+    result = propensity.predict_propensity(con, customers, "churn", propensity.churn_days(span))
+    rows = facts(result)
+    assert rows["churn_propensity", "beats_baseline"].value == 1
+    for model in ("logistic", "gradient_boosting", "baseline"):
+        for metric in ("auc", "brier", "lift_top_decile", "calibration_slope"):
+            assert np.isfinite(rows[f"churn_propensity.{model}", metric].value)
+    assert rows["churn_propensity.logistic", "auc"].value > 0.7
+    assert ((result.probability > 0) & (result.probability < 1)).all()
+    recent = customers["days_since_last_order"] < 10
+    gone = customers["days_since_last_order"] > 200
+    assert result.probability[recent].mean() < result.probability[gone].mean() - 0.3
+    assert {row["feature"] for row in result.drivers} <= set(inputs.FEATURES)
+
+
+def test_a_useless_model_gives_way_to_the_baseline(company):
+    """A model that learnt noise would be sold as a prediction."""
+    rng = np.random.default_rng(8)
+    # Everybody buys on days thrown by the same dice: nothing tells customers apart.
+    orders = [
+        (f"c{person}", date(2024, 1, 1) + timedelta(days=int(day)), 20.0)
+        for person in range(300)
+        for day in np.flatnonzero(rng.random(546) < 0.012)
+    ]
+    con = company(orders)
+    inputs.prepare_days(con, AS_OF)
+    customers = inputs.read_customers(con, AS_OF)
+    result = propensity.predict_propensity(con, customers, "repurchase", 40)
+    rows = facts(result)
+    assert rows["repurchase_propensity", "beats_baseline"].value == 0
+    assert rows["repurchase_propensity", "chosen"].note.startswith("baseline: ")
+    test = inputs.read_customers(con, AS_OF - timedelta(days=40), 40)
+    baseline = propensity.RecencyRate.learn(test, test.bought).predict(customers)
+    assert result.probability == pytest.approx(baseline)
+
+
+def test_coefficients_are_those_of_scikit_learn(predicted):
+    """Drivers would be printed for another model than the one tested. Source: scikit-learn."""
+    con, span, customers = predicted
+    days = propensity.churn_days(span)
+    result = propensity.predict_propensity(con, customers, "churn", days)
+    train = inputs.read_customers(con, AS_OF - timedelta(days=2 * days), days)
+    matrix = StandardScaler().fit_transform(propensity._matrix(train))
+    fitted = LogisticRegression(C=1.0, max_iter=500).fit(matrix, ~train.bought)
+    rows = {row["feature"]: row for row in result.drivers if row["method"] == "logistic_regression"}
+    for feature, coefficient in zip(inputs.FEATURES, fitted.coef_[0], strict=True):
+        if feature in rows:
+            assert rows[feature]["estimate"] == pytest.approx(coefficient, abs=1e-3)
+            assert rows[feature]["ci_low"] < coefficient < rows[feature]["ci_high"]
+    # Nobody used a coupon and all bought in one channel: no news, no row.
+    assert not {"discount_share", "sales_channels"} & set(rows)
+
+
+def test_baseline_rates():
+    """Customers would fall back to a rate that is not theirs. Source: counted by hand."""
+    columns = {"days_since_last_order": np.repeat([1.0, 50.0], [10, 10])}
+    ids = np.array([str(i) for i in range(20)], dtype=object)
+    dates = np.zeros(20, dtype="datetime64[D]")
+    customers = inputs.Customers(AS_OF, ids, dates, dates, columns, np.zeros(20, dtype=bool))
+    labels = np.r_[np.arange(10) < 2, np.arange(10) < 8]
+    rates = propensity.RecencyRate.learn(customers, labels).predict(customers)
+    assert rates[0] == pytest.approx((2 + 0.5) / 11)
+    assert rates[-1] == pytest.approx((8 + 0.5) / 11)
+
+
+@pytest.mark.parametrize(
+    ("customers", "days", "words"),
+    [(5, 700, "5 customers one horizon ago"), (60, 700, "60 customers"), (60, 40, "too short")],
+)
+def test_too_little_data_is_said(company, customers, days, words):
+    """A young shop would see a crash, or a probability learnt from nothing."""
+    rng = np.random.default_rng(1)
+    orders = [
+        (f"c{i % customers}", AS_OF - timedelta(days=int(rng.integers(0, days))), 5.0)
+        for i in range(customers * 12)
+    ]
+    con = company(orders)
+    span = inputs.prepare_days(con, AS_OF)
+    now = inputs.read_customers(con, AS_OF)
+    result = propensity.predict_propensity(con, now, "churn", propensity.churn_days(span))
+    assert words in facts(result)["churn_propensity", "fitted"].note
