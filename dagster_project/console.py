@@ -22,12 +22,12 @@ from dagster_project.warehouse import connect, connect_file
 
 STAGES = {
     "load": "Load files",
-    "dbt_models": "Stage and describe records (dbt)",
+    "staging_models": "Stage records (dbt)",
     "identity": "Resolve people",
-    "dbt_models_2": "Build marts (dbt)",
-    "mart_checks": "Check the marts",
-    "gate": "Decide",
-    "publish": "Publish and write the report",
+    "mart_models": "Build marts (dbt)",
+    "mart_checks": "Check marts",
+    "gate_record": "Decide",
+    "publish": "Publish and report",
 }
 
 
@@ -99,7 +99,7 @@ def run_and_show(settings: Settings, *, as_of: date | None, full_refresh: bool) 
         with suppress(ValueError):
             steps.stop()
     if not outcome.success:
-        for failure in dict.fromkeys(outcome.failures):
+        for failure in dict.fromkeys([*outcome.checks, *outcome.failures]):
             console.print(f"[red]{failure}[/]", highlight=False, soft_wrap=True)
         manifest = current_manifest(settings)
         kept = f"Version {manifest['version']} stays in force." if manifest else ""

@@ -11,7 +11,7 @@ from dagster_project.defs.quality import gate, mart_checks
 from dagster_project.defs.resources import build_resources
 from dagster_project.defs.schedules import build_job, build_schedule, build_sensor
 from dagster_project.defs.sources import load
-from dagster_project.defs.transform import dbt_models
+from dagster_project.defs.transform import mart_models, staging_models
 from dagster_project.settings import Settings, load_settings
 
 
@@ -19,7 +19,7 @@ def build_definitions(settings: Settings, **resources: object) -> dg.Definitions
     """The definitions for one installation; a test passes ``resources`` to swap some."""
     job = build_job(settings)
     return dg.Definitions(
-        assets=[load, dbt_models, identity, gate, publish],
+        assets=[load, staging_models, identity, mart_models, gate, publish],
         asset_checks=[mart_checks],
         jobs=[job],
         schedules=[build_schedule(settings, job)],

@@ -35,13 +35,13 @@ KEPT_RUNS = 200
 
 @dataclass
 class RunOutcome:
-    """How a run ended; ``seconds`` per step in the order of execution."""
+    """How a run ended: ``failures`` of steps, ``checks`` that failed, ``seconds`` per step."""
 
     run_id: str
     success: bool
     seconds: dict[str, float] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    checks: list[str] = field(default_factory=list)
     load: dict[str, Any] = field(default_factory=dict)
     log_path: Path | None = None
 
@@ -167,8 +167,8 @@ def _follow(
         tell("failure", step, 0.0)
     elif kind == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
         check = event.asset_check_evaluation_data
-        if not check.passed and check.blocking and check.description:
-            outcome.failures.append(check.description)
+        if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR:
+            outcome.checks.append(check.description or check.check_name)
     elif kind == dg.DagsterEventType.ASSET_OBSERVATION:
         observed = event.asset_observation_data.asset_observation
         outcome.load = {name: value.value for name, value in observed.metadata.items()}

@@ -1,7 +1,7 @@
 """dbt models as assets: staging before identity, the rest after it.
 
-Dagster splits this one definition around the Python steps between the models, into as many dbt
-calls as the graph needs.
+Two definitions and not one that Dagster splits around the Python steps: it split this graph into
+three dbt calls and sent a test to the wrong one (dagster-dbt 0.29.27, 2026-11).
 """
 
 import os
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
+import duckdb
 from dagster_dbt import (
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
@@ -22,7 +23,7 @@ from dagster_project.errors import HourglassError
 from dagster_project.quality import record_dbt_results
 from dagster_project.settings import Settings
 from dagster_project.transform import dbt_environment, ensure_manifest
-from dagster_project.warehouse import connect, identifier
+from dagster_project.warehouse import connect, identifier, quoted
 
 
 class Translator(DagsterDbtTranslator):
@@ -64,52 +65,78 @@ def failure_of(results: list[dict[str, Any]]) -> str:
     return "; ".join(lines)
 
 
-def row_counts(settings: Settings, relations: Mapping[str, str]) -> dict[str, int]:
-    """Rows of each table; ``relations`` maps a name to its ``schema``."""
-    with connect(settings) as con:
-        counts = {}
-        for name, schema in relations.items():
-            row = con.execute(
-                f"SELECT count(*) FROM {identifier(schema)}.{identifier(name)}"
-            ).fetchone()
-            counts[name] = row[0] if row else 0
-        return counts
+def row_counts(con: duckdb.DuckDBPyConnection, relations: Mapping[str, str]) -> dict[str, int]:
+    """Rows of each table; ``relations`` maps a name to its schema."""
+    if not relations:
+        return {}
+    counted = " UNION ALL ".join(
+        f"SELECT {quoted(name)}, count(*) FROM {identifier(schema)}.{identifier(name)}"
+        for name, schema in relations.items()
+    )
+    return dict(con.execute(counted).fetchall())
+
+
+MANIFEST = ensure_manifest()
+# What the identity step reads. Its tests stand on nothing that is built later: dbt runs a test
+# as soon as one of its parents is selected.
+BEFORE_IDENTITY = "fqn:hourglass.staging fqn:hourglass.intermediate.identity"
+NOT_IN_A_RUN = "resource_type:unit_test"
 
 
 @dbt_assets(
-    name="dbt_models",
-    manifest=ensure_manifest(),
-    exclude="resource_type:unit_test",
+    name="staging_models",
+    manifest=MANIFEST,
+    select=BEFORE_IDENTITY,
+    exclude=NOT_IN_A_RUN,
     dagster_dbt_translator=Translator(),
 )
-def dbt_models(
+def staging_models(
     context: dg.AssetExecutionContext,
     dbt: DbtCliResource,
     settings: dg.ResourceParam[Settings],
     run_lock: RunLock,
 ) -> Iterator[Any]:
+    yield from build_models(context, dbt, settings)
+
+
+@dbt_assets(
+    name="mart_models",
+    manifest=MANIFEST,
+    exclude=f"{BEFORE_IDENTITY} {NOT_IN_A_RUN}",
+    dagster_dbt_translator=Translator(),
+)
+def mart_models(
+    context: dg.AssetExecutionContext,
+    dbt: DbtCliResource,
+    settings: dg.ResourceParam[Settings],
+    run_lock: RunLock,
+) -> Iterator[Any]:
+    yield from build_models(context, dbt, settings)
+
+
+def build_models(
+    context: dg.AssetExecutionContext, dbt: DbtCliResource, settings: Settings
+) -> Iterator[Any]:
+    """Run ``dbt build`` on the selected models and their tests, and keep what it reported.
+
+    Raises dagster.Failure that names each model and test that failed, after the events of those
+    that did not.
+    """
     with told_plainly(context):
         os.environ.update(dbt_environment(settings))
         target = settings.warehouse_dir / "dbt"
-        invocation = dbt.cli(
-            ["build", "--exclude", "resource_type:unit_test"],
-            context=context,
-            target_path=target,
-            raise_on_error=False,
-        )
+        invocation = dbt.cli(["build"], context=context, target_path=target, raise_on_error=False)
         events = list(invocation.stream())
         results = invocation.get_artifact("run_results.json")["results"]
+        nodes = invocation.manifest["nodes"]
         relations = {
-            node["name"]: node["schema"]
+            nodes[result["unique_id"]]["name"]: nodes[result["unique_id"]]["schema"]
             for result in results
-            if result["status"] == "success"
-            and (node := invocation.manifest["nodes"].get(result["unique_id"]))
-            and node["resource_type"] in {"model", "seed"}
-            and node["config"]["materialized"] != "view"
+            if result["status"] == "success" and result["unique_id"].startswith(("model.", "seed."))
         }
         with connect(settings) as con:
             record_dbt_results(con, target / "run_results.json", target / "manifest.json")
-        counts = row_counts(settings, relations)
+            counts = row_counts(con, relations)
         for event in events:
             if isinstance(event, dg.Output):
                 name = context.asset_key_for_output(event.output_name).path[-1]

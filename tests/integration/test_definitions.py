@@ -1,0 +1,84 @@
+"""The asset graph as reviewers see it. After a wanted change: UPDATE_SNAPSHOTS=1 make test."""
+
+import json
+import os
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from dagster_project.definitions import build_definitions
+from dagster_project.settings import load_settings
+
+SNAPSHOT = Path(__file__).parent / "definitions.json"
+
+
+@pytest.fixture(scope="module")
+def definitions(tmp_path_factory) -> dg.Definitions:
+    return build_definitions(load_settings(data_dir=tmp_path_factory.mktemp("data")))
+
+
+def described(definitions: dg.Definitions) -> dict:
+    repository = definitions.get_repository_def()
+    graph = definitions.resolve_asset_graph()
+    assets = {}
+    for key in sorted(graph.get_all_asset_keys()):
+        node = graph.get(key)
+        assets[key.to_user_string()] = {
+            "group": node.group_name,
+            "parents": sorted(parent.to_user_string() for parent in node.parent_keys),
+            "checks": sorted(check.name for check in node.check_keys),
+        }
+    return {
+        "assets": assets,
+        "jobs": sorted(job.name for job in repository.get_all_jobs()),
+        "schedules": {s.name: s.cron_schedule for s in repository.schedule_defs},
+        "sensors": sorted(sensor.name for sensor in repository.sensor_defs),
+    }
+
+
+def test_graph_is_the_reviewed_one(definitions):
+    """An asset, a check or a schedule disappears, and nobody sees it in review."""
+    found = described(definitions)
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        SNAPSHOT.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+    expected = json.loads(SNAPSHOT.read_text())
+    assert found == expected
+
+
+def test_every_asset_explains_itself(definitions):
+    """A person in the UI meets a table and cannot learn what it is or whom to ask."""
+    graph = definitions.resolve_asset_graph()
+    mute = [
+        key.to_user_string()
+        for key in graph.get_all_asset_keys()
+        if graph.get(key).is_materializable
+        and not (graph.get(key).description and graph.get(key).owners and graph.get(key).kinds)
+    ]
+    assert mute == []
+
+
+def test_every_source_of_a_model_is_an_asset_of_the_pipeline(definitions):
+    """The lineage ends in front of dbt, and a model reads a table that nobody fills."""
+    graph = definitions.resolve_asset_graph()
+    external = [
+        key.to_user_string()
+        for key in graph.get_all_asset_keys()
+        if not graph.get(key).is_materializable
+    ]
+    assert external == []
+
+
+def test_everything_flows_into_the_published_version(definitions):
+    """A mart is built, and never checked or published."""
+    graph = definitions.resolve_asset_graph()
+    version = dg.AssetKey(["published_version"])
+    ancestors: set[dg.AssetKey] = set()
+    todo = [version]
+    while todo:
+        for parent in graph.get(todo.pop()).parent_keys:
+            if parent not in ancestors:
+                ancestors.add(parent)
+                todo.append(parent)
+    marts = {k for k in graph.get_all_asset_keys() if graph.get(k).group_name == "5_marts"}
+    assert marts - ancestors == set()
