@@ -9,6 +9,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -39,56 +40,57 @@ def cluster(
     size: int,
     left: Ints,
     right: Ints,
-    weight: NDArray[np.float64],
+    bits: Floats,
     *,
-    apart: tuple[Ints, Ints],
+    apart: tuple[Ints, Ints, Floats],
     largest: int,
     labels: Ints | None = None,
 ) -> Clustering:
-    """Cluster so that no pair of ``apart`` shares a cluster and none exceeds ``largest`` nodes.
+    """Cluster along edges worth ``bits`` each, against contradictions and up to ``largest`` nodes.
 
-    Components without such a pair stay whole. In the others edges are followed from the strongest
-    to the weakest (ties: by node number) and left out where they would break the rule, which is
-    what a person would do by hand, and does not depend on the order of the input.
+    ``apart`` is (left, right, bits): pairs that speak against being one. Components without such
+    a pair stay whole. In the others edges are followed from the strongest to the weakest (ties: by
+    node number), and two clusters become one only when the edges between them outweigh what speaks
+    against it; infinite bits always do. The result does not depend on the order of the input.
     ``labels``: :func:`components` of the same graph, when the caller already has them.
     """
     whole = components(size, left, right) if labels is None else labels
-    counts = np.bincount(whole, minlength=size)
-    suspect = counts > largest
+    suspect = np.bincount(whole, minlength=size) > largest
     together = whole[apart[0]] == whole[apart[1]]
     suspect[whole[apart[0][together]]] = True
     inside = suspect[whole[left]]
     if not inside.any():
         return Clustering(whole, np.empty(0, np.int64))
-    result = whole.copy()
-    nodes = np.flatnonzero(suspect[whole])
-    result[nodes] = nodes
     candidates = np.flatnonzero(inside)
-    order = np.lexsort((right[candidates], left[candidates], -weight[candidates]))
-    candidates = candidates[order]
-    enemies: dict[int, set[int]] = defaultdict(set)
-    for a, b in zip(apart[0][together].tolist(), apart[1][together].tolist(), strict=True):
-        enemies[a].add(b)
-        enemies[b].add(a)
+    candidates = candidates[np.lexsort((right[candidates], left[candidates], -bits[candidates]))]
+    cares: dict[int, list[tuple[int, float]]] = defaultdict(list)
+    for signed, (ones, others, weights) in (
+        (1.0, (left[candidates], right[candidates], bits[candidates])),
+        (-1.0, tuple(column[together] for column in apart)),
+    ):
+        for a, b, weight in zip(ones.tolist(), others.tolist(), weights.tolist(), strict=True):
+            cares[a].append((b, signed * weight))
+            cares[b].append((a, signed * weight))
+    nodes = np.flatnonzero(suspect[whole])
     members = {node: [node] for node in nodes.tolist()}
     home = {node: node for node in nodes.tolist()}
     cut = []
-    for edge, a, b in zip(
-        candidates.tolist(), left[candidates].tolist(), right[candidates].tolist(), strict=True
-    ):
-        into, gone = home[a], home[b]
+    for edge in candidates.tolist():
+        into, gone = home[int(left[edge])], home[int(right[edge])]
         if into == gone:
             continue
         if len(members[into]) < len(members[gone]):
             into, gone = gone, into
-        if len(members[into]) + len(members[gone]) > largest or any(
-            home[enemy] == into for node in members[gone] for enemy in enemies.get(node, ())
-        ):
+        balance = sum(
+            weight for node in members[gone] for other, weight in cares[node] if home[other] == into
+        )
+        if len(members[into]) + len(members[gone]) > largest or balance <= 0:
             cut.append(edge)
             continue
         for node in members[gone]:
             home[node] = into
         members[into] += members.pop(gone)
+    result = whole.copy()
     for group in members.values():
         result[group] = min(group)
     return Clustering(result, np.array(sorted(cut), np.int64))

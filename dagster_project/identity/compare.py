@@ -6,7 +6,7 @@ when either side has nothing.
 
 # One letter more, less, changed or swapped in a word of some length, or much alike from the start.
 _ALIKE = (
-    "({0} = {1} OR jaro_winkler_similarity({0}, {1}) >= 0.9 "
+    "({0} = {1} OR jaro_winkler_similarity({0}, {1}) >= 0.88 "
     "OR (least(length({0}), length({1})) >= 4 AND damerau_levenshtein({0}, {1}) <= 1))"
 )
 
@@ -15,9 +15,20 @@ def _alike(left: str, right: str) -> str:
     return _ALIKE.format(left, right)
 
 
+# First and last name exchanged, a short form in either place included.
 _SWAPPED = (
-    f"(coalesce({_alike('a.first_key', 'b.last_key')} "
-    f"AND {_alike('a.last_key', 'b.first_key')}, false))"
+    "(coalesce("
+    f"({_alike('a.first_key', 'b.last_key')} OR list_has_any(a.first_names, b.last_names)) "
+    f"AND ({_alike('a.last_key', 'b.first_key')} OR list_has_any(a.last_names, b.first_names)), "
+    "false))"
+)
+
+# One name stands in the other field and its own place is empty on one side.
+_CROSSED = (
+    f"(coalesce({_alike('a.first_key', 'b.last_key')}, false) "
+    "AND (b.first_key IS NULL OR a.last_key IS NULL) "
+    f"OR coalesce({_alike('a.last_key', 'b.first_key')}, false) "
+    "AND (a.first_key IS NULL OR b.last_key IS NULL))"
 )
 
 _FIRST = f"""
@@ -28,6 +39,7 @@ _FIRST = f"""
         WHEN least(length(a.first_key), length(b.first_key)) = 1
             THEN CASE WHEN left(a.first_key, 1) = left(b.first_key, 1) THEN 1 ELSE 0 END
         WHEN {_alike("a.first_key", "b.first_key")} THEN 1
+        WHEN {_CROSSED} THEN 1
         ELSE 0
     END"""
 
@@ -40,6 +52,7 @@ _LAST = f"""
             THEN CASE WHEN left(a.last_key, 1) = left(b.last_key, 1) THEN 1 ELSE 0 END
         WHEN {_alike("a.last_key", "b.last_key")} THEN 1
         WHEN a.last_key = b.last_key || 'a' OR b.last_key = a.last_key || 'a' THEN 1
+        WHEN {_CROSSED} THEN 1
         WHEN least(length(a.last_key), length(b.last_key)) >= 4
             AND (contains(a.last_key, b.last_key) OR contains(b.last_key, a.last_key)) THEN 1
         ELSE 0
@@ -68,21 +81,45 @@ _NATIONAL = """
         ELSE 0
     END"""
 
+# First names that no typing error explains: a sister, a twin or a wife. A household shares the
+# rest, so names that are only a little alike need something of the person's own.
+_OTHER_FIRST = f"""
+    coalesce(
+        ({_FIRST}) = 0 AND (
+            jaro_winkler_similarity(a.first_key, b.first_key) < 0.78
+            OR NOT coalesce(({_BIRTH}) >= 1 OR damerau_levenshtein(a.email, b.email) <= 2, false)
+        ), false)"""
+
+# Years between the dates of birth, NULL where one wrong digit explains them: at fourteen and more a
+# parent and child of one name are likelier than one person.
+_GENERATION = f"""
+    CASE WHEN ({_BIRTH}) = 0 THEN abs(year(a.birth_date) - year(b.birth_date)) >= 14
+        AND damerau_levenshtein(
+            strftime(a.birth_date, '%Y%m%d'), strftime(b.birth_date, '%Y%m%d')) > 2
+    ELSE false END"""
+
 # Levels of a pair, for a SELECT list.
 LEVELS = f"""
     {_FIRST} AS first_level,
     {_LAST} AS last_level,
     {_BIRTH} AS birth_level,
-    {_NATIONAL} AS national_level"""
+    {_NATIONAL} AS national_level,
+    {_OTHER_FIRST} AS is_other_first_name,
+    {_GENERATION} AS is_other_generation"""
 
-# Two profiles that are not one person, whatever else they share. Read over the columns of LEVELS.
-# A different national id alone may be a correction, so it takes a different name or birth date too;
-# a different date of birth needs a different name, as dates are mistyped beyond one digit.
+# Two profiles that are not one person, whatever else they share: another first name, or another
+# generation, or another national id together with another name or birth date. An agreeing
+# national id outweighs the first two. Read over the columns of LEVELS.
 CONTRADICTS = """
     coalesce(
-        (national_level = 0 AND (first_level = 0 OR last_level = 0 OR birth_level = 0))
-        OR (first_level = 0 AND last_level = 0)
-        OR (first_level = 0 AND birth_level = 0)
-        OR (last_level = 0 AND birth_level = 0)
-        OR (first_level = 0 AND birth_level IS NULL),
+        (national_level = 0 AND (is_other_first_name OR (last_level = 0 AND birth_level = 0)))
+        OR (is_other_first_name AND NOT coalesce(national_level = 2, false))
+        OR (is_other_generation AND NOT coalesce(national_level = 2, false))
+        OR (first_level = 0 AND last_level = 0 AND birth_level = 0),
         false)"""
+
+# How much a contradiction weighs against links, in bits. Where the first name alone differs it may
+# be a second name of one person, which one link of full strength outweighs; the others take several.
+CONTRADICTION_BITS = """
+    CASE WHEN birth_level = 2 THEN 15.0
+        ELSE 60.0 END"""

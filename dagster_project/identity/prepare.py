@@ -88,14 +88,21 @@ def _name_tables(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
             "last_in_first": pa.array([key[2] for key in keys], pa.string()),
         },
     )
-    con.execute("CREATE OR REPLACE TEMP TABLE id_last (raw VARCHAR, last_key VARCHAR)")
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE id_last (raw VARCHAR, last_key VARCHAR, last_names VARCHAR[])"
+    )
     raws = _distinct(con, "last_name")
+    last_keys = [name_key(raw, guards) for raw in raws]
     _insert(
         con,
         "id_last",
         {
             "raw": pa.array(raws, pa.string()),
-            "last_key": pa.array([name_key(raw, guards) for raw in raws], pa.string()),
+            "last_key": pa.array(last_keys, pa.string()),
+            "last_names": pa.array(
+                [list(guards.full_names_of(key or "")) for key in last_keys],
+                pa.list_(pa.string()),
+            ),
         },
     )
 
@@ -127,6 +134,7 @@ def _nodes(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
                 f.first_key,
                 coalesce(f.first_names, []) AS first_names,
                 coalesce(l.last_key, f.last_in_first) AS last_key,
+                coalesce(l.last_names, []) AS last_names,
                 CASE WHEN r.birth_date IN ({defaults}) THEN NULL ELSE r.birth_date END
                     AS birth_date,
                 lower(left(trim(r.gender), 1)) AS gender,

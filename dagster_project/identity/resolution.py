@@ -14,11 +14,12 @@ from dagster_project.identity import registry
 from dagster_project.identity.arrays import create_table
 from dagster_project.identity.attach import attach
 from dagster_project.identity.cluster import cluster, components
-from dagster_project.identity.compare import CONTRADICTS, LEVELS
+from dagster_project.identity.compare import CONTRADICTION_BITS, CONTRADICTS, LEVELS
 from dagster_project.identity.guards import Guards, load_guards
 from dagster_project.identity.link import link_by_identifiers
 from dagster_project.identity.output import write_tables
 from dagster_project.identity.prepare import prepare
+from dagster_project.identity.probabilistic import link_by_probability
 from dagster_project.identity.summary import IdentitySummary
 from dagster_project.identity.tables import create_identity_tables
 from dagster_project.settings import Settings
@@ -56,6 +57,8 @@ def resolve_records(
         clock.lap("normalise")
         link_by_identifiers(con, guards)
         clock.lap("link")
+        link_by_probability(con, settings)
+        clock.lap("score")
         cluster_profiles(con, guards)
         clock.lap("cluster")
         attach(con, guards)
@@ -84,7 +87,12 @@ def cluster_profiles(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
     """``id_members`` (rid, cluster) of all profiles; ``id_cut`` (a, b): links not followed."""
     row = con.execute("SELECT count(*) FROM id_nodes WHERE is_profile").fetchone()
     size = row[0] if row else 0
-    links = con.execute("SELECT a, b, probability FROM id_links ORDER BY a, b").fetchnumpy()
+    links = con.execute("""
+        SELECT l.a, l.b,
+               greatest(log2(l.probability / (1 - l.probability)), coalesce(s.weight, 0)) AS bits
+        FROM id_links AS l LEFT JOIN id_scored AS s ON s.a = l.a AND s.b = l.b
+        ORDER BY l.a, l.b
+        """).fetchnumpy()
     left, right = links["a"].astype(np.int64), links["b"].astype(np.int64)
     labels = components(size, left, right)
     create_table(con, "id_component", {"rid": np.arange(size), "component": labels})
@@ -107,18 +115,22 @@ def cluster_profiles(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
             JOIN id_nodes AS a ON a.rid = p.rid_a
             JOIN id_nodes AS b ON b.rid = p.rid_b
         )
-        SELECT c.rid_a AS a, c.rid_b AS b FROM compared AS c
+        SELECT c.rid_a AS a, c.rid_b AS b, {CONTRADICTION_BITS} AS bits FROM compared AS c
         WHERE {CONTRADICTS}
           AND NOT EXISTS (SELECT 1 FROM id_links AS k WHERE k.a = c.rid_a AND k.b = c.rid_b)
         """
     )
-    apart = con.execute("SELECT a, b FROM id_apart ORDER BY a, b").fetchnumpy()
+    apart = con.execute("SELECT a, b, bits FROM id_apart ORDER BY a, b").fetchnumpy()
     found = cluster(
         size,
         left,
         right,
-        links["probability"].astype(np.float64),
-        apart=(apart["a"].astype(np.int64), apart["b"].astype(np.int64)),
+        links["bits"].astype(np.float64),
+        apart=(
+            apart["a"].astype(np.int64),
+            apart["b"].astype(np.int64),
+            apart["bits"].astype(np.float64),
+        ),
         largest=guards.profiles_per_customer,
         labels=labels,
     )

@@ -1,6 +1,8 @@
 """Companies of a few records, resolved in memory."""
 
+import tempfile
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -66,7 +68,8 @@ class Company:
         )
         create_identity_tables(self.con)
         self.records: dict[str, dict[str, Any]] = {}
-        self.settings = Settings()
+        self.folder = tempfile.TemporaryDirectory()
+        self.settings = Settings(data_dir=Path(self.folder.name))
 
     def add(self, table: str, key: str, **values: Any) -> None:
         self.records[f"{table}:{key}"] = {

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from dagster_project.identity.cluster import cluster, components
 
-NONE = (np.empty(0, np.int64), np.empty(0, np.int64))
+NONE = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
 
 
 def _partition(labels: np.ndarray) -> set[frozenset[int]]:
@@ -41,8 +41,8 @@ def test_components_equal_networkx_on_random_graphs() -> None:
 
 def test_no_graph_and_no_edges() -> None:
     """A company on its first, empty day stops the run."""
-    assert components(0, *NONE).tolist() == []
-    assert components(3, *NONE).tolist() == [0, 1, 2]
+    assert components(0, *NONE[:2]).tolist() == []
+    assert components(3, *NONE[:2]).tolist() == [0, 1, 2]
 
 
 @settings(max_examples=300, deadline=None)
@@ -54,7 +54,7 @@ def test_contradictions_and_size_hold_and_order_plays_no_part(seed: int, largest
     weight = rng.integers(1, 4, len(left)) / 4
     pairs = rng.integers(0, size, (int(rng.integers(0, 6)), 2))
     pairs = pairs[pairs[:, 0] != pairs[:, 1]]
-    apart = (pairs[:, 0], pairs[:, 1])
+    apart = (pairs[:, 0], pairs[:, 1], np.full(len(pairs), np.inf))
     found = cluster(size, left, right, weight, apart=apart, largest=largest)
     for a, b in pairs.tolist():
         assert found.labels[a] != found.labels[b]
@@ -64,7 +64,12 @@ def test_contradictions_and_size_hold_and_order_plays_no_part(seed: int, largest
         assert any(part <= component for component in whole)
     order = rng.permutation(len(left))
     again = cluster(
-        size, left[order], right[order], weight[order], apart=(apart[1], apart[0]), largest=largest
+        size,
+        left[order],
+        right[order],
+        weight[order],
+        apart=(apart[1], apart[0], apart[2]),
+        largest=largest,
     )
     assert (again.labels == found.labels).all()
 
@@ -73,6 +78,8 @@ def test_the_weakest_link_is_cut() -> None:
     """A shared phone wins over a national id when both cannot hold."""
     left, right = np.array([0, 1, 2]), np.array([1, 2, 3])
     weight = np.array([0.9, 0.5, 0.9])
-    found = cluster(4, left, right, weight, apart=(np.array([0]), np.array([3])), largest=10)
+    found = cluster(
+        4, left, right, weight, apart=(np.array([0]), np.array([3]), np.array([np.inf])), largest=10
+    )
     assert _partition(found.labels) == {frozenset({0, 1}), frozenset({2, 3})}
     assert found.cut.tolist() == [1]

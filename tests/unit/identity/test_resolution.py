@@ -77,11 +77,12 @@ def test_role_mailboxes_and_test_values_join_nobody(company):
 
 def test_too_many_people_on_one_value(company):
     """A call centre's own number joins all who ever called back."""
-    for number, letter in enumerate("abcdefgh"):
-        name = {"first_name": letter * 4, "last_name": letter * 5}
-        company.add("contacts", str(number), phone="02071838750", **name)
-        company.add("accounts", str(number), phone="02071838750", **name)
-    assert all(len(group) == 1 for group in company.people())
+    firsts = "Anna Boris Chloe Dmitry Emma Frank Galina Hugo".split()
+    lasts = "Smith Petrov Walker Orlov Quinn Taylor Zaitseva Moreau".split()
+    for number, (first, last) in enumerate(zip(firsts, lasts, strict=True)):
+        for table in ("contacts", "accounts"):
+            company.add(table, str(number), phone="02071838750", first_name=first, last_name=last)
+    company.people()
     assert company.con.execute(
         "SELECT customer_count FROM identity.guard_stops WHERE guard = 'too_many_people'"
     ).fetchall() == [(8,)]
