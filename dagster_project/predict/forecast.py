@@ -52,14 +52,11 @@ def read_weeks(
     last_week = as_of - timedelta(days=as_of.weekday() + 7 if as_of.weekday() < 6 else 6)
     weekly = con.execute(
         """
-        SELECT coalesce(products.category, ?) AS category,
-               cast(date_trunc('week', orders.order_date) AS DATE) AS week,
-               cast(sum(lines.quantity) AS DOUBLE) AS units
-        FROM marts.order_lines AS lines
-        JOIN marts.orders AS orders USING (order_id)
-        LEFT JOIN marts.products AS products USING (product_id)
-        WHERE orders.is_sale AND orders.order_date < ? AND lines.quantity > 0
-              AND NOT coalesce(products.is_service, FALSE)
+        SELECT coalesce(category, ?) AS category,
+               cast(date_trunc('week', order_date) AS DATE) AS week,
+               cast(sum(quantity) AS DOUBLE) AS units
+        FROM marts.order_lines
+        WHERE is_sale AND order_date < ? AND quantity > 0 AND NOT coalesce(is_service, FALSE)
         GROUP BY 1, 2 ORDER BY 1, 2
         """,
         [UNKNOWN, last_week + timedelta(days=7)],

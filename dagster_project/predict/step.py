@@ -38,7 +38,9 @@ class PredictSummary:
 
 
 def predict(con: duckdb.DuckDBPyConnection, settings: Settings, *, run_id: str) -> PredictSummary:
-    """Fill schema ``predictions`` from ``marts.orders`` as of ``control.parameters.as_of``.
+    """Fill schema ``predictions`` as of ``control.parameters.as_of``.
+
+    Reads ``marts.orders`` and, for the demand, ``marts.order_lines``.
 
     Replaces every table in one transaction. Too little or odd data leaves columns NULL and a
     reason in ``predictions.models`` and in the summary. Raises HourglassError when there is no

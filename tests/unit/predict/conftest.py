@@ -66,16 +66,9 @@ def company():
             "discount_amount DECIMAL(18,2), net_revenue DECIMAL(18,2))"
         )
         con.execute(
-            "CREATE TABLE marts.order_lines (order_id VARCHAR, product_id VARCHAR, "
-            "quantity DECIMAL(18,3))"
+            "CREATE TABLE marts.order_lines (order_id VARCHAR, category VARCHAR, "
+            "is_service BOOLEAN, is_sale BOOLEAN, order_date DATE, quantity DECIMAL(18,3))"
         )
-        con.execute(
-            "CREATE TABLE marts.products (product_id VARCHAR, category VARCHAR, is_service BOOLEAN)"
-        )
-        for product, category in enumerate(categories):
-            con.execute(
-                "INSERT INTO marts.products VALUES (?, ?, FALSE)", [f"p{product}", category]
-            )
         rows = [
             (f"o{i}", row[0], row[1], row[2], row[3] if len(row) > 3 else row[2])
             for i, row in enumerate(orders)
@@ -87,11 +80,11 @@ def company():
                 "(SELECT unnest(?) o, unnest(?) c, unnest(?) d, unnest(?) g, unnest(?) n)",
                 columns,
             )
-            products = [f"p{i % len(categories)}" for i in range(len(rows))]
+            lines = [categories[i % len(categories)] for i in range(len(rows))]
             con.execute(
-                "INSERT INTO marts.order_lines SELECT o, p, 1 FROM "
-                "(SELECT unnest(?) o, unnest(?) p)",
-                [columns[0], products],
+                "INSERT INTO marts.order_lines SELECT o, c, FALSE, TRUE, d, 1 FROM "
+                "(SELECT unnest(?) o, unnest(?) c, unnest(?) d)",
+                [columns[0], lines, columns[2]],
             )
         return con
 
