@@ -24,6 +24,11 @@ MODELS = (
     "attribution_touchpoints",
     "int_ad_spend_converted",
     "attribution_channels",
+    "int_journey_steps",
+    "int_journeys_summed",
+    "int_journey_transition_counts",
+    "journey_paths",
+    "journey_transitions",
 )
 INPUTS = {
     "staging.stg_shop__web_events": (
