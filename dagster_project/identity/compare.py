@@ -118,8 +118,8 @@ CONTRADICTS = """
         OR (first_level = 0 AND last_level = 0 AND birth_level = 0),
         false)"""
 
-# How much a contradiction weighs against links, in bits. Where the first name alone differs it may
-# be a second name of one person, which one link of full strength outweighs; the others take several.
+# How much a contradiction weighs against links, in bits. With one date of birth it may be a second
+# name of one person, which one link of full strength outweighs; the others take several.
 CONTRADICTION_BITS = """
     CASE WHEN birth_level = 2 THEN 15.0
         ELSE 60.0 END"""

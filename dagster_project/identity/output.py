@@ -28,8 +28,12 @@ def write_tables(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
         "links",
         """
         SELECT a.source_system, a.source_table, a.source_id,
-               b.source_system, b.source_table, b.source_id, l.rule, l.probability, o.customer_id
+               b.source_system, b.source_table, b.source_id, l.rule, l.probability, o.customer_id,
+               s.weight, s.bits_first_name, s.bits_last_name, s.bits_birth_date,
+               s.bits_national_id, s.bits_email, s.bits_phone, s.bits_loyalty_card,
+               s.bits_address, s.bits_gender
         FROM id_links AS l
+        LEFT JOIN id_scored AS s ON s.a = l.a AND s.b = l.b
         JOIN id_nodes AS a ON a.rid = l.a
         JOIN id_nodes AS b ON b.rid = l.b
         JOIN id_members AS m ON m.rid = l.a
@@ -37,6 +41,8 @@ def write_tables(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
         LEFT JOIN id_owner AS o ON o.cluster = m.cluster AND n.cluster = m.cluster
         """,
     )
+    _replace(con, "blocks", "SELECT block, pairs FROM id_blocks")
+    _review(con)
     _guard_stops(con, guards)
     _metrics(con)
 
@@ -144,6 +150,29 @@ def _identifiers(con: duckdb.DuckDBPyConnection) -> None:
           ON n.identifier_kind = i.identifier_kind AND n.raw_value = i.raw_value
         LEFT JOIN id_value_owner AS v
           ON v.identifier_kind = i.identifier_kind AND v.value = n.normalised_value
+        """,
+    )
+
+
+def _review(con: duckdb.DuckDBPyConnection) -> None:
+    """Pairs of two customers that look like one: neither linked nor safely told apart."""
+    _replace(
+        con,
+        "review",
+        """
+        SELECT a.source_system, a.source_table, a.source_id,
+               b.source_system, b.source_table, b.source_id, s.probability,
+               CASE WHEN s.is_vetoed THEN 'probable, but a contradiction stands against it'
+                   WHEN l.a IS NOT NULL THEN 'linked, but cut from a larger group'
+                   ELSE 'neither probable nor improbable' END
+        FROM id_scored AS s
+        JOIN id_nodes AS a ON a.rid = s.a
+        JOIN id_nodes AS b ON b.rid = s.b
+        JOIN id_members AS m ON m.rid = s.a
+        JOIN id_members AS n ON n.rid = s.b
+        LEFT JOIN id_links AS l ON l.a = s.a AND l.b = s.b
+        WHERE m.cluster <> n.cluster
+          AND NOT EXISTS (SELECT 1 FROM id_forbidden AS f WHERE f.a = s.a AND f.b = s.b)
         """,
     )
 

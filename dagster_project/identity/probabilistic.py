@@ -28,6 +28,23 @@ from dagster_project.warehouse import connect_file
 LINKAGE_PATH = RULES_DIR / "linkage.yml"
 MODEL_PATH = RULES_DIR / "model.json"
 
+# The model's comparisons, and those of them that weigh a rare value more than a common one.
+FIELDS = (
+    "first_name", "last_name", "birth_date", "national_id", "email", "phone", "loyalty_card",
+    "address", "gender",
+)  # fmt: skip
+_BY_FREQUENCY = ("first_name", "last_name", "address")
+_BITS = ", ".join(
+    f"mw_{field} + coalesce(mw_tf_adj_{field}, 0) AS bits_{field}"
+    if field in _BY_FREQUENCY
+    else f"mw_{field} AS bits_{field}"
+    for field in FIELDS
+)
+_BITS_COLUMNS = ", ".join(f"bits_{field} DOUBLE" for field in FIELDS)
+
+# Below this many records the prior would take any likeness for identity.
+_SMALLEST = 1000
+
 COLUMNS = (
     "rid, first_key, first_names, last_key, last_names, "
     "strftime(birth_date, '%Y%m%d') AS birth, national_id, email, phone, loyalty_card, "
@@ -79,7 +96,7 @@ def link_by_probability(con: duckdb.DuckDBPyConnection, settings: Settings) -> N
     linkage = load_linkage()
     con.execute(
         "CREATE OR REPLACE TEMP TABLE id_raw_scores "
-        "(rid_a BIGINT, rid_b BIGINT, probability DOUBLE, weight DOUBLE)"
+        f"(rid_a BIGINT, rid_b BIGINT, probability DOUBLE, weight DOUBLE, {_BITS_COLUMNS})"
     )
     size = _block(con, linkage)
     if size:
@@ -96,7 +113,9 @@ def link_by_probability(con: duckdb.DuckDBPyConnection, settings: Settings) -> N
             JOIN id_nodes AS a ON a.rid = s.rid_a
             JOIN id_nodes AS b ON b.rid = s.rid_b
         )
-        SELECT rid_a AS a, rid_b AS b, probability, weight, {CONTRADICTS} AS is_vetoed FROM compared
+        SELECT rid_a AS a, rid_b AS b, probability, weight, {CONTRADICTS} AS is_vetoed,
+               {", ".join(f"bits_{field}" for field in FIELDS)}
+        FROM compared
         """
     )
     con.execute(
@@ -164,9 +183,9 @@ def splink_settings(linkage: Linkage, profiles: int) -> dict[str, Any]:
     """The model with the prior for ``profiles`` records and one blocking rule per key."""
     return {
         **load_model(),
-        "probability_two_random_records_match": min(
-            0.1, linkage.expected_duplicates / max(profiles, 1)
-        ),
+        "retain_intermediate_calculation_columns": True,
+        "probability_two_random_records_match": linkage.expected_duplicates
+        / max(profiles, _SMALLEST),
         "blocking_rules_to_generate_predictions": [
             {"blocking_rule": f"l.block_{n} = r.block_{n}"} for n, _ in _numbered(linkage)
         ],
@@ -199,9 +218,9 @@ def _score(con: duckdb.DuckDBPyConnection, settings: Settings, linkage: Linkage)
         )
         return scratch.execute(
             f"""
-            SELECT least(rid_l, rid_r), greatest(rid_l, rid_r), max(match_probability),
-                   max(match_weight)
-            FROM {found.physical_name} GROUP BY ALL
+            SELECT least(rid_l, rid_r), greatest(rid_l, rid_r), match_probability, match_weight,
+                   {_BITS}
+            FROM {found.physical_name}
             """
         ).to_arrow_table()
     finally:

@@ -106,11 +106,11 @@ def _by_home(name: str, parts: list[Part], depth: int) -> list[tuple[set[str], l
     return groups
 
 
-def assign(con: duckdb.DuckDBPyConnection, now: datetime, causes: dict[int, str]) -> None:
+def assign(con: duckdb.DuckDBPyConnection, now: datetime, decided: set[int]) -> None:
     """Fill ``id_owner`` (cluster, customer_id) from ``id_final`` and bring the registry up to date.
 
-    ``id_final`` is (rid, cluster, method, probability). ``causes``: per cluster, why it changed,
-    where that is known (an override); otherwise the cause says that the links changed.
+    ``id_final`` is (rid, cluster, method, probability). ``decided``: clusters whose changes come
+    from a person's decision.
     """
     con.execute(
         """
@@ -148,7 +148,8 @@ def assign(con: duckdb.DuckDBPyConnection, now: datetime, causes: dict[int, str]
         if owner_of[cluster] != old
     ]
     cluster_of = {customer: cluster for cluster, customer in owner_of.items()}
-    _record(con, now, changes, decision, {c: causes.get(k, "") for c, k in cluster_of.items()})
+    overridden = {customer for customer, k in cluster_of.items() if k in decided}
+    _record(con, now, changes, decision, overridden)
 
 
 def _contested(
@@ -260,7 +261,7 @@ def _record(
     now: datetime,
     changes: list[tuple[str, str, str, str]],
     decision: Decision,
-    causes: dict[str, str],
+    overridden: set[str],
 ) -> None:
     """Write changes, aliases, trail and the registry's rows."""
     reasons = {
@@ -269,16 +270,11 @@ def _record(
         ("split", True): "A recorded merge was undone: the part has its former id again.",
     }
     for old, new, kind, note in changes:
-        override = causes.get(new, "") or causes.get(old, "")
+        cause = reasons[kind, note != ""]
+        if {old, new} & overridden:
+            kind, cause = "override", f"A person decided. {cause}"
         con.execute(
-            "INSERT INTO identity.id_changes VALUES (?, ?, ?, ?, ?)",
-            [
-                old,
-                new,
-                now,
-                "override" if override else kind,
-                override or reasons[kind, note != ""],
-            ],
+            "INSERT INTO identity.id_changes VALUES (?, ?, ?, ?, ?)", [old, new, now, kind, cause]
         )
     for _, home in decision.restored:
         con.execute(

@@ -18,6 +18,7 @@ from dagster_project.identity.compare import CONTRADICTION_BITS, CONTRADICTS, LE
 from dagster_project.identity.guards import Guards, load_guards
 from dagster_project.identity.link import link_by_identifiers
 from dagster_project.identity.output import write_tables
+from dagster_project.identity.overrides import LINK_BITS, apply_overrides, sync_overrides
 from dagster_project.identity.prepare import prepare
 from dagster_project.identity.probabilistic import link_by_probability
 from dagster_project.identity.summary import IdentitySummary
@@ -53,18 +54,20 @@ def resolve_records(
     create_identity_tables(con)
     con.execute("BEGIN")
     try:
+        changed = sync_overrides(con, settings)
         prepare(con, guards, settings.phone_region)
         clock.lap("normalise")
         link_by_identifiers(con, guards)
         clock.lap("link")
         link_by_probability(con, settings)
+        apply_overrides(con, changed)
         clock.lap("score")
         cluster_profiles(con, guards)
         clock.lap("cluster")
         attach(con, guards)
         finish(con)
         clock.lap("attach")
-        registry.assign(con, now, {})
+        registry.assign(con, now, _decided_clusters(con))
         clock.lap("assign")
         write_tables(con, guards)
         clock.lap("write")
@@ -87,12 +90,17 @@ def cluster_profiles(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
     """``id_members`` (rid, cluster) of all profiles; ``id_cut`` (a, b): links not followed."""
     row = con.execute("SELECT count(*) FROM id_nodes WHERE is_profile").fetchone()
     size = row[0] if row else 0
-    links = con.execute("""
+    links = con.execute(
+        """
         SELECT l.a, l.b,
-               greatest(log2(l.probability / (1 - l.probability)), coalesce(s.weight, 0)) AS bits
+               CASE WHEN l.rule = 'override' THEN $decided ELSE greatest(
+                   log2(l.probability / greatest(1 - l.probability, 1e-12)), coalesce(s.weight, 0)
+               ) END AS bits
         FROM id_links AS l LEFT JOIN id_scored AS s ON s.a = l.a AND s.b = l.b
         ORDER BY l.a, l.b
-        """).fetchnumpy()
+        """,
+        {"decided": LINK_BITS},
+    ).fetchnumpy()
     left, right = links["a"].astype(np.int64), links["b"].astype(np.int64)
     labels = components(size, left, right)
     create_table(con, "id_component", {"rid": np.arange(size), "component": labels})
@@ -118,6 +126,8 @@ def cluster_profiles(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
         SELECT c.rid_a AS a, c.rid_b AS b, {CONTRADICTION_BITS} AS bits FROM compared AS c
         WHERE {CONTRADICTS}
           AND NOT EXISTS (SELECT 1 FROM id_links AS k WHERE k.a = c.rid_a AND k.b = c.rid_b)
+        UNION ALL
+        SELECT a, b, CAST('inf' AS DOUBLE) FROM id_forbidden
         """
     )
     apart = con.execute("SELECT a, b, bits FROM id_apart ORDER BY a, b").fetchnumpy()
@@ -164,6 +174,14 @@ def finish(con: duckdb.DuckDBPyConnection) -> None:
         FROM id_attached
         """
     )
+
+
+def _decided_clusters(con: duckdb.DuckDBPyConnection) -> set[int]:
+    """Clusters that a decision which is new or was withdrawn speaks of."""
+    rows = con.execute(
+        "SELECT m.cluster FROM id_decided AS d JOIN id_members AS m ON m.rid IN (d.a, d.b)"
+    ).fetchall()
+    return {row[0] for row in rows}
 
 
 def _summary(

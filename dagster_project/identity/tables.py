@@ -27,7 +27,16 @@ TABLES = {
     "links": """
         left_system VARCHAR, left_table VARCHAR, left_id VARCHAR, right_system VARCHAR,
         right_table VARCHAR, right_id VARCHAR, rule VARCHAR, probability DOUBLE,
-        customer_id VARCHAR""",
+        customer_id VARCHAR, weight DOUBLE, bits_first_name DOUBLE, bits_last_name DOUBLE,
+        bits_birth_date DOUBLE, bits_national_id DOUBLE, bits_email DOUBLE, bits_phone DOUBLE,
+        bits_loyalty_card DOUBLE, bits_address DOUBLE, bits_gender DOUBLE""",
+    "review": """
+        left_system VARCHAR, left_table VARCHAR, left_id VARCHAR, right_system VARCHAR,
+        right_table VARCHAR, right_id VARCHAR, probability DOUBLE, reason VARCHAR""",
+    "blocks": "block VARCHAR, pairs BIGINT",
+    "overrides": """
+        kind VARCHAR, left_record VARCHAR, right_record VARCHAR, who VARCHAR, why VARCHAR,
+        decided_at TIMESTAMP""",
     "normalised": """
         identifier_kind VARCHAR, raw_value VARCHAR, normalised_value VARCHAR, block_reason VARCHAR,
         rules_hash VARCHAR""",
@@ -54,10 +63,19 @@ IDENTITY_TABLES = {
     "id_changes": "Every customer id that gave way to another, with the cause.",
     "guard_stops": "What a guard kept from joining people; values are hashed.",
     "links": "Pairs of contacts and accounts that were found to be one person, with the rule.",
+    "review": "Pairs of contacts and accounts that a person should decide on.",
+    "blocks": "Candidate pairs that each blocking key gave to the probabilistic links.",
     "metrics": "Counts of this resolution: records, people, links per rule.",
 }
 
-REGISTRY_TABLES = ("registry", "registry_ids", "registry_trail", "id_changes", "secrets")
+REGISTRY_TABLES = (
+    "registry",
+    "registry_ids",
+    "registry_trail",
+    "id_changes",
+    "secrets",
+    "overrides",
+)
 
 
 def create_identity_tables(con: duckdb.DuckDBPyConnection) -> None:

@@ -77,8 +77,8 @@ def test_role_mailboxes_and_test_values_join_nobody(company):
 
 def test_too_many_people_on_one_value(company):
     """A call centre's own number joins all who ever called back."""
-    firsts = "Anna Boris Chloe Dmitry Emma Frank Galina Hugo".split()
-    lasts = "Smith Petrov Walker Orlov Quinn Taylor Zaitseva Moreau".split()
+    firsts = ["Anna", "Boris", "Chloe", "Dmitry", "Emma", "Frank", "Galina", "Hugo"]
+    lasts = ["Smith", "Petrov", "Walker", "Orlov", "Quinn", "Taylor", "Zaitseva", "Moreau"]
     for number, (first, last) in enumerate(zip(firsts, lasts, strict=True)):
         for table in ("contacts", "accounts"):
             company.add(table, str(number), phone="02071838750", first_name=first, last_name=last)
