@@ -15,6 +15,8 @@ from dagster_project.load.layout import normalised
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE = 256 << 10
 HEADER_WITHIN = 30
+# A field that still holds one of these was split by the wrong delimiter.
+_SIGNS = frozenset('"') | frozenset(DELIMITERS)
 UTF8 = ("utf-8", "utf-8-sig")
 # What is tried for a file that is neither UTF-8 nor UTF-16; others are named in the settings.
 ENCODINGS = (
@@ -151,7 +153,7 @@ def _find_header(
             continue
         for delimiter in delimiters:
             fields = _fields(lines, start, delimiter)
-            score = len({normalised(name) for name in fields} & known)
+            score = len({normalised(name) for name in fields if not _SIGNS & set(name)} & known)
             candidate = (score, -start, len(fields), delimiter, fields)
             if score and (best is None or candidate[:3] > best[:3]):
                 best = candidate
