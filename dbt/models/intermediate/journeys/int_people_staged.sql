@@ -1,0 +1,145 @@
+-- Everybody who was ever seen, customer or visitor without one, and the stages of the hourglass
+-- that they reached.
+with
+
+customers as (
+    select
+        customer_id,
+        first_seen_at,
+        acquisition_channel,
+        rfm_segment,
+        order_count
+    from {{ ref('customers') }}
+),
+
+sessions as (
+    select
+        customer_id,
+        count(*) as session_count,
+        max(cart_count) as cart_count
+    from {{ ref('int_sessions_identified') }}
+    where customer_id is not null
+    group by customer_id
+),
+
+engaged as (
+    select customer_id from sessions
+    where session_count >= 2 or cart_count > 0
+
+    union
+
+    select customer_id from {{ ref('touchpoints') }}
+    where customer_id is not null and kind in ('message', 'call')
+),
+
+categories as (
+    select customer_id
+    from {{ ref('order_lines') }}
+    where customer_id is not null and is_sale and not is_service
+    group by customer_id
+    having count(distinct category) >= 2
+),
+
+accounts as (
+    select
+        source_id as account_id,
+        customer_id
+    from {{ source('identity', 'assignments') }}
+    where source_system = 'shop' and source_table = 'accounts'
+),
+
+contacts as (
+    select
+        source_id as contact_id,
+        customer_id
+    from {{ source('identity', 'assignments') }}
+    where source_system = 'crm' and source_table = 'contacts'
+),
+
+members as (
+    select customer_id
+    from {{ source('identity', 'identifiers') }}
+    where identifier_kind = 'loyalty_card' and customer_id is not null
+
+    union
+
+    select a.customer_id
+    from {{ ref('stg_shop__loyalty_transactions') }} as l
+    inner join accounts as a on l.account_id = a.account_id
+),
+
+advocates as (
+    select r.customer_id
+    from {{ ref('stg_crm__contacts') }} as c
+    inner join contacts as r on c.referred_by_contact_id = r.contact_id
+    left join contacts as own on c.contact_id = own.contact_id
+    where own.customer_id is null or own.customer_id <> r.customer_id
+
+    union
+
+    select r.customer_id
+    from {{ ref('stg_shop__accounts') }} as c
+    inner join accounts as r on c.referred_by_account_id = r.account_id
+    left join accounts as own on c.account_id = own.account_id
+    where own.customer_id is null or own.customer_id <> r.customer_id
+
+    union
+
+    select customer_id
+    from {{ ref('feedback') }}
+    where
+        customer_id is not null
+        and ((kind = 'nps' and score >= 9) or (kind = 'review' and score >= 5))
+),
+
+known as (
+    select
+        concat('customer:', c.customer_id) as person,
+        c.first_seen_at,
+        coalesce(c.acquisition_channel, '(none)') as channel,
+        coalesce(c.rfm_segment, '(none)') as segment,
+        1 as is_captured,
+        case when e.customer_id is not null or c.order_count >= 1 then 1 else 0 end as is_warm,
+        case when c.order_count >= 1 then 1 else 0 end as is_sale,
+        case
+            when c.order_count >= 2 or (c.order_count >= 1 and g.customer_id is not null) then 1
+            else 0
+        end as is_upsell,
+        case
+            when c.order_count >= 4 or (c.order_count >= 2 and m.customer_id is not null) then 1
+            else 0
+        end as is_loyal,
+        case when a.customer_id is not null then 1 else 0 end as is_advocate
+    from customers as c
+    left join engaged as e on c.customer_id = e.customer_id
+    left join categories as g on c.customer_id = g.customer_id
+    left join members as m on c.customer_id = m.customer_id
+    left join advocates as a on c.customer_id = a.customer_id
+),
+
+anonymous as (
+    select
+        concat('visitor:', visitor_id) as person,
+        min(started_at) as first_seen_at,
+        {{ arg_min('channel', 'session_number') }} as channel,
+        '(none)' as segment,
+        0 as is_captured,
+        0 as is_warm,
+        0 as is_sale,
+        0 as is_upsell,
+        0 as is_loyal,
+        0 as is_advocate
+    from {{ ref('int_sessions_identified') }}
+    group by visitor_id
+    having count(customer_id) = 0
+),
+
+final as (
+    select * from known
+
+    union all
+
+    select * from anonymous
+)
+
+select * from final
