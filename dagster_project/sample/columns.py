@@ -31,6 +31,13 @@ def take(column: Text | np.ndarray, index: np.ndarray) -> Text | np.ndarray:
     return column[index] if isinstance(column, np.ndarray) else column.take(pa.array(index))
 
 
+def at_rows(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """``values`` at the given rows, NONE for a row below 0 (and so where there are no values)."""
+    if not len(values):
+        return np.full(len(rows), NONE)
+    return np.where(rows >= 0, values[np.maximum(rows, 0)], NONE)
+
+
 def cat(*parts: TextOrScalar) -> Text:
     """Texts joined without a separator; null where any part is null."""
     return pc.binary_join_element_wise(*parts, "")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from dagster_project.sample.columns import NONE, blank, pick, stamp
+from dagster_project.sample.columns import NONE, at_rows, blank, pick, stamp
 from dagster_project.sample.draw import DAY, chance, generator
 from dagster_project.sample.layout import Files
 from dagster_project.sample.people import People
@@ -87,7 +87,6 @@ def write_consents(
 ) -> None:
     """Consent rows under the contact, else under the e-mail or phone of the person."""
     rng = generator(seed, chunk, "consent rows")
-    n = people.size
     events = [(at, 0) for at in range(len(PURPOSES))] + [(at, 1) for at in range(len(PURPOSES))]
     person, purpose, status, when = [], [], [], []
     for at, withdrawal in events:
@@ -100,22 +99,17 @@ def write_consents(
     who, what, gone, time = (np.concatenate(x) for x in (person, purpose, status, when))
     order = np.lexsort((gone, what, time))
     who, what, gone, time = who[order], what[order], gone[order], time[order]
-    contact = contacts.of_person[who] if n else who
+    contact = contacts.of_person[who]
     # A guest who never became a contact is known by what he agreed to be reached at.
     by_phone = (contact < 0) & ((what == 1) | (what == 2))
     by_mail = (contact < 0) & ~by_phone
-    ids = (
-        contact_key(contacts.number[np.maximum(contact, 0)])
-        if len(contacts.number)
-        else pa.nulls(len(who), pa.string())
-    )
     email = people.email.take(pa.array(who))
     sources = ["web_form", "store", "call_center", "unsubscribe_link", "account_page"]
     source = np.where(gone == 0, rng.integers(0, 3, len(who)), 3 + rng.integers(0, 2, len(who)))
     files.write(
         "crm/consents",
         {
-            "contact_id": blank(ids, contact < 0),
+            "contact_id": contact_key(at_rows(contacts.number, contact)),
             "email": blank(email, ~by_mail),
             "phone": blank(write_phones(rng, people.phone[who]), ~by_phone),
             "purpose": pick(PURPOSES, what),

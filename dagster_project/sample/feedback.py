@@ -3,7 +3,17 @@
 import numpy as np
 import pyarrow as pa
 
-from dagster_project.sample.columns import NONE, blank, cat, key, number, pick, stamp, where
+from dagster_project.sample.columns import (
+    NONE,
+    at_rows,
+    blank,
+    cat,
+    key,
+    number,
+    pick,
+    stamp,
+    where,
+)
 from dagster_project.sample.draw import DAY, chance, cumulative, exponential, generator, weighted
 from dagster_project.sample.layout import Files
 from dagster_project.sample.orders import Orders
@@ -79,10 +89,8 @@ def write_surveys(
     reason = weighted(rng, cumulative([22, 30, 18, 12, 18]), size)
     shown_reason = np.where((group == 1) | ((mood < 0.4) & chance(rng, size, 0.5)), reason, -1)
     contact = contacts.of_person[who]
-    contact_number = np.full(size, NONE)
-    if len(contacts.number):
-        use = (contact >= 0) & ~((group == 0) & chance(rng, size, 0.5))
-        contact_number = np.where(use, contacts.number[np.maximum(contact, 0)], NONE)
+    anonymous = (group == 0) & chance(rng, size, 0.5)
+    contact_number = at_rows(contacts.number, np.where(anonymous, -1, contact))
     bare = (contact_number == NONE) & (order_number == NONE) & (call_number == NONE)
     grade = np.where(mood < 0.45, 0, np.where(mood < 0.65, 1, 2))
     comment = opinion(rng, people.is_russian[who], grade)
@@ -135,9 +143,7 @@ def write_reviews(
         "shop/reviews",
         {
             "review_id": key("W-", numbers),
-            "account_id": account_key(accounts.number[account])
-            if size
-            else pa.nulls(0, pa.string()),
+            "account_id": account_key(at_rows(accounts.number, account)),
             "order_id": blank(order_key(orders.number[rows]), chance(rng, size, 0.2)),
             "product_id": pick(world.products.ids, orders.first_product[rows]),
             "rating": rating,
@@ -170,16 +176,11 @@ def write_social(
         pick(["instagram", "facebook"], rng.integers(0, 2, size)),
     )
     how = rng.random(size)
-    contact_number, account_number = np.full(size, NONE), np.full(size, NONE)
-    if len(contacts.number):
-        at = contacts.of_person[who]
-        known = (at >= 0) & (how < 0.25) & (contacts.created_at[np.maximum(at, 0)] < time)
-        contact_number = np.where(known, contacts.number[np.maximum(at, 0)], NONE)
-    if len(accounts.number):
-        at = accounts.of_person[who]
-        known = (at >= 0) & (how >= 0.25) & (how < 0.4)
-        known &= accounts.registered_at[np.maximum(at, 0)] < time
-        account_number = np.where(known, accounts.number[np.maximum(at, 0)], NONE)
+    contact, account = contacts.of_person[who], accounts.at(who, time)
+    known = (how < 0.25) & (at_rows(contacts.created_at, contact) < time)
+    contact_number = at_rows(contacts.number, np.where(known, contact, -1))
+    known = (how >= 0.25) & (how < 0.4)
+    account_number = at_rows(accounts.number, np.where(known, account, -1))
     by_mail = (how >= 0.4) & (how < 0.5) & (time >= world.calendar.start)
     email = blank(people.email.take(pa.array(who)), ~by_mail)
     numbers = keys.social + 1 + np.arange(size)

@@ -64,7 +64,7 @@ TRUTH: dict[str, str] = {
     "visitors": "visitor_id person_id is_shared",
     "order_touches": "order_id person_id cause_channel touch_kind touch_source_id touched_at",
     "channel_effects": "channel incremental_probability effective_touches caused_orders "
-    "realised_probability other_sessions",
+    "realised_probability caused_first_orders sessions",
     "parameters": "name value unit meaning",
     "season": "day multiplier",
     "experiments": "experiment_id subject_kind variant_control variant_treatment outcome "
@@ -150,7 +150,7 @@ class Files:
                 path = self._out / folder / f"{table}.csv.gz"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 raw = path.open("wb")
-                stream = gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0)
+                stream = gzip.GzipFile("", "wb", compresslevel=4, fileobj=raw, mtime=0)
                 stream.write((",".join(header.split()) + "\n").encode())
                 self._open[table] = (raw, stream)
                 self.rows[table] = 0

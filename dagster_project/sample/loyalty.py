@@ -1,9 +1,8 @@
 """The loyalty ledger: points are signed, and no balance is ever below zero."""
 
 import numpy as np
-import pyarrow as pa
 
-from dagster_project.sample.columns import NONE, blank, key, number, pick, stamp
+from dagster_project.sample.columns import NONE, at_rows, blank, key, number, pick, stamp
 from dagster_project.sample.draw import DAY, chance, generator
 from dagster_project.sample.layout import Files
 from dagster_project.sample.orders import PAID, REFUNDED, Orders
@@ -75,12 +74,16 @@ def write_loyalty(
     numbers = keys.points + 1 + np.arange(size)
     keys.points += size
     person = who[row]
-    account = accounts.at(person, when) if len(accounts.number) else np.full(size, -1)
-    account_number = np.full(size, NONE)
-    if len(accounts.number):
-        account_number = np.where(account >= 0, accounts.number[np.maximum(account, 0)], NONE)
+    # A ledger is kept under the account where there was one from the first entry on, and under
+    # the card otherwise; some cards are noted beside the account.
+    account = accounts.of_person[person]
+    opened = np.full(people.size, end)
+    np.minimum.at(opened, person, when)
+    since = at_rows(accounts.registered_at, account)
+    under_account = (account >= 0) & (since <= opened[person])
+    account_number = at_rows(accounts.number, np.where(under_account, account, -1))
     card = people.card[person]
-    by_card = (account < 0) | (card % 3 == 0)
+    by_card = ~under_account | (card % 3 == 0)
     files.write(
         "shop/loyalty_transactions",
         {
@@ -89,9 +92,7 @@ def write_loyalty(
             "loyalty_card": blank(number(card), ~by_card),
             "kind": pick(KINDS, kind),
             "points": amount,
-            "order_id": blank(order_key(orders.number[rows[row]]), kind == _EXPIRE)
-            if orders.size
-            else pa.nulls(size, pa.string()),
+            "order_id": blank(order_key(orders.number[rows[row]]), kind == _EXPIRE),
             "occurred_at": stamp(when),
         },
     )

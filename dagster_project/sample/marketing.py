@@ -43,9 +43,9 @@ def write_experiments(
     calendar = world.calendar
     begin = calendar.start + (calendar.end - calendar.start) // 2
     sale = (orders.status >= PAID) & (orders.status <= REFUNDED) & (orders.person >= 0)
-    after = sale & (orders.time >= begin) & (orders.time < begin + _WINDOW)
-    buys = np.zeros(people.size, dtype=bool)
-    buys[orders.person[after]] = True
+    # One sorted axis for all people: a person's times lie between two multiples of the width.
+    width = calendar.end * 2
+    sales = np.sort(orders.person[sale] * width + orders.time[sale])
     visitor, at = np.unique(sessions.visitor[sessions.person >= 0], return_index=True)
     visitor_person = sessions.person[sessions.person >= 0][at]
     seen = sessions.start[sessions.person >= 0][at] < begin
@@ -56,8 +56,10 @@ def write_experiments(
     }
     for name, kind, _outcome, effect, share, _valid in EXPERIMENTS:
         person, ids, known = subjects[kind]
-        rows = np.flatnonzero(known & chance(rng, len(person), 0.35))
-        success = buys[person[rows]]
+        rows = np.flatnonzero(known & chance(rng, len(person), 0.8 if effect else 0.3))
+        assigned = begin + rng.integers(0, 30 * DAY, len(rows))
+        from_when = person[rows] * width + assigned
+        success = np.searchsorted(sales, from_when + _WINDOW) > np.searchsorted(sales, from_when)
         if effect:
             wins, all_rows = int(success.sum()), max(len(rows), 1)
             given_win = (1 + effect) / (2 + effect)
@@ -72,23 +74,9 @@ def write_experiments(
                 "subject_kind": kind,
                 "subject_id": ids.take(pa.array(rows)),
                 "variant": pick(["A", "B"], treated.astype(np.int64)),
-                "assigned_at": stamp(np.full(len(rows), begin)),
+                "assigned_at": stamp(np.minimum(assigned, calendar.end - 1)),
             },
         )
-
-
-def write_experiment_truth(files: Files) -> None:
-    for name, kind, outcome, effect, _share, valid in EXPERIMENTS:
-        columns = {
-            "experiment_id": name,
-            "subject_kind": kind,
-            "variant_control": "A",
-            "variant_treatment": "B",
-            "outcome": outcome,
-            "true_relative_effect": f"{effect:.2f}",
-            "is_valid": "true" if valid else "false",
-        }
-        files.write("experiments", columns, 1)
 
 
 def write_deals(
@@ -119,7 +107,7 @@ def write_deals(
     numbers = keys.deal + 1 + np.arange(size)
     keys.deal += size
     contact = contacts.number[rows]
-    contact = np.where(chance(rng, size, 0.005), 999_999, contact)
+    contact = np.where(chance(rng, size, 0.005), 0, contact)
     files.write(
         "crm/deals",
         {

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from dagster_project.sample.columns import NONE, blank, key, pick, stamp
+from dagster_project.sample.columns import NONE, at_rows, blank, key, pick, stamp
 from dagster_project.sample.consent import Consents
 from dagster_project.sample.draw import DAY, chance, exponential, generator
 from dagster_project.sample.journeys import Sessions
@@ -161,7 +161,8 @@ def _write(
     was_clicked = clicked != NONE
     leaving = consents.unsubscribed_month[person]
     left = (leaving >= 0) & (world.newsletter[np.maximum(leaving, 0)] == campaign)
-    bounced = ~was_clicked & ~left & chance(rng, size, 0.02)
+    dead = (medium == _EMAIL) & (sent >= people.mailbox_dies_at[person])
+    bounced = ~was_clicked & ~left & (dead | ((medium == _SMS) & chance(rng, size, 0.004)))
     can_open = (medium == _EMAIL) | (medium == _PUSH)
     opened = ~bounced & can_open & (was_clicked | left | chance(rng, size, 0.27))
     delay = np.floor(exponential(rng, size) * 5 * 3600).astype(np.int64) + 120
@@ -186,13 +187,11 @@ def _write(
     contact = contacts.of_person[person]
     account = accounts.of_person[person]
     use_contact = (contact >= 0) & (medium <= _SMS)
-    if len(contacts.number):
-        use_contact &= contacts.created_at[np.maximum(contact, 0)] < sent
+    use_contact &= at_rows(contacts.created_at, contact) < sent
     use_account = ~use_contact & (account >= 0)
-    if len(accounts.number):
-        use_account &= accounts.registered_at[np.maximum(account, 0)] < sent
-    contact_number = _of(contacts.number, contact, use_contact)
-    account_number = _of(accounts.number, account, use_account)
+    use_account &= at_rows(accounts.registered_at, account) < sent
+    contact_number = at_rows(contacts.number, np.where(use_contact, contact, -1))
+    account_number = at_rows(accounts.number, np.where(use_account, account, -1))
     bare = ~use_contact & ~use_account
     email = blank(people.email.take(pa.array(person)), ~bare | (medium == _SMS))
     phone = blank(write_phones(rng, people.phone[person]), ~bare | (medium != _SMS))
@@ -210,9 +209,3 @@ def _write(
             "phone": phone.take(pa.array(row)),
         },
     )
-
-
-def _of(numbers: np.ndarray, row: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    if not len(numbers):
-        return np.full(len(row), NONE)
-    return np.where(mask, numbers[np.maximum(row, 0)], NONE)

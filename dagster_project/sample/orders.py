@@ -3,11 +3,29 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 
 from dagster_project.sample import writing
-from dagster_project.sample.columns import NONE, blank, expand, key, money, pick, stamp, take, where
-from dagster_project.sample.draw import DAY, chance, cumulative, gamma, generator, weighted
+from dagster_project.sample.columns import (
+    NONE,
+    at_rows,
+    blank,
+    expand,
+    key,
+    money,
+    pick,
+    stamp,
+    take,
+    where,
+)
+from dagster_project.sample.draw import (
+    DAY,
+    chance,
+    cumulative,
+    gamma,
+    generator,
+    office_time,
+    weighted,
+)
 from dagster_project.sample.layout import Files
 from dagster_project.sample.people import People
 from dagster_project.sample.purchases import BASELINE, CALLS, Purchases
@@ -97,10 +115,14 @@ def make_orders(
     time = np.clip(time, calendar.start + 900, calendar.end - 1)
     walk_channel = pick_index(rng, [WEB, POS, MARKETPLACE], [20, 65, 15], len(copies))
     person = np.where(sort_of == 4, -1, purchases.person[copies])
-    order = np.argsort(time, kind="stable")
-    copies, sort_of, time, person = copies[order], sort_of[order], time[order], person[order]
     channel = np.where(sort_of == 4, walk_channel, channel[copies])
     channel = np.where((sort_of == 3) & (channel == POS), WEB, channel)
+    # Stores and operators work by day; the day stays the one of the purchase.
+    by_day = (channel == POS) | (channel == PHONE)
+    time = np.where(by_day, time // DAY * DAY + office_time(rng, len(time)), time)
+    order = np.argsort(time, kind="stable")
+    copies, sort_of, time = copies[order], sort_of[order], time[order]
+    person, channel = person[order], channel[order]
 
     age = (calendar.end - time) // DAY
     status = np.select([age < 1, age < 5], [PAID, SHIPPED], COMPLETED)
@@ -250,11 +272,7 @@ def write_orders(
     show_phone |= both
     show_mail |= alone & ~show_phone
     ghost = has_account & show_mail & chance(rng, size, rate("unknown_account"))
-    account = (
-        blank(account_key(accounts.number[np.maximum(orders.account, 0)]), ~has_account)
-        if len(accounts.number)
-        else pa.nulls(size, pa.string())
-    )
+    account = account_key(at_rows(accounts.number, orders.account))
     final_delay = np.select(
         [orders.status == PAID, orders.status == SHIPPED, orders.status == COMPLETED],
         [600, 2 * DAY, 6 * DAY],
@@ -266,7 +284,7 @@ def write_orders(
     ids = order_key(orders.number)
     columns = {
         "order_id": ids,
-        "account_id": where(ghost, "A-999999", account),
+        "account_id": where(ghost, key("A-X", orders.number), account),
         "email": blank(mail, ~(known & show_mail)),
         "phone": blank(writing.write_phones(rng, digits), ~(known & show_phone)),
         "visitor_id": key("V", orders.visitor, 7),
@@ -324,7 +342,7 @@ def _write_lines(files: Files, world: World, rng: np.random.Generator, orders: O
         {
             "order_id": order_key(orders.number[orders.line_order]),
             "line_number": np.arange(rows) - starts[orders.line_order] + 1,
-            "product_id": where(unknown, "P-999", where(product < 0, DELIVERY, ids)),
+            "product_id": where(unknown, "P-000", where(product < 0, DELIVERY, ids)),
             "quantity": orders.line_quantity,
             "unit_price": money(price),
             "discount_amount": money(orders.line_discount),
@@ -365,7 +383,7 @@ def _write_refunds(
     numbers = np.empty(len(at), dtype=np.int64)
     numbers[order] = keys.refund + 1 + np.arange(len(at))
     keys.refund += len(at)
-    target = where(ghost, "O-9999999", order_key(orders.number[at]))
+    target = where(ghost, "O-0000000", order_key(orders.number[at]))
     reasons = ["changed my mind", "damaged", "wrong item", "late delivery", "не подошло", "брак"]
     columns = {
         "refund_id": key("R-", numbers),
@@ -375,8 +393,6 @@ def _write_refunds(
         "product_id": blank(pick(world.products.ids, product), is_full),
         "quantity": np.where(is_full, NONE, 1),
         "reason": pick(reasons, rng.integers(0, len(reasons), len(at))),
-        "account_id": blank(account_key(accounts.number[np.maximum(account, 0)]), account < 0)
-        if len(accounts.number)
-        else pa.nulls(len(at), pa.string()),
+        "account_id": account_key(at_rows(accounts.number, account)),
     }
     files.write("shop/refunds", {name: take(c, order) for name, c in columns.items()})

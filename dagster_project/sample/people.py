@@ -91,6 +91,8 @@ class People:
     email: Text
     second_email: Text
     email_changed_at: np.ndarray
+    has_two_addresses: np.ndarray
+    mailbox_dies_at: np.ndarray
     phone: np.ndarray
     second_phone: np.ndarray
     phone_changed_at: np.ndarray
@@ -169,7 +171,7 @@ def make_people(calendar: Calendar, seed: int, chunk: int, base: int, size: int)
     number_in_company = np.arange(size, dtype=np.int64) + base
     email, second_email = _emails(rng, chunk, kind, first, last, birth)
     span = calendar.end - calendar.start
-    changed_at = calendar.start + rng.integers(span // 5, max(span * 9 // 10, 1), (2, size))
+    changed_at = calendar.start + rng.integers(span // 5, max(span * 9 // 10, 1), (3, size))
     has_card = chance(rng, size, rate("has_card"))
     shares_phone = chance(rng, size, rate("family_phone"))[head] & (family >= 0)
     dropout_one = gamma(rng, BGNBD_A, 1.0, size)
@@ -198,6 +200,10 @@ def make_people(calendar: Calendar, seed: int, chunk: int, base: int, size: int)
         second_email=second_email,
         email_changed_at=np.where(
             chance(rng, size, rate("changed_email")), changed_at[0], calendar.end * 2
+        ),
+        has_two_addresses=chance(rng, size, rate("two_addresses")),
+        mailbox_dies_at=np.where(
+            chance(rng, size, rate("dead_mailbox")), changed_at[2], calendar.end * 2
         ),
         phone=_phone(number_in_company, russian, 1),
         second_phone=_phone(number_in_company, russian, 2),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dagster_project.sample.columns import expand
+from dagster_project.sample.columns import expand, occurrence
 from dagster_project.sample.draw import (
     DAY,
     chance,
@@ -94,7 +94,7 @@ def simulate_purchases(calendar: Calendar, seed: int, chunk: int, people: People
     order = np.lexsort((turns, person))
     person, turns = person[order], turns[order]
     exact = calendar.from_clock(units[order])
-    time = _waking_hours(rng, person, exact)
+    time = _distinct_days(calendar, person, exact) * DAY + time_of_day(rng, len(exact))
     first_time = np.full(people.size, calendar.end)
     first_time[person[turns == 0]] = time[turns == 0]
     last_alive = np.where(alive, calendar.end - 1, 0)
@@ -110,13 +110,17 @@ def simulate_purchases(calendar: Calendar, seed: int, chunk: int, people: People
     )
 
 
-def _waking_hours(rng: np.random.Generator, person: np.ndarray, exact: np.ndarray) -> np.ndarray:
-    """The same days at plausible hours, still in each person's order of purchase."""
-    days = exact // DAY
-    time = days * DAY + time_of_day(rng, len(exact))
-    # Drawing the hours anew may turn two purchases of one day around: sort them again.
-    order = np.lexsort((time, person))
-    return time[order]
+def _distinct_days(calendar: Calendar, person: np.ndarray, exact: np.ndarray) -> np.ndarray:
+    """The days of purchase, moved on to the next free day where a person has two on one day.
+
+    So that counting purchases and counting days of purchase give the same: some authors of
+    BG/NBD do one, some the other. On the last day several may still meet.
+    """
+    turn = occurrence(person)
+    # k-th day = k + max over j <= k of (day j - j), with the people kept apart by a wide offset.
+    apart = person * 10**6
+    days = np.maximum.accumulate(apart + exact // DAY - turn) + turn - apart
+    return np.minimum(days, calendar.end_day)
 
 
 def _causes(rng: np.random.Generator, size: int) -> np.ndarray:
@@ -137,7 +141,6 @@ def failed_touches(
         _of_lost(calendar, rng, people, purchases),
     ]
     person, time, channel, effective = (np.concatenate(p) for p in zip(*parts, strict=True))
-    # An hour aside from the person's purchases: a session that fails does not run into one.
     return Touches(person, time, channel, effective)
 
 

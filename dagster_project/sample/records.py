@@ -9,6 +9,7 @@ from dagster_project.sample import writing
 from dagster_project.sample.columns import (
     NONE,
     Text,
+    at_rows,
     blank,
     cat,
     flag,
@@ -72,10 +73,8 @@ class Accounts:
     def at(self, person: np.ndarray, time: np.ndarray) -> np.ndarray:
         """The row of the account that a person uses at that time; -1 before registration."""
         first, second = self.of_person[person], self.second_of_person[person]
-        row = np.where(first >= 0, first, -1)
-        known = (row >= 0) & (self.registered_at[np.maximum(row, 0)] <= time)
-        row = np.where(known, row, -1)
-        again = (second >= 0) & (self.registered_at[np.maximum(second, 0)] <= time)
+        row = np.where(at_rows(self.registered_at, first) <= time, first, -1)
+        again = (second >= 0) & (at_rows(self.registered_at, second) <= time)
         return np.where(again, second, row)
 
 
@@ -163,9 +162,9 @@ def write_accounts(
             "postal_code": blank(place["postal_code"], no_place | chance(rng, size, 0.3)),
             "country": place["country"],
             "loyalty_card": blank(writing.cards(rng, people.card[who], in_crm=False), ~has_card),
-            "referred_by_account_id": blank(account_key(accounts.number[referrer]), ~referred)
-            if size
-            else pa.nulls(0, pa.string()),
+            "referred_by_account_id": blank(
+                account_key(at_rows(accounts.number, referrer)), ~referred
+            ),
             "updated_at": stamp(np.minimum(updated, calendar.end - 1)),
         },
     )
@@ -221,6 +220,8 @@ def write_contacts(
     former = first_of_two & (created < calendar.start + (calendar.end - calendar.start) * 3 // 4)
     first, middle, last = writing.names(rng, people, who, "crm", former)
     mail, shared = writing.emails(rng, people, who, created)
+    at_work = ~shared & chance(rng, size, rate("work_email"))
+    mail = where(at_work, writing.work_email(people, who), mail)
     digits, of_family = writing.phone_numbers(rng, people, who, created)
     bridge = shared | (people.email_changed_at[who] < calendar.end)
     no_phone = chance(rng, size, rate("no_phone")) & ~bridge
@@ -271,9 +272,9 @@ def write_contacts(
                 ),
             ),
             "owner_id": cat("U-", number(1 + rng.integers(0, 8, size), 2)),
-            "referred_by_contact_id": blank(contact_key(contacts.number[referrer]), not_referred)
-            if size
-            else pa.nulls(0, pa.string()),
+            "referred_by_contact_id": blank(
+                contact_key(at_rows(contacts.number, referrer)), not_referred
+            ),
             "is_deleted": flag(chance(rng, size, 0.008)),
         },
     )

@@ -7,6 +7,7 @@ import numpy as np
 from dagster_project.sample import writing
 from dagster_project.sample.columns import (
     NONE,
+    at_rows,
     blank,
     cat,
     edit,
@@ -174,11 +175,9 @@ def write_calls(
     digits, of_family = writing.phone_numbers(rng, people, who, calls.start)
     withheld = (calls.direction == INBOUND) & chance(rng, size, rate("withheld_number"))
     contact = contacts.of_person[who]
-    recognised = (contact >= 0) & (chance(rng, size, np.where(of_family, 0.85, 0.5)))
-    contact_number = np.full(size, NONE)
-    if len(contacts.number):
-        recognised &= contacts.created_at[np.maximum(contact, 0)] <= calls.start
-        contact_number = np.where(recognised, contacts.number[np.maximum(contact, 0)], NONE)
+    recognised = chance(rng, size, np.where(of_family, 0.85, 0.5))
+    recognised &= at_rows(contacts.created_at, contact) <= calls.start
+    contact_number = at_rows(contacts.number, np.where(recognised, contact, -1))
     russian = people.is_russian[who]
     sales = (calls.direction == OUTBOUND) | (calls.reason == CALL_REASONS.index("product_question"))
     queue = np.select([russian, sales, calls.reason == COMPLAINT], [3, 0, 2], 1)
@@ -257,14 +256,10 @@ def write_tickets(
     is_open = (solved >= end) | chance(rng, size, 0.04)
     replied = reply < end
     contact, account = contacts.of_person[who], accounts.at(who, created)
-    contact_number, account_number = np.full(size, NONE), np.full(size, NONE)
-    if len(contacts.number):
-        known = (contact >= 0) & (contacts.created_at[np.maximum(contact, 0)] <= created)
-        use = known & chance(rng, size, 0.35)
-        contact_number = np.where(use, contacts.number[np.maximum(contact, 0)], NONE)
-    if len(accounts.number):
-        use = (account >= 0) & (contact_number == NONE) & chance(rng, size, 0.6)
-        account_number = np.where(use, accounts.number[np.maximum(account, 0)], NONE)
+    use = (at_rows(contacts.created_at, contact) <= created) & chance(rng, size, 0.35)
+    contact_number = at_rows(contacts.number, np.where(use, contact, -1))
+    use = (contact_number == NONE) & chance(rng, size, 0.6)
+    account_number = at_rows(accounts.number, np.where(use, account, -1))
     keyed = (contact_number != NONE) | (account_number != NONE)
     mail, shared = writing.emails(rng, people, who, created)
     digits, of_family = writing.phone_numbers(rng, people, who, created)

@@ -26,9 +26,9 @@ SIZES = ("small", "large")
 DELIVERY = "SRV-DELIVERY"
 DELIVERY_PRICE = 599
 
-# Campaigns of each quarter: channel, and how its ids begin, its name, its budget in pounds.
+# Campaigns of each quarter: channel, how its ids begin, name, budget in pounds (0: by its spend).
 QUARTERLY = {
-    "paid_social": ("soc", "Social prospecting", 3000),
+    "paid_social": ("soc", "Social prospecting", 0),
     "sms": ("sms", "SMS offer", 300),
     "call_center": ("call", "Win-back calls", 900),
     "push": ("push", "App push", 50),
@@ -157,10 +157,10 @@ def _campaigns(calendar: Calendar, days: list[date]) -> World:
     always = {
         key: table.add(key, name, channel, whole, budget * calendar.days // 30)
         for key, name, channel, budget in (
-            ("ps-brand", "Search: own brand", "paid_search", 400),
-            ("ps-generic", "Search: generic terms", "paid_search", 1500),
-            ("aff-partners", "Affiliate partners", "affiliates", 600),
-            ("disp-retargeting", "Display retargeting", "display", 500),
+            ("ps-brand", "Search: own brand", "paid_search", 0),
+            ("ps-generic", "Search: generic terms", "paid_search", 0),
+            ("aff-partners", "Affiliate partners", "affiliates", 0),
+            ("disp-retargeting", "Display retargeting", "display", 0),
             ("em-auto", "Automatic e-mails: welcome, abandoned cart", "email", 50),
         )
     }

@@ -103,8 +103,9 @@ def emails(
 ) -> tuple[Text, np.ndarray]:
     """The e-mail that each person gives at that time, and whether it is a shared mailbox."""
     size = len(who)
-    changed = at >= people.email_changed_at[who]
-    own = where(changed, take(people.second_email, who), take(people.email, who))
+    second = at >= people.email_changed_at[who]
+    second ^= people.has_two_addresses[who] & chance(rng, size, 0.33)
+    own = where(second, take(people.second_email, who), take(people.email, who))
     shared = people.uses_mailbox[who] & chance(rng, size, 0.6)
     column = where(shared, company_mailbox(people, who), own)
     draws = rng.integers(0, 2**20, size)
@@ -163,6 +164,13 @@ def company_mailbox(people: People, who: np.ndarray) -> Text:
     ending = pick([".co.uk", ".ru"], people.is_russian[who].astype(np.int64))
     address = cat("info@", word, "-", trade, pc.utf8_trim_whitespace(tail), ending)
     return blank(address, people.company[who] < 0)
+
+
+def work_email(people: People, who: np.ndarray) -> Text:
+    """An address of the person's own at the employer; at a small provider without an employer."""
+    local = pc.replace_substring_regex(take(people.second_email, who), "@.*", "")
+    host = pc.replace_substring(company_mailbox(people, who), "info@", "")
+    return cat(local, "@", pc.fill_null(host, "post.example"))
 
 
 def _company_parts(people: People, who: np.ndarray) -> tuple[Text, Text]:
