@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from dagster_project.quality.fingerprint import columns_of, fingerprint
+from dagster_project.quality.fingerprint import columns_of
 from dagster_project.settings import PROJECT_ROOT, Settings
 
 # Settings that decide what is in the marts; the others say where, how fast and when.
@@ -18,8 +18,6 @@ DECIDING_SETTINGS = ("time_zone", "currency", "phone_region", "lookback_days", "
 CODE_FOLDERS = ("dagster_project", "dbt", "expectations")
 LEFT_OUT_FOLDERS = frozenset({"__pycache__", "target", "logs", "dbt_packages"})
 LEFT_OUT_SUFFIXES = frozenset({".pyc", ".log"})
-# Two lists that a person edits: they lie beside the data, or in the warehouse once read.
-OVERRIDE_TABLES = ("overrides",)
 
 
 def inputs_fingerprint(
@@ -32,15 +30,12 @@ def inputs_fingerprint(
     """SHA-256 over the ledger's files, identity overrides, settings, as_of and code.
 
     ``as_of`` None: that of ``control.parameters``. Content decides and not paths or load order,
-    so the same files under other names are the same inputs.
+    so the same files under other names are the same inputs. Raises UsageError when the file of
+    identity decisions is not one.
     """
     inputs: dict[str, Any] = {
         "files": _loaded_files(con),
-        "overrides": {
-            table: fingerprint(con, "identity", table).digest
-            for table in OVERRIDE_TABLES
-            if columns_of(con, "identity", table)
-        },
+        "overrides": _decisions(con, settings),
         "settings": deciding_settings(settings),
         "as_of": str(as_of or _as_of(con)),
         "code": code_hash(root),
@@ -71,6 +66,23 @@ def _files(folders: Iterable[Path]) -> Iterator[Path]:
                 path = Path(folder) / name
                 if path.suffix not in LEFT_OUT_SUFFIXES and not name.startswith("."):
                     yield path
+
+
+def _decisions(con: duckdb.DuckDBPyConnection, settings: Settings) -> str:
+    """Digest of what people decided about identities: the file, or what a lost one held."""
+    # Brings numpy with it, which nothing else here needs.
+    from dagster_project.identity.overrides import COLUMNS, overrides_path, read_overrides
+
+    if overrides_path(settings).exists():
+        rows = sorted(read_overrides(overrides_path(settings)))
+        known = [tuple(getattr(row, name) for name in COLUMNS) for row in rows]
+    elif columns_of(con, "identity", "overrides"):
+        known = con.execute(
+            f"SELECT {', '.join(COLUMNS)} FROM identity.overrides ORDER BY ALL"
+        ).fetchall()
+    else:
+        known = []
+    return hashlib.sha256(repr(known).encode()).hexdigest()
 
 
 def _loaded_files(con: duckdb.DuckDBPyConnection) -> str:

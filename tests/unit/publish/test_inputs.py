@@ -2,6 +2,13 @@
 
 import pytest
 
+from dagster_project.identity.overrides import (
+    add_overrides,
+    make_override,
+    overrides_path,
+    sync_overrides,
+)
+from dagster_project.identity.tables import create_identity_tables
 from dagster_project.publish.inputs import inputs_fingerprint
 
 
@@ -47,7 +54,6 @@ def test_what_does_not_matter_changes_nothing(inputs, con, root):
         "UPDATE ledger.files SET delivered_on = DATE '2024-01-01'",
         "UPDATE ledger.files SET erased = 1",
         "UPDATE control.parameters SET as_of = DATE '2024-07-01'",
-        "CREATE TABLE identity.overrides AS SELECT 'link' AS kind",
     ],
 )
 def test_data_and_day_matter(inputs, con, change):
@@ -55,6 +61,21 @@ def test_data_and_day_matter(inputs, con, change):
     before = inputs()
     con.execute(change)
     assert inputs() != before
+
+
+def test_decisions_about_people_matter(inputs, con, settings):
+    """If this fails, a person who was told apart by hand stays merged until new files arrive."""
+    before = inputs()
+    decision = make_override("unlink", "crm.contacts/1", "crm.contacts/2", who="ann", why="twins")
+    add_overrides(settings, [decision])
+    after = inputs()
+    assert after != before
+    create_identity_tables(con)
+    sync_overrides(con, settings)
+    assert inputs() == after
+    # A lost file comes back from the table: nothing has changed.
+    overrides_path(settings).unlink()
+    assert inputs() == after
 
 
 @pytest.mark.parametrize(
