@@ -179,6 +179,21 @@ def apply_overrides(con: duckdb.DuckDBPyConnection, changed: list[Override]) -> 
     con.execute(
         "INSERT INTO id_links SELECT a, b, 'override', 1.0 FROM id_decisions WHERE kind = 'link'"
     )
+    # Whoever is linked to a record that a person declared the same as this one is this one too,
+    # and what contradicts between them is known to be wrong.
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE id_vouched AS
+        WITH same AS (
+            SELECT a AS one, b AS other FROM id_decisions WHERE kind = 'link'
+            UNION ALL SELECT b, a FROM id_decisions WHERE kind = 'link'
+        )
+        SELECT DISTINCT least(s.one, t.third) AS a, greatest(s.one, t.third) AS b
+        FROM same AS s
+        JOIN (SELECT a AS rid, b AS third FROM id_links UNION ALL SELECT b, a FROM id_links) AS t
+          ON t.rid = s.other
+        """
+    )
     create_table(
         con,
         "id_touched",

@@ -126,6 +126,7 @@ def cluster_profiles(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
         SELECT c.rid_a AS a, c.rid_b AS b, {CONTRADICTION_BITS} AS bits FROM compared AS c
         WHERE {CONTRADICTS}
           AND NOT EXISTS (SELECT 1 FROM id_links AS k WHERE k.a = c.rid_a AND k.b = c.rid_b)
+          AND NOT EXISTS (SELECT 1 FROM id_vouched AS v WHERE v.a = c.rid_a AND v.b = c.rid_b)
         UNION ALL
         SELECT a, b, CAST('inf' AS DOUBLE) FROM id_forbidden
         """
