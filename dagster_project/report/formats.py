@@ -63,6 +63,11 @@ def percent(share: Number | None, places: int = 1) -> str:
     return NO_VALUE if share is None else f"{_grouped(Decimal(str(share)) * 100, places)}%"
 
 
+def axis_percent(share: Number) -> str:
+    """A share on an axis: no more decimals than its tick needs."""
+    return f"{float(share) * 100:.3g}%".replace("-", MINUS)
+
+
 def duration(seconds: Number | None) -> str:
     """Seconds as ``48 s`` or ``3 min 05 s``."""
     if seconds is None:

@@ -88,6 +88,14 @@ def build(context: Context) -> Section:
         if first < last
         else formats.month_name(last)
     )
+    if not context.has("touchpoints") and not any(spend.values()):
+        total = max(sum(revenue.get((c, m), Decimal(0)) for c in channels) for m in models)
+        return Section(
+            **section,
+            absent="No sessions, clicked messages, answered calls or social interactions came, and "
+            f"no ad spend: the {context.money.exact(total)} of {period} stand under (none), "
+            "whatever the model.",
+        )
     blocks: list[Block] = [
         _revenue_table(context, channels, models, revenue, spend, period),
     ]

@@ -1,17 +1,56 @@
 """Who the customers are: lifecycle stage, segment, first channel, consent."""
 
+from dataclasses import dataclass
+
 from dagster_project.report import formats
 from dagster_project.report.blocks import Block, Cell, Column, Facts, Section, Table, bar_share
 from dagster_project.report.context import Context
 
 _GROUPS = 15
 
-# (column, caption, what an empty value means): shown when any customer has a value.
+
+@dataclass(frozen=True)
+class _Cut:
+    """A column to count customers by, and what a reader must know of it."""
+
+    column: str
+    caption: str
+    missing: str
+    note: str
+    is_by_name: bool = False
+
+
 _CUTS = (
-    ("lifecycle_stage", "Customers by lifecycle stage", "No stage"),
-    ("rfm_segment", "Customers by RFM segment", "No sale yet"),
-    ("value_tier", "Customers by value tier", "No sale yet"),
-    ("acquisition_channel", "Customers by the channel that brought them", "Not known"),
+    _Cut(
+        "lifecycle_stage",
+        "Customers by lifecycle stage",
+        "No stage",
+        "By days since the last sale, against the median and the 90th percentile of the gaps "
+        "between sales of customers who buy as often: beyond the first is at risk, beyond the "
+        "second lapsed. New: one sale, at most 30 days ago. Lead: no sale.",
+    ),
+    _Cut(
+        "rfm_segment",
+        "Customers by RFM segment",
+        "No sale yet",
+        "Recency, frequency and net revenue are scored 1 to 5 by the share of customers who are "
+        "worse; a table of names turns scores into segments.",
+    ),
+    _Cut(
+        "value_tier",
+        "Customers by value tier",
+        "No sale yet",
+        "A: the best customers who make the first 80% of gross margin (of net revenue where a "
+        "margin is not known), B up to 95%, C the rest.",
+        is_by_name=True,
+    ),
+    _Cut(
+        "acquisition_channel",
+        "Customers by the channel that brought them",
+        "Not known",
+        "Channel of the last touch up to the first sale, else of the first touch, else as the CRM "
+        "or the shop recorded it.",
+    ),
 )
 
 _CONSENT = """
@@ -31,8 +70,8 @@ def build(context: Context) -> Section:
         "title": "Customers",
         "definition": (
             "A customer is a person with at least one record that bears an identifier: contact, "
-            "account, guest order, call or ticket. Stages are measured against the usual gap "
-            "between this company's sales. Consent unknown is no."
+            "account, guest order, call or ticket. Consent belongs to the address used, and "
+            "unknown is no."
         ),
     }
     consent = context.row(_CONSENT)
@@ -45,11 +84,11 @@ def build(context: Context) -> Section:
         )
     }
     blocks: list[Block] = [
-        _cut(context, column, caption, missing)
-        for column, caption, missing in _CUTS
+        _cut(context, cut)
+        for cut in _CUTS
         # Segments are added by a later stage of the pipeline; a build without them has no column.
-        if column in present
-        and context.row(f"select count({column}) as known from customers")["known"]
+        if cut.column in present
+        and context.row(f"select count({cut.column}) as known from customers")["known"]
     ]
     blocks.append(
         Facts(
@@ -67,24 +106,25 @@ def build(context: Context) -> Section:
     return Section(**section, blocks=blocks)
 
 
-def _cut(context: Context, column: str, caption: str, missing: str) -> Table:
+def _cut(context: Context, cut: _Cut) -> Table:
+    order = "name nulls last" if cut.is_by_name else "customers desc, name"
     rows = context.rows(
         f"""
         select
-            {column} as name,
+            {cut.column} as name,
             count(*) as customers,
             coalesce(sum(net_revenue), 0) as net_revenue
         from customers
         group by 1
-        order by customers desc, name
+        order by {order}
         """
     )
     total = sum(row["customers"] for row in rows)
     top = max(row["customers"] for row in rows)
     # A stage is a code of the project's own, a channel or segment is a name as it stands.
-    write = formats.words if column == "lifecycle_stage" else formats.clean
+    write = formats.words if cut.column == "lifecycle_stage" else formats.clean
     shown = [
-        (write(row["name"] or missing), row["customers"], row["net_revenue"])
+        (write(row["name"] or cut.missing), row["customers"], row["net_revenue"])
         for row in rows[:_GROUPS]
     ]
     rest = rows[_GROUPS:]
@@ -97,8 +137,8 @@ def _cut(context: Context, column: str, caption: str, missing: str) -> Table:
             )
         )
     return Table(
-        f"customers-by-{column.replace('_', '-')}",
-        caption,
+        f"customers-by-{cut.column.replace('_', '-')}",
+        cut.caption,
         [
             Column("Group", "text"),
             Column("", "bar"),
@@ -116,4 +156,5 @@ def _cut(context: Context, column: str, caption: str, missing: str) -> Table:
             ]
             for name, number, revenue in shown
         ],
+        note=cut.note,
     )

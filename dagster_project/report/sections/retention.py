@@ -74,7 +74,7 @@ def build(context: Context) -> Section:
             Series("Retention rate", [row["retention_rate"] for row in rows]),
             Series("By the formula", [row["retention_rate_formula"] for row in rows]),
         ],
-        axis=lambda value: formats.percent(value, 0),
+        axis=formats.axis_percent,
         reading=formats.percent,
         complete_until=context.last_complete_month,
     )

@@ -143,7 +143,7 @@ def _figure(context: Context, found: dict[date, Row]) -> Figure:
     plot = time_plot(
         months,
         [Series("Refunded share of gross revenue", shares, "column")],
-        axis=lambda value: formats.percent(value, 1),
+        axis=formats.axis_percent,
         reading=formats.percent,
         complete_until=context.last_complete_month,
     )

@@ -103,7 +103,7 @@ def _figure(context: Context, found: dict[date, Row]) -> Figure:
     plot = time_plot(
         months,
         [Series("Service level", levels), Series("Abandon rate", abandoned)],
-        axis=lambda value: formats.percent(value, 0),
+        axis=formats.axis_percent,
         reading=formats.percent,
         complete_until=context.last_complete_month,
     )
