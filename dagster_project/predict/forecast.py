@@ -134,6 +134,12 @@ def _forecast_series(
     """The order that did best before the last weeks is tested on these against the naive rule."""
     if len(units) < SHORTEST_HISTORY:
         raise NotFitted(f"{len(units)} complete weeks; at least {SHORTEST_HISTORY} are needed")
+    sold = int(np.count_nonzero(units))
+    if sold < SHORTEST_HISTORY:
+        raise NotFitted(
+            f"goods were sold in {sold} of {len(units)} weeks; at least {SHORTEST_HISTORY} "
+            "are needed"
+        )
     series = np.sqrt(units)
     past, test = series[:-WEEKS_AHEAD], units[-WEEKS_AHEAD:]
     order = _best_order(past)

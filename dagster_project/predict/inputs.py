@@ -97,7 +97,11 @@ def prepare_days(con: duckdb.DuckDBPyConnection, as_of: date) -> Span | None:
             WHERE is_sale AND customer_id IS NOT NULL AND order_date <= ?
             GROUP BY customer_id, order_date
         )
-        SELECT *, day - lag(day) OVER (PARTITION BY customer_id ORDER BY day) AS gap FROM days
+        SELECT *, day - before AS gap, before IS NULL AS is_first,
+               coalesce(date_trunc('month', day) > before, TRUE) AS is_new_month
+        FROM (
+            SELECT *, lag(day) OVER (PARTITION BY customer_id ORDER BY day) AS before FROM days
+        )
         """,
         [as_of],
     )
@@ -130,11 +134,7 @@ def read_customers(con: duckdb.DuckDBPyConnection, as_of: date, horizon_days: in
     """
     found = con.execute(
         """
-        WITH past AS (
-            SELECT *, day = min(day) OVER (PARTITION BY customer_id) AS is_first
-            FROM prediction_days WHERE day <= $as_of
-        ),
-        future AS (
+        WITH future AS (
             SELECT customer_id, count(*) AS purchases, sum(net_revenue) AS net_revenue,
                    min(day) AS next_day
             FROM prediction_days WHERE day > $as_of AND day <= $until GROUP BY customer_id
@@ -150,7 +150,7 @@ def read_customers(con: duckdb.DuckDBPyConnection, as_of: date, horizon_days: in
                    cast(sum(net_revenue) AS DOUBLE) AS net_revenue,
                    cast(sum(net_revenue) FILTER (WHERE NOT is_first) AS DOUBLE)
                        / nullif(count(*) - 1, 0) AS repeat_value,
-                   cast(count(DISTINCT date_trunc('month', day)) AS DOUBLE) AS active_months,
+                   cast(count(*) FILTER (WHERE is_new_month) AS DOUBLE) AS active_months,
                    cast($as_of - max(day) AS DOUBLE) AS days_since_last_order,
                    cast($as_of - min(day) AS DOUBLE) AS tenure_days,
                    cast(sum(gross_revenue) AS DOUBLE) / count(*) AS average_order_value,
@@ -163,7 +163,7 @@ def read_customers(con: duckdb.DuckDBPyConnection, as_of: date, horizon_days: in
                    cast(count(*) FILTER (WHERE isodow(day) >= 6) AS DOUBLE) / count(*)
                        AS weekend_share,
                    cast(count(DISTINCT channel) AS DOUBLE) AS sales_channels
-            FROM past GROUP BY customer_id
+            FROM prediction_days WHERE day <= $as_of GROUP BY customer_id
         )
         SELECT customers.*,
                cast(coalesce(future.purchases, 0) AS DOUBLE) AS future_purchases,

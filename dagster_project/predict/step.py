@@ -51,7 +51,7 @@ def predict(con: duckdb.DuckDBPyConnection, settings: Settings, *, run_id: str) 
     with _timed(summary, "import"):
         limits = one_arithmetic_thread()
     with limits:
-        content = _predict_all(con, settings, summary)
+        content = _predict_all(con, summary)
     with _timed(summary, "write"):
         replace_tables(con, content)
     con.execute("DROP TABLE IF EXISTS prediction_days")
@@ -89,7 +89,7 @@ def _timed(summary: PredictSummary, part: str) -> Iterator[None]:
 
 
 def _predict_all(
-    con: duckdb.DuckDBPyConnection, settings: Settings, summary: PredictSummary
+    con: duckdb.DuckDBPyConnection, summary: PredictSummary
 ) -> dict[str, dict[str, Any]]:
     content: dict[str, dict[str, Any]] = {
         table: {name: [] for name in columns} for table, columns in TABLES.items()

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import duckdb
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -11,6 +12,7 @@ from scipy.stats import beta
 
 from dagster_project.predict import bgnbd
 from dagster_project.predict.likelihood import Fit, NotFitted
+from dagster_project.settings import PROJECT_ROOT
 
 PUBLISHED = {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}
 
@@ -202,3 +204,36 @@ def test_parameters_without_a_maximum_are_said():
     assert "ran to the bound" in fit.note
     assert set(fit.standard_errors.values()) == {None}
     assert np.isfinite(bgnbd.expected_purchases(fit, x, t, age, 365)).all()
+
+
+def test_the_sample_company_shows_its_own_law():
+    """The whole way from orders to parameters would distort them (cohorts, days, ids).
+
+    Source: data/sample/truth/parameters.csv.gz, the law by which the sample's people buy; who
+    bought is taken from its truth as well, so that no error of identity plays a part.
+    """
+    sample = PROJECT_ROOT / "data" / "sample"
+    con = duckdb.connect()
+    rows = con.execute(
+        f"""
+        WITH sales AS (
+            SELECT DISTINCT person_id, cast(ordered_at AS DATE) AS day
+            FROM read_csv('{sample}/landing/shop/orders.csv.gz', all_varchar = true)
+            JOIN read_csv('{sample}/truth/records.csv.gz', all_varchar = true)
+                ON source_table = 'orders' AND source_id = order_id
+            WHERE status IN ('paid', 'shipped', 'completed', 'refunded')
+        )
+        SELECT count(*) - 1, max(day) - min(day), DATE '2026-06-30' - min(day)
+        FROM sales GROUP BY person_id
+        """
+    ).fetchall()
+    x, t, age = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
+    fit = bgnbd.fit(bgnbd.histories(x, t, age))
+    truth = dict(
+        con.execute(
+            f"SELECT name, value FROM read_csv('{sample}/truth/parameters.csv.gz')"
+        ).fetchall()
+    )
+    for name in bgnbd.NAMES:
+        expected = truth[f"bgnbd_{name}"] * (7 if name == "alpha" else 1)
+        assert abs(fit.parameters[name] - expected) < 2.5 * fit.standard_errors[name]

@@ -95,11 +95,16 @@ def test_intervals_hold_what_they_promise():
 
 
 @pytest.mark.parametrize(
-    ("units", "words"), [(np.ones(10), "10 complete weeks"), (np.full(60, 4.0), "does not vary")]
+    ("units", "words"),
+    [
+        (np.ones(10), "10 complete weeks"),
+        (np.full(60, 4.0), "does not vary"),
+        (np.arange(100) % 20 == 0, "sold in 5 of 100 weeks"),
+    ],
 )
 def test_no_forecast_is_said(units, words):
     """A new or a constant category would crash the build."""
-    found = forecast.forecast_demand(MONDAY, {"Tea": units})
+    found = forecast.forecast_demand(MONDAY, {"Tea": units.astype(float)})
     assert not found.rows
     assert words in found.models[0].note
 
