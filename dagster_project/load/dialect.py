@@ -96,7 +96,8 @@ def head_encoding(head: bytes) -> str:
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:
-        return detect_encoding(head)
+        # Whole lines only: a character of several bytes that is cut in two fits no encoding.
+        return detect_encoding(head[: head.rfind(b"\n") + 1] or head)
     return "utf-8"
 
 

@@ -192,10 +192,14 @@ def _lines_of_json(path: Path, compression: str | None) -> Iterator[tuple[int, s
     encoding = "utf-16" if first[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
     reader = codecs.getincrementaldecoder(encoding)(errors="hourglass_mark")
     start = reader.decode(first)
-    if start.lstrip().startswith("["):
-        rest = [start, *(reader.decode(data) for data in chunks)]
-        yield from _array("".join(rest), decoder)
-        return
+    opening = start.lstrip()[:1]
+    first_line = start.lstrip().split("\n", 1)[0]
+    if opening == "[" or (opening == "{" and isinstance(_object(first_line, decoder), _Broken)):
+        text = "".join([start, *(reader.decode(data) for data in chunks)])
+        if opening == "[" or _is_document(text, decoder):
+            yield from _values(text, text.index("[") + 1 if opening == "[" else 0, decoder)
+            return
+        start = text
     buffer, line = start, 1
     while True:
         *lines, buffer = buffer.split("\n")
@@ -219,18 +223,29 @@ def _object(text: str, decoder: json.JSONDecoder) -> Any:
     return value if isinstance(value, dict) and _BAD_BYTE not in text else _Broken()
 
 
-def _array(text: str, decoder: json.JSONDecoder) -> Iterator[tuple[int, str, Any]]:
-    position, line, counted = text.index("[") + 1, 1, 0
+def _is_document(text: str, decoder: json.JSONDecoder) -> bool:
+    """Whether the text begins with a JSON object that is spread over several lines."""
+    try:
+        decoder.raw_decode(text, text.index("{"))
+    except (json.JSONDecodeError, RecursionError):
+        return False
+    return True
+
+
+def _values(text: str, position: int, decoder: json.JSONDecoder) -> Iterator[tuple[int, str, Any]]:
+    """The values of an array from behind its bracket, or those of a text one after the other."""
+    is_array, line, counted = position > 0, 1, 0
     skip = re.compile(r"[\s,]*")
     while True:
         position = skip.match(text, position).end()  # type: ignore[union-attr]
-        if text[position : position + 1] == "]":
+        at_end = text[position : position + 1] == "]" if is_array else position == len(text)
+        if at_end:
             return
         try:
             value, end = decoder.raw_decode(text, position)
         except (json.JSONDecodeError, RecursionError):
             raise DamagedFileError(
-                "truncated", "The JSON array breaks off or is damaged; send the file again."
+                "truncated", "The JSON breaks off or is damaged; send the file again."
             ) from None
         line += text.count("\n", counted, position)
         counted = position
