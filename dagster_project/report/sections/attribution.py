@@ -3,11 +3,21 @@
 from decimal import Decimal
 
 from dagster_project.report import formats
-from dagster_project.report.blocks import Block, Cell, Column, Note, Section, Table, bar_share
-from dagster_project.report.context import Context, add_months
+from dagster_project.report.blocks import (
+    Block,
+    Cell,
+    Column,
+    Folded,
+    Note,
+    Section,
+    Table,
+    bar_share,
+)
+from dagster_project.report.context import Context, Row, add_months
 
 _MONTHS = 12
 _CHANNELS = 20
+_CAMPAIGN_ROWS = 25
 
 MODEL_NAMES = {
     "first": "First touch",
@@ -45,6 +55,19 @@ _SPEND = """
         group by month, channel, campaign_id
     )
     select channel, sum(spend) as spend from once group by channel
+"""
+
+# Spend stands on rows of one kind of sale, so within one model it may be summed.
+_CAMPAIGNS = """
+    select
+        campaign_id, channel,
+        sum(attributed_revenue) as revenue,
+        sum(new_customers) as new_customers,
+        sum(spend) as spend
+    from attribution_channels
+    where month between $first and $last and model = $model and campaign_id <> '(none)'
+    group by campaign_id, channel
+    order by revenue desc, campaign_id, channel
 """
 
 _FIRST_MONTH = "select min(month) as month from attribution_channels"
@@ -113,6 +136,12 @@ def build(context: Context) -> Section:
                 "so no sale has a touch and all revenue stands under (none)."
             ),
         )
+    # The model that most analytics tools show, so that the figures can be set beside theirs.
+    model = "last_non_direct" if "last_non_direct" in models else models[0]
+    campaigns = context.rows(_CAMPAIGNS, {**span, "model": model})
+    if campaigns:
+        table = _campaigns_table(context, campaigns, model, period)
+        blocks.append(Folded("Campaigns", [table]))
     return Section(**section, blocks=blocks)
 
 
@@ -161,6 +190,50 @@ def _revenue_table(
         rows,
         total=[Cell(cell.text, cell.value) for cell in line("All channels", channels)],
         note="Every bar has the same scale, so channels and models compare across the table.",
+        is_wide=True,
+    )
+
+
+def _campaigns_table(context: Context, rows: list[Row], model: str, period: str) -> Table:
+    money = context.money
+    shown = rows[:_CAMPAIGN_ROWS]
+
+    def per(amount: Decimal | None, number: float | Decimal | None) -> float | None:
+        return float(amount) / float(number) if amount and number else None
+
+    cells = []
+    for row in shown:
+        cac, roas = per(row["spend"], row["new_customers"]), per(row["revenue"], row["spend"])
+        cells.append(
+            [
+                Cell(formats.clean(row["campaign_id"])),
+                Cell(formats.clean(row["channel"])),
+                Cell(money.whole(row["revenue"]), row["revenue"]),
+                Cell(formats.decimal(row["new_customers"], 1), row["new_customers"]),
+                Cell(money.whole(row["spend"] or None), row["spend"]),
+                Cell(formats.decimal(roas), roas),
+                Cell(money.exact(cac), cac),
+            ]
+        )
+    more = (
+        f" The {len(rows) - len(shown)} with the least revenue are left out."
+        if (len(rows) > len(shown))
+        else ""
+    )
+    return Table(
+        "attribution-campaigns",
+        f"Campaigns, {MODEL_NAMES.get(model, formats.clean(model)).lower()}, {period}",
+        [
+            Column("Campaign", "text"),
+            Column("Channel", "text"),
+            Column("Net revenue"),
+            Column("New customers"),
+            Column("Spend"),
+            Column("ROAS"),
+            Column("Cost per new customer"),
+        ],
+        cells,
+        note="New customers are the credits of first sales, and so come in parts." + more,
         is_wide=True,
     )
 

@@ -303,3 +303,16 @@ def test_cluster_size_bands(scratch, rendered):
         row[0].text: row[2].number for row in table_rows(parse(rendered(scratch)), "identity-sizes")
     }
     assert bands == {"1": 1, "5": 1, "6 to 10": 2, "11 to 20": 2, "21 and more": 2}
+
+
+def test_campaigns(marts, page):
+    """Money would be moved to a campaign by another campaign's figures."""
+    expected = marts.execute(
+        "select campaign_id, sum(attributed_revenue), sum(spend) from attribution_channels "
+        "where model = 'last_non_direct' and campaign_id is not null "
+        "and month between '2023-06-01' and '2024-05-01' group by 1 order by 2 desc"
+    ).fetchall()
+    rows = table_rows(page, "attribution-campaigns")
+    assert [(row[0].text, row[2].number, row[4].number) for row in rows] == expected
+    for row, (_, revenue, spend) in zip(rows, expected, strict=True):
+        assert float(row[5].number) == pytest.approx(float(revenue / spend))
