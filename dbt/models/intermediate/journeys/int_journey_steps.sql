@@ -107,6 +107,7 @@ final as (
         touched_at,
         lead(channel) over (partition by journey_id order by position) as next_channel,
         lag(channel) over (partition by journey_id order by position) as previous_channel,
+        count(*) over (partition by journey_id) as touch_count,
         row_number() over (partition by journey_id, channel order by position) as channel_visit,
         count(*) over (partition by journey_id, channel) as channel_visits
     from steps

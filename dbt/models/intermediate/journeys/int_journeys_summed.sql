@@ -24,28 +24,61 @@ touches as (
     from {{ ref('touchpoints') }}
 ),
 
+-- Most journeys have one touch, and joining texts in order is dear: it is done for the others.
 paths as (
     select
         journey_id,
         outcome,
+        order_id,
+        1 as touch_count,
+        touched_at as first_touched_at,
+        touchpoint_id as first_touchpoint_id,
+        channel as path
+    from steps
+    where touch_count = 1
+
+    union all
+
+    select
+        journey_id,
+        min(outcome) as outcome,
         min(order_id) as order_id,
         count(*) as touch_count,
         min(touched_at) as first_touched_at,
         min(case when position = 1 then touchpoint_id end) as first_touchpoint_id,
-        {{ string_agg('channel', ' > ', 'position') }} as path_unique,
+        {{ string_agg('channel', ' > ', 'position') }} as path
+    from steps
+    where touch_count > 1
+    group by journey_id
+),
+
+-- The other ways of writing a path follow from it: once per path, from one of its journeys.
+examples as (
+    select
+        path,
+        min(journey_id) as journey_id
+    from paths
+    group by path
+),
+
+spellings as (
+    select
+        e.path,
         {{ string_agg(
-            "case when previous_channel is null or previous_channel <> channel then channel end",
-            ' > ', 'position'
+            "case when s.previous_channel is null or s.previous_channel <> s.channel "
+            ~ "then s.channel end",
+            ' > ', 's.position'
         ) }} as path_exposure,
-        {{ string_agg("case when channel_visit = 1 then channel end", ' > ', 'position') }}
+        {{ string_agg("case when s.channel_visit = 1 then s.channel end", ' > ', 's.position') }}
             as path_first,
         {{ string_agg(
-            "case when channel_visit = 1 then concat(channel, '(', cast(channel_visits as "
+            "case when s.channel_visit = 1 then concat(s.channel, '(', cast(s.channel_visits as "
             ~ dbt.type_string() ~ "), ')') end",
-            ' > ', 'position'
+            ' > ', 's.position'
         ) }} as path_frequency
-    from steps
-    group by journey_id, outcome
+    from examples as e
+    inner join steps as s on e.journey_id = s.journey_id
+    group by e.path
 ),
 
 -- How far the models are apart: the largest difference that any channel's credit for the sale
@@ -94,12 +127,13 @@ sold as (
         {{ date_diff_seconds('p.first_touched_at', 's.ordered_at') }} / 86400e0 as days,
         s.cents,
         d.credit_spread,
-        coalesce(p.path_unique, '(none)') as path_unique,
-        coalesce(p.path_exposure, '(none)') as path_exposure,
-        coalesce(p.path_first, '(none)') as path_first,
-        coalesce(p.path_frequency, '(none)') as path_frequency
+        coalesce(p.path, '(none)') as path_unique,
+        coalesce(w.path_exposure, '(none)') as path_exposure,
+        coalesce(w.path_first, '(none)') as path_first,
+        coalesce(w.path_frequency, '(none)') as path_frequency
     from sales as s
     left join paths as p on s.order_id = p.order_id
+    left join spellings as w on p.path = w.path
     left join spreads as d on s.order_id = d.order_id
 ),
 
@@ -116,11 +150,12 @@ lost as (
         cast(null as double) as days,
         cast(0 as bigint) as cents,
         cast(null as double) as credit_spread,
-        p.path_unique,
-        p.path_exposure,
-        p.path_first,
-        p.path_frequency
+        p.path as path_unique,
+        w.path_exposure,
+        w.path_first,
+        w.path_frequency
     from paths as p
+    inner join spellings as w on p.path = w.path
     inner join touches as t on p.first_touchpoint_id = t.touchpoint_id
     where p.outcome = 'loss'
 ),

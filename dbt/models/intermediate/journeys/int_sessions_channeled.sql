@@ -52,10 +52,13 @@ bot_visitors as (
 
     union
 
+    -- A word, and not a pattern: visitors are too many to try patterns on.
     select v.visitor_id
     from (select distinct visitor_id from sessions) as v
     inner join bots as b
-        on b.field = 'visitor_id' and {{ matches_pattern('lower(v.visitor_id)', 'b.pattern') }}
+        on
+            b.field = 'visitor_id'
+            and {{ regexp_group('lower(v.visitor_id)', '^([a-z]+)([^a-z]|$)') }} = b.pattern
 ),
 
 internal_hosts as (
@@ -100,7 +103,6 @@ described as (
         end as source,
         case origin
             when 'tags' then coalesce(utm_medium, '(not set)')
-            when 'referrer' then '(referrer)'
             else '(none)'
         end as medium,
         case when origin = 'tags' then coalesce(utm_campaign, '(not set)') else '(not set)' end
@@ -114,62 +116,80 @@ categories as (
         min(c.source_category) as source_category
     from (select distinct source from described) as d
     inner join {{ ref('channel_sources') }} as c
-        on {{ matches_pattern('d.source', 'c.source_pattern') }}
+        on
+            case
+                when position(c.token in d.source) > 0
+                    then {{ matches_pattern('d.source', 'c.source_pattern') }}
+                else false
+            end
     group by d.source
 ),
 
 -- A link from a search engine is organic and one from an assistant is its own medium, as GA4 tags
--- them; any other link is a referral.
-combinations as (
+-- them; any other link is a referral. A host that has no category is like any other to the rules.
+mediums as (
     select
+        d.session_id,
         d.source,
-        d.medium,
         d.campaign,
-        c.source_category,
+        coalesce(c.source_category, '') as source_category,
+        case when d.origin = 'referrer' then '' else d.source end as tagged_source,
         case
-            when d.medium <> '(referrer)' then d.medium
+            when d.origin <> 'referrer' then d.medium
             when c.source_category = 'search' then 'organic'
             when c.source_category = 'ai_assistant' then 'ai-assistant'
             else 'referral'
-        end as session_medium
-    from (select distinct source, medium, campaign from described) as d
+        end as medium
+    from described as d
     left join categories as c on d.source = c.source
 ),
 
 ruled as (
     select
-        c.source,
+        c.source_category,
+        c.tagged_source,
         c.medium,
         c.campaign,
         min(r.rule_number) as rule_number
-    from combinations as c
+    from (
+        select distinct
+            source_category,
+            tagged_source,
+            medium,
+            campaign
+        from mediums
+    ) as c
     inner join rules as r
         on
             (r.source_category is null or r.source_category = c.source_category)
             and (
-                r.source_pattern is null or {{ matches_pattern('c.source', 'r.source_pattern') }}
+                r.source_pattern is null
+                or {{ matches_pattern('c.tagged_source', 'r.source_pattern') }}
             )
             and (
-                r.medium_pattern is null
-                or {{ matches_pattern('c.session_medium', 'r.medium_pattern') }}
+                r.medium_pattern is null or {{ matches_pattern('c.medium', 'r.medium_pattern') }}
             )
             and (
                 r.campaign_pattern is null
                 or {{ matches_pattern('c.campaign', 'r.campaign_pattern') }}
             )
-    group by c.source, c.medium, c.campaign
+    group by c.source_category, c.tagged_source, c.medium, c.campaign
 ),
 
 classified as (
     select
-        c.source,
-        c.medium,
-        c.campaign,
-        c.session_medium,
+        m.session_id,
+        m.source,
+        m.medium,
+        m.campaign,
         coalesce(r.channel, 'unassigned') as channel
-    from combinations as c
+    from mediums as m
     left join ruled as d
-        on c.source = d.source and c.medium = d.medium and c.campaign = d.campaign
+        on
+            m.source_category = d.source_category
+            and m.tagged_source = d.tagged_source
+            and m.medium = d.medium
+            and m.campaign = d.campaign
     left join rules as r on d.rule_number = r.rule_number
 ),
 
@@ -189,13 +209,11 @@ final as (
         s.key_event_count,
         s.account_id,
         c.channel,
-        d.source,
-        c.session_medium as medium,
-        nullif(d.campaign, '(not set)') as campaign
+        c.source,
+        c.medium,
+        nullif(c.campaign, '(not set)') as campaign
     from sessions as s
-    inner join described as d on s.session_id = d.session_id
-    inner join classified as c
-        on d.source = c.source and d.medium = c.medium and d.campaign = c.campaign
+    inner join classified as c on s.session_id = c.session_id
 )
 
 select * from final
