@@ -157,6 +157,11 @@ def dbt_files(
             "name": name,
             "schema": "restricted" if name == "customer_contacts" else "marts",
             "config": {"materialized": "table"},
+            "description": f"The mart {name}.",
+            "columns": {
+                "stamp": {"name": "stamp", "description": "It's one per version."},
+                "gone": {"name": "gone", "description": "No such column."},
+            },
         }
         for name in MODELS
     }

@@ -11,7 +11,8 @@ import duckdb
 
 from dagster_project.errors import HourglassError
 from dagster_project.publish.versions import DATABASE, RESTRICTED_DATABASE
-from dagster_project.quality.fingerprint import columns_of, fingerprint_of
+from dagster_project.quality.dbt_results import mart_descriptions
+from dagster_project.quality.fingerprint import columns_of, fingerprint, fingerprint_of
 from dagster_project.quality.results import Fingerprint, GateRecord
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect_file, identifier, quoted
@@ -33,13 +34,15 @@ def write_marts(
     """Write marts.duckdb and parquet/ into ``folder`` from the warehouse on ``con``.
 
     ``marts``: name to schema; restricted ones are left out. Physical tables in the default
-    schema, with the descriptions of tables and columns.
+    schema, with dbt's descriptions of tables and columns as comments.
     """
     (folder / "parquet").mkdir(parents=True)
     names = [name for name, schema in marts.items() if schema == "marts"]
+    descriptions = mart_descriptions(con)
     with _attached(con, folder / DATABASE) as target:
         for name in names:
             _copy(con, "marts", name, f"{target}.main", published_at)
+            _describe(con, f"{target}.main", name, descriptions.get(name, {}))
         for name in names:
             path = quoted(str(folder / "parquet" / f"{name}.parquet"))
             con.execute(
@@ -56,19 +59,26 @@ def write_restricted(
     """
     folder.mkdir(parents=True, mode=0o700)
     folder.chmod(0o700)
+    descriptions = mart_descriptions(con)
     with _attached(con, folder / RESTRICTED_DATABASE) as target:
         for name, schema in marts.items():
             if schema == "restricted" or name == "build":
                 _copy(con, schema, name, f"{target}.main", published_at)
+                _describe(con, f"{target}.main", name, descriptions.get(name, {}))
         con.execute(f"CREATE SCHEMA {target}.identity")
-        rows = con.execute(
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'identity' "
-            "AND table_catalog = current_database() ORDER BY table_name"
-        ).fetchall()
-        for (name,) in rows:
-            if name not in NOT_COPIED:
-                _copy(con, "identity", name, f"{target}.identity", published_at)
+        for name in registry_fingerprints(con):
+            _copy(con, "identity", name, f"{target}.identity", published_at)
     (folder / RESTRICTED_DATABASE).chmod(0o600)
+
+
+def registry_fingerprints(con: duckdb.DuckDBPyConnection) -> dict[str, Fingerprint]:
+    """Fingerprint by name of the tables of schema ``identity`` that belong to a version."""
+    rows = con.execute(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'identity' "
+        "AND table_catalog = current_database() ORDER BY table_name"
+    ).fetchall()
+    names = [name for (name,) in rows if name not in NOT_COPIED]
+    return {name: fingerprint(con, "identity", name) for name in names}
 
 
 def verify(
@@ -77,13 +87,19 @@ def verify(
     restricted: Path,
     marts: Mapping[str, str],
     gate: GateRecord,
+    registry: Mapping[str, Fingerprint],
 ) -> None:
     """Reopen the written files and compare every mart with what the gate checked.
 
-    Raises HourglassError that names the first mart which differs, or a column of a type that BI
-    drivers mishandle.
+    ``registry`` is what the copy's schema ``identity`` must hold. Raises HourglassError that names
+    the first mart which differs, or a column of a type that BI drivers mishandle.
     """
     with _reopened(settings, restricted / RESTRICTED_DATABASE) as con:
+        if registry_fingerprints(con) != registry:
+            raise HourglassError(
+                "The copy of the identity registry is not what the warehouse holds. The version "
+                "in force is unchanged. Run again; if it happens twice, check the disk."
+            )
         for name, schema in marts.items():
             if schema == "restricted":
                 _compare(name, gate, fingerprint_of(con, identifier(name), name))
@@ -153,11 +169,16 @@ class _attached:  # noqa: N801 (reads as a verb at its only uses)
         self._con.execute(
             f"ATTACH {quoted(str(self._path))} AS new_version (STORAGE_VERSION '{STORAGE_VERSION}')"
         )
+        # One transaction: each comment would otherwise wait for the disk.
+        self._con.begin()
         return "new_version"
 
     def __exit__(self, kind: object, *_: object) -> None:
         if kind is None:
+            self._con.commit()
             self._con.execute("CHECKPOINT new_version")
+        else:
+            self._con.rollback()
         self._con.execute("DETACH new_version")
 
 
@@ -178,17 +199,22 @@ def _copy(
     if name == "build" and "published_at" in columns_of(con, schema, name):
         columns = f"* REPLACE (TIMESTAMP {quoted(published_at.isoformat(' '))} AS published_at)"
     con.execute(f"CREATE TABLE {new} AS SELECT {columns} FROM {source}")
-    comments = con.execute(
-        "SELECT NULL, comment FROM duckdb_tables() WHERE database_name = current_database() "
-        "AND schema_name = $1 AND table_name = $2 AND comment IS NOT NULL "
-        "UNION ALL SELECT column_name, comment FROM duckdb_columns() "
-        "WHERE database_name = current_database() AND schema_name = $1 AND table_name = $2 "
-        "AND comment IS NOT NULL",
-        [schema, name],
-    ).fetchall()
-    for column, comment in comments:
-        what = f"COLUMN {new}.{identifier(column)}" if column else f"TABLE {new}"
-        con.execute(f"COMMENT ON {what} IS {quoted(comment)}")
+
+
+def _describe(
+    con: duckdb.DuckDBPyConnection,
+    target: str,
+    name: str,
+    descriptions: Mapping[str | None, str],
+) -> None:
+    """Comments on the table and on those of the described columns that it has."""
+    table = f"{target}.{identifier(name)}"
+    present = {row[0] for row in con.execute(f"DESCRIBE {table}").fetchall()}
+    for column, text in descriptions.items():
+        if column is None:
+            con.execute(f"COMMENT ON TABLE {table} IS {quoted(text)}")
+        elif column in present:
+            con.execute(f"COMMENT ON COLUMN {table}.{identifier(column)} IS {quoted(text)}")
 
 
 def _compare(name: str, gate: GateRecord, found: Fingerprint) -> None:

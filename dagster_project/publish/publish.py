@@ -14,6 +14,7 @@ from dagster_project.publish.build import (
     Render,
     described_files,
     described_marts,
+    registry_fingerprints,
     verify,
     write_json,
     write_marts,
@@ -75,7 +76,7 @@ def publish(
             write_marts(con, published, marts, moment)
             write_restricted(con, restricted, marts, moment)
             say("verifying the copy")
-            verify(settings, published, restricted, marts, gate)
+            verify(settings, published, restricted, marts, gate, registry_fingerprints(con))
             manifest = {
                 "version": version.name,
                 "build_id": gate.build_id,

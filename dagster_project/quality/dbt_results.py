@@ -66,6 +66,13 @@ def create_dbt_tables(con: duckdb.DuckDBPyConnection) -> None:
         )
         """
     )
+    con.execute(
+        """
+        CREATE TABLE IF NOT EXISTS quality.dbt_descriptions (
+            mart VARCHAR, column_name VARCHAR, description VARCHAR
+        )
+        """
+    )
 
 
 def record_dbt_results(
@@ -77,17 +84,16 @@ def record_dbt_results(
     HourglassError when dbt left no readable results, which happens when it stopped early.
     """
     results = _read(run_results_path)
-    nodes = _nodes(_read(manifest_path))
+    manifest = _read(manifest_path)
+    nodes = _nodes(manifest)
     generated_at = str(results["metadata"]["generated_at"])
     runs = {item["unique_id"]: _run(item, generated_at) for item in results["results"]}
     create_dbt_tables(con)
     con.begin()
     con.execute("DELETE FROM quality.dbt_nodes")
-    _insert(
-        con,
-        "quality.dbt_nodes",
-        [astuple(node) for node in nodes.values()],
-    )
+    _insert(con, "quality.dbt_nodes", [astuple(node) for node in nodes.values()])
+    con.execute("DELETE FROM quality.dbt_descriptions")
+    _insert(con, "quality.dbt_descriptions", _descriptions(manifest))
     con.execute("DELETE FROM quality.dbt_runs WHERE list_contains(?, unique_id)", [list(runs)])
     _insert(
         con,
@@ -98,6 +104,15 @@ def record_dbt_results(
         ],
     )
     con.commit()
+
+
+def mart_descriptions(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str | None, str]]:
+    """What dbt says of each mart: column name to description, and None to the mart's own."""
+    create_dbt_tables(con)
+    found: dict[str, dict[str | None, str]] = {}
+    for mart, column, text in con.execute("SELECT * FROM quality.dbt_descriptions").fetchall():
+        found.setdefault(mart, {})[column] = text
+    return found
 
 
 def dbt_results(
@@ -229,6 +244,21 @@ def _nodes(manifest: Mapping[str, Any]) -> dict[str, _Node]:
         if item["resource_type"] in TEST_KINDS | BUILT_KINDS
         and item.get("config", {}).get("materialized") != "ephemeral"
     }
+
+
+def _descriptions(manifest: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """(mart, column, description), column None for the mart itself; what is undescribed is out."""
+    marts = [
+        item
+        for item in manifest.get("nodes", {}).values()
+        if item["resource_type"] == "model" and item.get("schema") in MART_SCHEMAS
+    ]
+    rows = [
+        (mart["name"], column and column["name"], (column or mart).get("description"))
+        for mart in marts
+        for column in (None, *mart.get("columns", {}).values())
+    ]
+    return [(mart, column, " ".join(text.split())) for mart, column, text in rows if text]
 
 
 def _severity(item: Mapping[str, Any]) -> str:

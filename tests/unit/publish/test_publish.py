@@ -81,6 +81,19 @@ def test_a_version_holds_what_the_design_says(put_out, settings):
     assert json.loads((folder / "quality.json").read_text())["counts"]["blocking"] == 0
 
 
+def test_marts_carry_their_definitions(put_out, settings):
+    """If this fails, an analyst's tool shows columns without saying what they mean."""
+    put_out()
+    path = settings.published_dir / "current" / "marts.duckdb"
+    with duckdb.connect(str(path), read_only=True) as con:
+        tables = con.execute("SELECT comment FROM duckdb_tables() ORDER BY 1").fetchall()
+        columns = con.execute(
+            "SELECT DISTINCT column_name, comment FROM duckdb_columns() WHERE comment IS NOT NULL"
+        ).fetchall()
+    assert tables[0] == ("The mart build.",)
+    assert columns == [("stamp", "It's one per version.")]
+
+
 def test_direct_identifiers_lie_apart_and_closed(put_out, settings):
     """If this fails, names and addresses are readable by everybody on the machine."""
     version = put_out()
@@ -180,6 +193,24 @@ def test_a_copy_that_differs_is_not_put_in_force(put_out, con, settings, suites_
 
     monkeypatch.setattr(build_module, "_copy", losing)
     with pytest.raises(HourglassError, match="customers is not the one"):
+        publish(con, settings, render=report_page, suites_dir=suites_dir)
+    assert version_in_force(settings) == before
+
+
+def test_a_registry_that_was_not_copied_whole_is_not_put_in_force(
+    put_out, con, settings, suites_dir, monkeypatch
+):
+    """If this fails, customer ids change after the warehouse was lost, for no copy had them all."""
+    before = put_out()
+    copied = build_module._copy
+
+    def losing(con, schema, name, target, published_at):
+        copied(con, schema, name, target, published_at)
+        if name == "registry_ids":
+            con.execute(f"DELETE FROM {target}.{name} WHERE customer_id = 'c3'")
+
+    monkeypatch.setattr(build_module, "_copy", losing)
+    with pytest.raises(HourglassError, match="identity registry"):
         publish(con, settings, render=report_page, suites_dir=suites_dir)
     assert version_in_force(settings) == before
 
