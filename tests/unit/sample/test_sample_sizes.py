@@ -12,6 +12,8 @@ import pytest
 from dagster_project.errors import UsageError
 from dagster_project.sample import company, write_company
 from dagster_project.sample.layout import LANDING, TRUTH
+from dagster_project.sample.people import make_people
+from dagster_project.sample.world import make_world
 
 _POOLS: list[pa.MemoryPool] = []
 
@@ -104,6 +106,20 @@ def test_no_key_and_no_address_comes_twice_in_different_chunks(tmp_path, monkeyp
     people = pd.DataFrame({"mail": mail, "person": accounts["account_id"].map(owner["person_id"])})
     own = people[~mail.str.startswith("info@")]
     assert (own.groupby("mail")["person"].nunique() == 1).all()
+
+
+def test_namesakes_of_different_chunks_have_different_addresses():
+    """Two people of a large company share a mailbox, a phone or a card that is nobody's secret."""
+    calendar = make_world(company.END_DATE, 24).calendar
+    crowd = [make_people(calendar, 1, chunk, chunk * 5_000, 5_000) for chunk in range(3)]
+    own = [text for p in crowd for text in (*p.email.to_pylist(), *p.second_email.to_pylist())]
+    bare = [address.replace(".", "").replace("_", "") for address in own]
+    assert len(set(bare)) == 2 * 15_000
+    phones = [n for p in crowd for n in (*p.phone.tolist(), *p.second_phone.tolist())]
+    assert len(set(phones)) == 2 * 15_000
+    cards = [n for p in crowd for n in p.card[p.card > 0].tolist()]
+    assert len(set(cards)) == len(cards)
+    assert not {n for p in crowd for n in p.family_phone.tolist()} & set(phones)
 
 
 def test_memory_is_bounded_by_the_chunk(tmp_path, monkeypatch):
