@@ -1,10 +1,8 @@
 """Asset groups in the order of the flow; the number keeps that order wherever the UI sorts."""
 
-from enum import StrEnum
 
-
-class Group(StrEnum):
-    """One group per stage of the flow."""
+class Group:
+    """One group per stage of the flow: plain text, because Dagster serialises no foreign enum."""
 
     SOURCES = "1_sources"
     STAGING = "2_staging"
@@ -16,7 +14,7 @@ class Group(StrEnum):
     REPORT = "8_report"
 
 
-def group_of_model(path: str) -> Group:
+def group_of_model(path: str) -> str:
     """The group of a dbt model or seed, from its path below dbt/models or dbt/seeds."""
     parts = path.split("/")
     if parts[0] == "marts":

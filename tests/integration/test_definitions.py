@@ -82,3 +82,11 @@ def test_everything_flows_into_the_published_version(definitions):
                 todo.append(parent)
     marts = {k for k in graph.get_all_asset_keys() if graph.get(k).group_name == "5_marts"}
     assert marts - ancestors == set()
+
+
+def test_code_location_can_be_served(definitions):
+    """The UI shows an error instead of the pipeline, while the command line works."""
+    from dagster._core.remote_representation.external_data import RepositorySnap
+    from dagster_shared.serdes import serialize_value
+
+    assert serialize_value(RepositorySnap.from_def(definitions.get_repository_def()))
