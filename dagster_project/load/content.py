@@ -3,7 +3,7 @@
 import gzip
 import hashlib
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 import zstandard
 
 CHUNK = 1 << 20
+LARGE_ARCHIVE = 8 << 20
 # A table of text seldom shrinks more than 100-fold; a bomb shrinks 1,000-fold and more.
 MAX_RATIO = 300
 MAX_RATIO_FROM_BYTES = 256 << 20
@@ -34,10 +35,13 @@ class DamagedFileError(Exception):
 
 @dataclass(frozen=True)
 class Content:
-    """``file_hash`` is SHA-256 of the bytes as delivered, ``lines`` counts those inside."""
+    """``file_hash`` is SHA-256 of the bytes as delivered, ``lines`` counts those inside.
+
+    Lines are None for a large archive, which is not unpacked only to be counted.
+    """
 
     file_hash: str
-    lines: int
+    lines: int | None
 
 
 class _Hashing:
@@ -62,19 +66,33 @@ def read_chunks(path: Path, compression: str | None) -> Iterator[bytes]:
 
 
 def examine(path: Path, compression: str | None) -> Content:
-    """Hash a file and read it to its end; DamagedFileError when it is not whole.
+    """Hash a file and, unless it is a large archive, count its lines.
 
-    Lines are those of the decompressed bytes, ended by line feeds, an unended last one included.
+    DamagedFileError when an archive that was unpacked is not whole.
     """
-    line_feeds, last = 0, b"\n"
+    if compression and path.stat().st_size > LARGE_ARCHIVE:
+        with path.open("rb") as file:
+            return Content(hashlib.file_digest(file, "sha256").hexdigest(), None)
     with path.open("rb") as file:
         source = _Hashing(file)
-        for data in _decompressed(source, compression):
-            line_feeds += data.count(b"\n")
-            last = data[-1:]
+        lines = _lines(_decompressed(source, compression))
         while source.read(CHUNK):
             pass
-    return Content(source.digest.hexdigest(), line_feeds + (last != b"\n"))
+    return Content(source.digest.hexdigest(), lines)
+
+
+def count_lines(path: Path, compression: str | None) -> int:
+    """Lines of the decompressed bytes; DamagedFileError when the archive is not whole."""
+    return _lines(read_chunks(path, compression))
+
+
+def _lines(chunks: Iterable[bytes]) -> int:
+    """Lines are ended by line feeds; an unended last one counts too."""
+    line_feeds, last = 0, b"\n"
+    for data in chunks:
+        line_feeds += data.count(b"\n")
+        last = data[-1:]
+    return line_feeds + (last != b"\n")
 
 
 def texts_of_lines(

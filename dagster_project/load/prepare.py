@@ -42,12 +42,14 @@ class Workshop:
             if not dialect.is_plain:
                 return self._converted(delivery, content, target)
             layout = match(dialect.header, target.fields, target.one_of)
-            return Unit(delivery, content, "csv", path, dialect.header, layout, dialect)
+            return Unit(
+                delivery, content, "csv", path, dialect.header, layout, dialect, lines=content.lines
+            )
         if delivery.format == "parquet":
             source = self._readable(path)
-            header = self._parquet_header(source)
+            header, kinds = self._parquet_columns(source)
             layout = match(header, target.fields, target.one_of)
-            return Unit(delivery, content, "parquet", source, header, layout)
+            return Unit(delivery, content, "parquet", source, header, layout, kinds=kinds)
         if delivery.format in ("json", "xlsx"):
             return self._converted(delivery, content, target)
         endings = ", ".join(FORMATS)
@@ -90,7 +92,7 @@ class Workshop:
         shutil.copyfile(path, copy)
         return copy
 
-    def _parquet_header(self, path: Path) -> tuple[str, ...]:
+    def _parquet_columns(self, path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
         try:
             rows = self.con.execute(
                 f"DESCRIBE SELECT * FROM read_parquet({quoted(str(path))})"
@@ -99,7 +101,7 @@ class Workshop:
             raise DamagedFileError(
                 "unreadable", "The Parquet file is damaged or not complete; send it again."
             ) from None
-        return tuple(row[0] for row in rows)
+        return tuple(row[0] for row in rows), tuple(row[1] for row in rows)
 
     def members(self, delivery: Delivery) -> Iterator[Delivery]:
         """The files within a zip, unpacked; DamagedFileError when it is broken or a bomb."""

@@ -220,7 +220,7 @@ class _Load:
         try:
             base = stage(self.con, units)
             outcomes = self._commit(target, units, base)
-        except (NotPlainError, *DATA_ERRORS) as error:
+        except (NotPlainError, DamagedFileError, *DATA_ERRORS) as error:
             self._one_by_one(target, units, error)
             return
         finally:
@@ -238,6 +238,8 @@ class _Load:
             if unit.kind == "csv" and isinstance(error, NotPlainError):
                 self._load_batch(target, [self.workshop.converted(unit, target)])
                 return
+            if isinstance(error, DamagedFileError):
+                raise error
             raise DamagedFileError(
                 "unreadable",
                 "The file's values cannot be worked with: a number or date goes beyond what the "

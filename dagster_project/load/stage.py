@@ -1,6 +1,7 @@
 """Files of one shape into one temporary table of text, with the line of every record."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import duckdb
 import numpy as np
 
 from dagster_project.load.cells import Choice
-from dagster_project.load.content import Content, record_lines
+from dagster_project.load.content import Content, count_lines, record_lines
 from dagster_project.load.dialect import Dialect
 from dagster_project.load.discover import Delivery
 from dagster_project.load.layout import Layout
@@ -30,7 +31,8 @@ class Unit:
     ``kind`` says how its records are read: ``csv`` straight from the delivered file, ``parquet``
     likewise, ``converted`` from the Parquet file at ``source`` that was written for it.
     ``choices`` and ``notes`` say how its columns turned out to be written; ``starts`` holds the
-    line of each record where records are not one line each.
+    line of each record where records are not one line each. ``lines`` is
+    None until counted. ``kinds`` are the types of a Parquet file's columns.
     """
 
     delivery: Delivery
@@ -43,6 +45,8 @@ class Unit:
     choices: dict[str, Choice] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     starts: np.ndarray | None = None
+    lines: int | None = None
+    kinds: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[object, ...]:
@@ -51,56 +55,90 @@ class Unit:
         reading = (
             (dialect.delimiter, dialect.header_line)
             if dialect and self.kind == "csv"
-            else (self.kind,)
+            else (self.kinds,)
         )
         return (self.delivery.target, self.kind, self.delivery.compression, self.header, reading)
 
 
 def stage(con: duckdb.DuckDBPyConnection, units: Sequence[Unit]) -> str:
-    """Read units of one shape into a temporary table; SQL of a relation over it.
+    """Make units of one shape readable by SQL; gives SQL of a relation.
 
     The relation has ``c0`` to ``cN`` (text), ``_file`` (position in ``units``), ``_line``,
-    ``_row`` and, for converted units, ``_original``, ``_reason`` and ``_message``. Raises
-    NotPlainError when DuckDB's reader does not take a CSV file, or DuckDB's count of records is
-    not that of the file's line ends.
+    ``_row`` and, for converted units, ``_original``, ``_reason`` and ``_message``. Text files are
+    read once into a temporary table; Parquet, which is quick to read again, stays where it is.
+    Raises NotPlainError when DuckDB's reader does not take a CSV file, or DuckDB's count of
+    records is not that of the file's line ends; DamagedFileError when an archive is broken.
     """
-    con.execute(f"DROP TABLE IF EXISTS {STAGE}")
-    try:
-        con.execute(f"CREATE TEMP TABLE load_stage AS {_reader(units)}")
-    except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.IOException) as error:
-        raise NotPlainError(type(error).__name__) from None
     if units[0].kind != "csv":
-        con.execute("CREATE OR REPLACE TEMP TABLE load_files (_file INTEGER, filename VARCHAR)")
-        insert_rows(
-            con,
-            "temp.load_files",
-            [(number, str(unit.source)) for number, unit in enumerate(units)],
-        )
-        return (
-            "(SELECT s.*, s.rowid AS _row, f._file FROM temp.load_stage s "
-            "JOIN temp.load_files f USING (filename))"
-        )
+        return _parquet(con, units)
+    con.execute(f"DROP TABLE IF EXISTS {STAGE}")
+    with ThreadPoolExecutor(1) as pool:
+        # Large archives are unpacked a second time for their line ends, beside DuckDB's reading.
+        counting = [(unit, pool.submit(_counted, unit)) for unit in units if unit.lines is None]
+        try:
+            con.execute(f"CREATE TEMP TABLE load_stage AS {_csv(units)}")
+        except (
+            duckdb.InvalidInputException,
+            duckdb.ConversionException,
+            duckdb.IOException,
+        ) as error:
+            raise NotPlainError(type(error).__name__) from None
+        finally:
+            for unit, future in counting:
+                unit.lines = future.result()
     return _with_lines(con, units)
 
 
-def _reader(units: Sequence[Unit]) -> str:
-    paths = "[" + ", ".join(quoted(str(unit.source)) for unit in units) + "]"
+def _counted(unit: Unit) -> int:
+    return count_lines(unit.delivery.path, unit.delivery.compression)
+
+
+def _parquet(con: duckdb.DuckDBPyConnection, units: Sequence[Unit]) -> str:
+    con.execute("CREATE OR REPLACE TEMP TABLE load_files (_file INTEGER, filename VARCHAR)")
+    insert_rows(
+        con,
+        "temp.load_files",
+        [(number, str(unit.source)) for number, unit in enumerate(units)],
+    )
     first = units[0]
+    columns = "s.* EXCLUDE (filename, file_row_number)"
     if first.kind == "parquet":
-        columns = "".join(
-            f"{_parquet_text(name)} AS c{position}, " for position, name in enumerate(first.header)
+        texts = ", ".join(
+            f"{_parquet_text(name, kind)} AS c{position}"
+            for position, (name, kind) in enumerate(zip(first.header, first.kinds, strict=True))
         )
-        return (
-            f"SELECT {columns} file_row_number + 1 AS _line, filename, "
-            f"CAST(to_json(struct_pack({_packed(first.header)})) AS VARCHAR) AS _original "
-            f"FROM read_parquet({paths}, filename = true, file_row_number = true)"
-        )
-    if first.kind == "converted":
-        return f"SELECT * FROM read_parquet({paths}, filename = true)"
+        columns = f"{texts}, s.file_row_number + 1 AS _line"
+    source = (
+        f"read_parquet([{_paths(units)}], filename = true, file_row_number = true) AS s "
+        "JOIN temp.load_files AS f ON s.filename = f.filename"
+    )
+    # Rows of all files numbered apart; no file has 2^40 of them.
+    row = "CAST(f._file AS BIGINT) * 1099511627776 + s.file_row_number AS _row"
+    return f"(SELECT {columns}, {row}, f._file FROM {source})"
+
+
+def _paths(units: Sequence[Unit]) -> str:
+    return ", ".join(quoted(str(unit.source)) for unit in units)
+
+
+def parquet_records(con: duckdb.DuckDBPyConnection, unit: Unit, lines: Sequence[int]) -> list[str]:
+    """Records of a Parquet file as JSON objects, by their line (1-based, ascending)."""
+    members = ", ".join(f"{identifier(name)} := {identifier(name)}" for name in unit.header)
+    wanted = ", ".join(str(line - 1) for line in lines)
+    rows = con.execute(
+        f"SELECT CAST(to_json(struct_pack({members})) AS VARCHAR) "
+        f"FROM read_parquet({quoted(str(unit.source))}, file_row_number = true) "
+        f"WHERE file_row_number IN ({wanted}) ORDER BY file_row_number"
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def _csv(units: Sequence[Unit]) -> str:
+    first = units[0]
     assert first.dialect is not None
     columns = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(len(first.header)))
     return (
-        f"SELECT * FROM read_csv({paths}, auto_detect = false, header = false, "
+        f"SELECT * FROM read_csv([{_paths(units)}], auto_detect = false, header = false, "
         f"skip = {first.dialect.header_line}, delim = {quoted(first.dialect.delimiter)}, "
         "quote = '\"', escape = '\"', nullstr = '', strict_mode = true, null_padding = false, "
         f"max_line_size = {MAX_LINE_BYTES}, filename = {len(units) > 1}, "
@@ -108,14 +146,16 @@ def _reader(units: Sequence[Unit]) -> str:
     )
 
 
-def _parquet_text(name: str) -> str:
-    column = identifier(name)
-    # pandas writes "no value" in a column of floats as NaN.
-    return f"CASE WHEN lower(CAST({column} AS VARCHAR)) <> 'nan' THEN CAST({column} AS VARCHAR) END"
-
-
-def _packed(header: Sequence[str]) -> str:
-    return ", ".join(f"{identifier(name)} := {identifier(name)}" for name in header)
+def _parquet_text(name: str, kind: str) -> str:
+    column = f"s.{identifier(name)}"
+    if kind == "VARCHAR":
+        return column
+    if kind in ("FLOAT", "DOUBLE"):
+        # pandas writes "no value" in a column of floats as NaN.
+        return f"CASE WHEN NOT isnan({column}) THEN CAST({column} AS VARCHAR) END"
+    if kind.startswith(("STRUCT", "MAP")) or kind.endswith("]"):
+        return f"CAST(to_json({column}) AS VARCHAR)"
+    return f"CAST({column} AS VARCHAR)"
 
 
 def _with_lines(con: duckdb.DuckDBPyConnection, units: Sequence[Unit]) -> str:
@@ -197,4 +237,4 @@ def _records_per_file(con: duckdb.DuckDBPyConnection, units: Sequence[Unit]) -> 
 
 def _one_line_each(unit: Unit, count: int, after_header: int) -> bool:
     """Whether every record is one line and no line is blank: then there are as many of each."""
-    return unit.content.lines - (after_header - 1) == count
+    return unit.lines - (after_header - 1) == count

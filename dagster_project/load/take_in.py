@@ -23,7 +23,7 @@ from dagster_project.load.judge import (
 )
 from dagster_project.load.layout import Field
 from dagster_project.load.ledger import insert_rows, raw_name
-from dagster_project.load.stage import Unit
+from dagster_project.load.stage import Unit, parquet_records
 from dagster_project.warehouse import quoted
 
 
@@ -289,7 +289,7 @@ def quarantine(
     rows: list[tuple[Any, ...]] = []
     for number, unit in enumerate(units):
         own = sorted((r for r in rejects if r.file == number), key=lambda reject: reject.line)
-        for reject, original in zip(own, _originals(unit, own), strict=True):
+        for reject, original in zip(own, _originals(con, unit, own), strict=True):
             file_hash = unit.content.file_hash
             rows.append(
                 (
@@ -310,18 +310,18 @@ def quarantine(
     insert_rows(con, "ledger.quarantine", rows)
 
 
-def _originals(unit: Unit, rejects: Sequence[Reject]) -> list[str | None]:
-    if unit.kind != "csv":
+def _originals(
+    con: duckdb.DuckDBPyConnection, unit: Unit, rejects: Sequence[Reject]
+) -> Sequence[str | None]:
+    if unit.kind == "parquet":
+        return parquet_records(con, unit, [reject.line for reject in rejects]) if rejects else []
+    if unit.kind == "converted":
         return [reject.original for reject in rejects]
     spans = []
     for reject in rejects:
         last = reject.line
         if unit.starts is not None:
             following = unit.starts.searchsorted(reject.line, side="right")
-            last = (
-                int(unit.starts[following]) - 1
-                if following < len(unit.starts)
-                else unit.content.lines
-            )
+            last = int(unit.starts[following]) - 1 if following < len(unit.starts) else unit.lines
         spans.append((reject.line, last))
-    return list(texts_of_lines(unit.source, unit.delivery.compression, spans))
+    return texts_of_lines(unit.source, unit.delivery.compression, spans)
