@@ -133,9 +133,7 @@ def forecast(model: SarimaFit, series: Array, steps: int) -> tuple[Array, Array]
     from scipy.signal import lfilter
 
     changes = np.convolve(series, _difference_polynomial(model.order), mode="valid")
-    skipped = model.order.p + model.order.season * model.order.seasonal_p
     errors = np.asarray(lfilter(model.ar, model.ma, changes - model.mean))
-    errors[:skipped] = 0.0
     full = np.convolve(model.ar, _difference_polynomial(model.order))
     constant = model.mean * float(model.ar.sum()) if model.order.has_mean else 0.0
     known = np.concatenate([series, np.zeros(steps)])

@@ -40,6 +40,10 @@ def test_correlations(data):
     theirs = spearmanr(scaled[:, 0], outcome)
     assert rho["estimate"] == pytest.approx(theirs.statistic)
     assert rho["p_value"] == pytest.approx(theirs.pvalue, rel=1e-6)
+    # Bonett and Wright (2000), equation 4: the variance of Fisher's z of a rank correlation.
+    half = 1.96 * np.sqrt((1 + theirs.statistic**2 / 2) / (300 - 3))
+    expected = np.tanh(np.arctanh(theirs.statistic) + np.array([-half, half]))
+    assert (rho["ci_low"], rho["ci_high"]) == pytest.approx(tuple(expected), abs=1e-4)
 
 
 def test_regression(data):
