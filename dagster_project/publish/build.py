@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -158,28 +159,22 @@ def described_files(folder: Path) -> dict[str, Any]:
     return found
 
 
-class _attached:  # noqa: N801 (reads as a verb at its only uses)
-    """A new database file attached for writing, and detached with nothing left in a log."""
-
-    def __init__(self, con: duckdb.DuckDBPyConnection, path: Path) -> None:
-        self._con = con
-        self._path = path
-
-    def __enter__(self) -> str:
-        self._con.execute(
-            f"ATTACH {quoted(str(self._path))} AS new_version (STORAGE_VERSION '{STORAGE_VERSION}')"
-        )
+@contextmanager
+def _attached(con: duckdb.DuckDBPyConnection, path: Path) -> Iterator[str]:
+    """A new database file attached for writing; detached with nothing left in a log."""
+    con.execute(f"ATTACH {quoted(str(path))} AS new_version (STORAGE_VERSION '{STORAGE_VERSION}')")
+    try:
         # One transaction: each comment would otherwise wait for the disk.
-        self._con.begin()
-        return "new_version"
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            self._con.commit()
-            self._con.execute("CHECKPOINT new_version")
-        else:
-            self._con.rollback()
-        self._con.execute("DETACH new_version")
+        con.begin()
+        try:
+            yield "new_version"
+        except BaseException:
+            con.rollback()
+            raise
+        con.commit()
+        con.execute("CHECKPOINT new_version")
+    finally:
+        con.execute("DETACH new_version")
 
 
 def _reopened(settings: Settings, path: Path) -> duckdb.DuckDBPyConnection:

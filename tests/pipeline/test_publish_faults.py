@@ -20,7 +20,6 @@ from dagster_project.publish import (
     restricted_database,
     version_in_force,
 )
-from dagster_project.quality import gate
 from dagster_project.settings import PROJECT_ROOT, Settings
 from dagster_project.warehouse import connect
 from tests.small_warehouse import fill, pass_gate, report_page, write_suites
@@ -151,22 +150,13 @@ def test_killed_at_any_moment_the_next_publish_is_as_if_nothing_had_been(setting
 def test_a_full_disk_leaves_the_version_in_force(settings, suites_dir, room):
     """If this fails, a full disk ends in a stack trace, or in half a version."""
     put_out(settings, suites_dir, 1)
+    first = version_in_force(settings).name
     process = worker("publish", settings.data_dir, suites_dir, "2", str(room))
     said, _ = process.communicate(timeout=60)
-    assert process.returncode == 1, said
+    assert process.returncode == 0, said
     assert "cannot be written" in said
-    assert "Traceback" not in said
-    assert stamps_in_force(settings) == ({1}, {1})
-    for tree in (settings.published_dir, settings.restricted_dir):
-        assert [path.name for path in (tree / "versions").iterdir()] == [
-            version_in_force(settings).name
-        ]
-    put_out(settings, suites_dir, 3)
-    assert stamps_in_force(settings) == ({3}, {3})
-
-
-def test_the_gate_tables_are_there_before_the_first_check(settings):
-    """If this fails, `dbt build` and publish by hand stop on a table that nobody created."""
-    with connect(settings) as con:
-        gate.create_quality_tables(con)
-        assert con.execute("SELECT count(*) FROM quality.gate_records").fetchone() == (0,)
+    build_id, left = json.loads(said.splitlines()[-1])
+    assert build_id == "b1"
+    assert left == [first, first]
+    # With room again, the same process goes on as if nothing had been.
+    assert stamps_in_force(settings) == ({2}, {2})
