@@ -32,6 +32,9 @@ _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef\ufffe\uffff]"
 )
 
+_CODE = re.compile("[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_ABBREVIATIONS = {"sms": "SMS"}
+
 
 def clean(value: object) -> str:
     """``value`` as one line of text that any HTML parser reads back; None is a dash."""
@@ -137,9 +140,11 @@ def day_short(value: date | None) -> str:
 
 
 def words(code: str | None) -> str:
-    """One of the project's own codes in words: ``at_risk`` as ``At risk``."""
+    """A code in words, ``at_risk`` as ``At risk``; what is no code stays as it is."""
     text = clean(code)
-    return text[:1].upper() + text[1:].replace("_", " ")
+    if text in _ABBREVIATIONS or not _CODE.fullmatch(text):
+        return _ABBREVIATIONS.get(text, text)
+    return text[0].upper() + text[1:].replace("_", " ")
 
 
 def moment(value: datetime | str | None) -> str:

@@ -176,7 +176,7 @@ def _revenue_table(
         cells += [Cell(money.whole(value), value, bar=bar_share(value, top)) for value in sums]
         return cells
 
-    rows = [line(formats.clean(channel), [channel]) for channel in shown]
+    rows = [line(formats.words(channel), [channel]) for channel in shown]
     if rest:
         rows.append(line(f"{len(rest)} more channels", rest))
     return Table(
@@ -207,7 +207,7 @@ def _campaigns_table(context: Context, rows: list[Row], model: str, period: str)
         cells.append(
             [
                 Cell(formats.clean(row["campaign_id"])),
-                Cell(formats.clean(row["channel"])),
+                Cell(formats.words(row["channel"])),
                 Cell(money.whole(row["revenue"]), row["revenue"]),
                 Cell(formats.decimal(row["new_customers"], 1), row["new_customers"]),
                 Cell(money.whole(row["spend"] or None), row["spend"]),
@@ -255,7 +255,7 @@ def _roas_table(
         [Column("Channel", "text"), Column("Spend"), *_model_columns(models)],
         [
             [
-                Cell(formats.clean(c)),
+                Cell(formats.words(c)),
                 Cell(context.money.whole(spend[c]), spend[c]),
                 *(
                     Cell(

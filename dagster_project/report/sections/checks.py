@@ -108,7 +108,7 @@ def _table(key: str, caption: str, results: list[Row]) -> Table:
         key,
         caption,
         [
-            Column("Mart", "text"),
+            Column("Mart", "code"),
             Column("Check", "code"),
             Column("Result", "status"),
             Column("Failing rows"),

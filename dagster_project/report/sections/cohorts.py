@@ -38,9 +38,11 @@ def build(context: Context) -> Section:
     starts = sorted({cell["cohort_start"] for cell in cells})
     shown = set(starts[-_COHORTS:])
     cells = [c for c in cells if c["cohort_start"] in shown and c["period_number"] <= _PERIODS]
-    note = "Hatched cells belong to a period that has not ended; they can still grow."
+    note = ""
+    if not all(cell["is_complete"] for cell in cells):
+        note = "Hatched cells belong to a period that has not ended; they can still grow."
     if len(starts) > _COHORTS:
-        note += f" Shown are the {_COHORTS} newest of {len(starts)} cohorts."
+        note = f"{note} Shown are the {_COHORTS} newest of {len(starts)} cohorts.".strip()
     blocks: list[Block] = [
         _map(cells, "bounded", "Bought in period k", "retention_rate", "active_customers", note),
         _map(

@@ -121,10 +121,8 @@ def _cut(context: Context, cut: _Cut) -> Table:
     )
     total = sum(row["customers"] for row in rows)
     top = max(row["customers"] for row in rows)
-    # A stage is a code of the project's own, a channel or segment is a name as it stands.
-    write = formats.words if cut.column == "lifecycle_stage" else formats.clean
     shown = [
-        (write(row["name"] or cut.missing), row["customers"], row["net_revenue"])
+        (formats.words(row["name"] or cut.missing), row["customers"], row["net_revenue"])
         for row in rows[:_GROUPS]
     ]
     rest = rows[_GROUPS:]

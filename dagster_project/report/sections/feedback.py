@@ -105,7 +105,7 @@ def _figure(context: Context, found: dict[tuple[str, date], Row]) -> Figure | No
     months = month_range(max(first, add_months(last, 1 - CHART_MONTHS)), last)
     scores = {
         "NPS": [_nps(found.get(("nps", month))) for month in months],
-        "CSAT, %": [_csat(found.get(("csat", month))) for month in months],
+        "CSAT (%)": [_csat(found.get(("csat", month))) for month in months],
     }
     known = {name: values for name, values in scores.items() if any(v is not None for v in values)}
     if not known:
@@ -125,7 +125,7 @@ def _figure(context: Context, found: dict[tuple[str, date], Row]) -> Figure | No
             Column("Month", "text"),
             Column("NPS"),
             Column("Answers"),
-            Column("CSAT, %"),
+            Column("CSAT (%)"),
             Column("Answers"),
         ],
         [
@@ -136,7 +136,7 @@ def _figure(context: Context, found: dict[tuple[str, date], Row]) -> Figure | No
                 ),
                 Cell(formats.decimal(scores["NPS"][index], 1), scores["NPS"][index]),
                 answers("nps", month),
-                Cell(formats.decimal(scores["CSAT, %"][index], 1), scores["CSAT, %"][index]),
+                Cell(formats.decimal(scores["CSAT (%)"][index], 1), scores["CSAT (%)"][index]),
                 answers("csat", month),
             ]
             for index, month in enumerate(months)
@@ -149,4 +149,4 @@ def _figure(context: Context, found: dict[tuple[str, date], Row]) -> Figure | No
         reading=one_decimal,
         complete_until=context.last_complete_month,
     )
-    return Figure("feedback-chart", f"{' and '.join(known)}, by month", plot, table)
+    return Figure("feedback-chart", f"{' and '.join(known)} by month", plot, table)

@@ -70,9 +70,10 @@ def build(context: Context) -> Section:
         "id": "identity",
         "title": "From records to people",
         "definition": (
-            "Records of all systems that share an e-mail, telephone number, loyalty card, national "
-            "id or reference are one person with one customer id, unless a guard holds the value "
-            "to be nobody's or shared. Ids never change without an entry in the list of changes."
+            "Records of all systems become people with one customer id each: by e-mails, telephone "
+            "numbers, cards and references that they share, and by likeness where that is probable "
+            "enough. Values that are nobody's or many people's join nobody. No id changes without "
+            "an entry in the list of changes."
         ),
     }
     totals = context.row(_TOTALS)

@@ -62,5 +62,8 @@ def test_foreign_text_stays_readable_and_cannot_reorder_the_page(value, shown):
 def test_code_words():
     """Readers would meet snake case."""
     assert formats.words("at_risk") == "At risk"
+    assert formats.words("sms") == "SMS"
+    assert formats.words("Summer_Sale 24") == "Summer_Sale 24"
+    assert formats.words("_private") == "_private"
     assert formats.plural(1, "check") == "1 check"
     assert formats.plural(1200, "check") == "1,200 checks"
