@@ -63,7 +63,8 @@ def make_consents(
         np.maximum.at(last, person[mine], time[mine])
         touched = last > 0
         agrees = touched | (chance(rng, n, _GRANTED[at]) & (known < calendar.end))
-        when = np.minimum(known + rng.integers(0, 3600, n), first - 2 * DAY)
+        # A newsletter is clicked up to 12 days after it was sent.
+        when = np.minimum(known + rng.integers(0, 3600, n), first - 13 * DAY)
         granted[at] = np.where(agrees, np.maximum(when, calendar.start - 30 * DAY), NONE)
         leaves = agrees & chance(rng, n, 0.07)
         if purpose == "email":

@@ -248,6 +248,12 @@ def test_messages_follow_consent_and_each_other(landed, truth):
     sent, person = sent[known], person[known]
     assert (person.map(starts) <= sent["at"]).all()
     assert (person.map(ends).isna() | (sent["at"] <= person.map(ends))).all()
+    agreed = landed("crm/consents").query("purpose == 'email' and status == 'granted'")
+    starts = pd.to_datetime(agreed[agreed["email"] != ""].set_index("email")["effective_at"])
+    guests = messages.query("event == 'sent' and medium == 'email' and email != ''")
+    guests = guests[guests["email"].isin(starts.index)]
+    assert len(guests) > 50
+    assert (guests["email"].map(starts) <= guests["at"]).all()
 
 
 def test_phones_are_numbers_wherever_they_are_written(landed):
