@@ -83,12 +83,16 @@ _NATIONAL = """
 
 # First names that no typing error explains: a sister, a twin or a wife. A household shares the
 # rest, so names that are only a little alike need something of the person's own.
+_LETTERS = "jaccard(a.first_key, b.first_key)"
 _OTHER_FIRST = f"""
     coalesce(
-        ({_FIRST}) = 0 AND (
-            jaro_winkler_similarity(a.first_key, b.first_key) < 0.78
-            OR NOT coalesce(({_BIRTH}) >= 1 OR damerau_levenshtein(a.email, b.email) <= 2, false)
-        ), false)"""
+        ({_FIRST}) = 0 AND CASE
+            WHEN least(length(a.first_key), length(b.first_key)) >= 4 AND {_LETTERS} >= 0.8
+                THEN false
+            WHEN ({_BIRTH}) >= 1 OR damerau_levenshtein(a.email, b.email) <= 2
+                THEN jaro_winkler_similarity(a.first_key, b.first_key) < 0.78 AND {_LETTERS} < 0.6
+            ELSE true
+        END, false)"""
 
 # Years between the dates of birth, NULL where one wrong digit explains them: at fourteen and more a
 # parent and child of one name are likelier than one person.
@@ -122,4 +126,4 @@ CONTRADICTS = """
 # name of one person, which one link of full strength outweighs; the others take several.
 CONTRADICTION_BITS = """
     CASE WHEN birth_level = 2 THEN 15.0
-        ELSE 60.0 END"""
+        ELSE 40.0 END"""

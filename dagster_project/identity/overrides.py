@@ -124,10 +124,10 @@ def _texts(row: Override) -> list[str]:
     return [row.kind, row.left_record, row.right_record, row.who, row.why]
 
 
-def sync_overrides(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[Override]:
-    """Bring ``identity.overrides`` to the file's content; a missing file comes back from it.
+def load_overrides(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[Override]:
+    """Make ``id_overrides`` from the file; a missing file comes back from ``identity.overrides``.
 
-    Returns the decisions that were added or taken away since the table was last written.
+    Returns the decisions that were added or taken away since that table was last written.
     """
     known = [
         Override(*row)
@@ -137,15 +137,26 @@ def sync_overrides(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[O
     ]
     if known and not overrides_path(settings).exists():
         add_overrides(settings, known)
-        return []
     current = read_overrides(overrides_path(settings))
-    con.execute("DELETE FROM identity.overrides")
+    con.execute("CREATE OR REPLACE TEMP TABLE id_overrides AS FROM identity.overrides LIMIT 0")
     for row in current:
         con.execute(
-            "INSERT INTO identity.overrides VALUES (?, ?, ?, ?, ?, ?)",
-            [*_texts(row), row.decided_at],
+            "INSERT INTO id_overrides VALUES (?, ?, ?, ?, ?, ?)", [*_texts(row), row.decided_at]
         )
     return sorted(set(current) ^ set(known))
+
+
+def store_overrides(con: duckdb.DuckDBPyConnection) -> None:
+    """Bring ``identity.overrides`` to what this resolution went by."""
+    con.execute("DELETE FROM identity.overrides")
+    con.execute("INSERT INTO identity.overrides SELECT * FROM id_overrides")
+
+
+def sync_overrides(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[Override]:
+    """Bring ``identity.overrides`` to the file's content outside of a resolution."""
+    changed = load_overrides(con, settings)
+    store_overrides(con)
+    return changed
 
 
 def apply_overrides(con: duckdb.DuckDBPyConnection, changed: list[Override]) -> None:
@@ -159,7 +170,7 @@ def apply_overrides(con: duckdb.DuckDBPyConnection, changed: list[Override]) -> 
         CREATE OR REPLACE TEMP TABLE id_decisions AS
         WITH latest AS (
             SELECT left_record, right_record, arg_max(kind, decided_at) AS kind
-            FROM identity.overrides GROUP BY left_record, right_record
+            FROM id_overrides GROUP BY left_record, right_record
         ),
         profiles AS (
             SELECT rid, source_system || '.' || source_table || '/' || source_id AS record

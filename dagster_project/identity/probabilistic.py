@@ -212,6 +212,8 @@ def _score(con: duckdb.DuckDBPyConnection, settings: Settings, linkage: Linkage)
             api.register(profiles),
             splink_settings(linkage, profiles.num_rows),
             log_level=None,
+            # A second of checks of column names that the tests of this module make anyway.
+            validate_settings=False,
         )
         found = linker.inference.predict(
             threshold_match_probability=linkage.review, warning_mode="never"
