@@ -140,13 +140,13 @@ rounded as (
     select
         c.*,
         s.month,
-        s.sale_kind,
         {%- for model in models %}
         case
             when c.position = c.path_length then s.cents
             else cast(round(round(s.cents * c.running_{{ model }}, 6), 0) as bigint)
-        end as cents_{{ model }}{{ "," if not loop.last }}
+        end as cents_{{ model }},
         {%- endfor %}
+        s.sale_kind
     from credited as c
     inner join sales as s on c.order_id = s.order_id
 ),
@@ -160,14 +160,18 @@ touched as (
         channel,
         campaign_id,
         month,
-        sale_kind,
         {%- for model in models %}
         round(cast(credit_{{ model }} as double), 12) as credit_{{ model }},
         cents_{{ model }} - coalesce(
             lag(cents_{{ model }}) over (partition by order_id order by position), 0
-        ) as cents_{{ model }}{{ "," if not loop.last }}
+        ) as cents_{{ model }},
         {%- endfor %}
+        sale_kind
     from rounded
+),
+
+paths_found as (
+    select distinct order_id from paths
 ),
 
 untouched as (
@@ -179,13 +183,13 @@ untouched as (
         '(none)' as channel,
         cast(null as {{ dbt.type_string() }}) as campaign_id,
         s.month,
-        s.sale_kind,
         {%- for model in models %}
         cast(1 as double) as credit_{{ model }},
-        s.cents as cents_{{ model }}{{ "," if not loop.last }}
+        s.cents as cents_{{ model }},
         {%- endfor %}
+        s.sale_kind
     from sales as s
-    left join (select distinct order_id from paths) as p on s.order_id = p.order_id
+    left join paths_found as p on s.order_id = p.order_id
     where p.order_id is null
 ),
 

@@ -37,7 +37,7 @@ ranked as (
         *,
         row_number() over (
             partition by campaign_text
-            order by preference, starts_on desc nulls last, campaign_id
+            order by preference asc, starts_on desc nulls last, campaign_id asc
         ) as choice
     from texts
     where campaign_text <> ''

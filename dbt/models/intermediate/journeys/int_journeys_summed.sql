@@ -86,10 +86,10 @@ spellings as (
 channel_credits as (
     select
         order_id,
-        channel,
         {%- for model in attribution_models() %}
-        sum(credit_{{ model }}) as credit_{{ model }}{{ "," if not loop.last }}
+        sum(credit_{{ model }}) as credit_{{ model }},
         {%- endfor %}
+        channel
     from {{ ref('int_attribution_credits') }}
     group by order_id, channel
 ),

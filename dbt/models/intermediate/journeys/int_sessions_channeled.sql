@@ -26,15 +26,27 @@ rules as (
     from {{ ref('channel_rules') }}
 ),
 
+devices as (
+    select distinct device_name
+    from sessions
+    where device_name is not null
+),
+
+hosts as (
+    select distinct referrer_host
+    from sessions
+    where referrer_host is not null
+),
+
 bot_devices as (
     select distinct d.device_name
-    from (select distinct device_name from sessions where device_name is not null) as d
+    from devices as d
     inner join bots as b on b.field = 'device' and {{ matches_pattern('d.device_name', 'b.pattern') }}
 ),
 
 bot_hosts as (
     select distinct h.referrer_host
-    from (select distinct referrer_host from sessions where referrer_host is not null) as h
+    from hosts as h
     inner join bots as b
         on b.field = 'referrer' and {{ matches_pattern('h.referrer_host', 'b.pattern') }}
 ),
@@ -63,7 +75,7 @@ bot_visitors as (
 
 internal_hosts as (
     select distinct h.referrer_host
-    from (select distinct referrer_host from sessions where referrer_host is not null) as h
+    from hosts as h
     inner join {{ ref('internal_referrers') }} as i
         on {{ matches_pattern('h.referrer_host', 'i.host_pattern') }}
 ),
@@ -144,6 +156,15 @@ mediums as (
     left join categories as c on d.source = c.source
 ),
 
+combinations as (
+    select distinct
+        source_category,
+        tagged_source,
+        medium,
+        campaign
+    from mediums
+),
+
 ruled as (
     select
         c.source_category,
@@ -151,17 +172,10 @@ ruled as (
         c.medium,
         c.campaign,
         min(r.rule_number) as rule_number
-    from (
-        select distinct
-            source_category,
-            tagged_source,
-            medium,
-            campaign
-        from mediums
-    ) as c
+    from combinations as c
     inner join rules as r
         on
-            (r.source_category is null or r.source_category = c.source_category)
+            (r.source_category is null or c.source_category = r.source_category)
             and (
                 r.source_pattern is null
                 or {{ matches_pattern('c.tagged_source', 'r.source_pattern') }}

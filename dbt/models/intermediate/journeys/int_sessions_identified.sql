@@ -14,26 +14,28 @@ accounts as (
     where source_system = 'shop' and source_table = 'accounts'
 ),
 
+purchases as (
+    select
+        visitor_id,
+        customer_id,
+        ordered_at,
+        row_number() over (
+            partition by visitor_id order by ordered_at, order_id
+        ) as purchase_number
+    from {{ ref('orders') }}
+    where visitor_id is not null and customer_id is not null
+),
+
 buyers as (
     select
         s.session_id,
         {{ arg_min('o.customer_id', 'o.purchase_number') }} as customer_id
     from sessions as s
-    inner join (
-        select
-            visitor_id,
-            customer_id,
-            ordered_at,
-            row_number() over (
-                partition by visitor_id order by ordered_at, order_id
-            ) as purchase_number
-        from {{ ref('orders') }}
-        where visitor_id is not null and customer_id is not null
-    ) as o
+    inner join purchases as o
         on
             s.visitor_id = o.visitor_id
-            and o.ordered_at >= s.started_at
-            and o.ordered_at < {{ add_seconds('s.ended_at', session_gap_seconds()) }}
+            and s.started_at <= o.ordered_at
+            and {{ add_seconds('s.ended_at', session_gap_seconds()) }} > o.ordered_at
     where s.account_id is null
     group by s.session_id
 ),

@@ -7,11 +7,11 @@ credits as (
         month,
         channel,
         coalesce(campaign_id, '(none)') as campaign_id,
-        sale_kind,
         {%- for model in models %}
         sum(credit_{{ model }}) as credit_{{ model }},
-        sum(cents_{{ model }}) as cents_{{ model }}{{ "," if not loop.last }}
+        sum(cents_{{ model }}) as cents_{{ model }},
         {%- endfor %}
+        sale_kind
     from {{ ref('int_attribution_credits') }}
     group by month, channel, coalesce(campaign_id, '(none)'), sale_kind
 ),
@@ -69,7 +69,8 @@ spent as (
 
 -- A union and a sum are a full outer join that no NULL key can tear apart.
 joined as (
-    select * from credited where orders > 0 or cents <> 0
+    select * from credited
+    where orders > 0 or cents <> 0
 
     union all
 

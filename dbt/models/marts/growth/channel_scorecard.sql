@@ -64,7 +64,7 @@ product_ranks as (
         channel,
         product_id,
         row_number() over (
-            partition by month, channel order by revenue desc, product_id
+            partition by month, channel order by revenue desc, product_id asc
         ) as place
     from product_sales
 ),

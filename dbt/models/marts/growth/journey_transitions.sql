@@ -33,10 +33,14 @@ furthest as (
 ),
 
 step_names as (
-    select 0 as step, '(start)' as name, 'product_view' as next_name union all
-    select 1 as step, 'product_view' as name, 'add_to_cart' as next_name union all
-    select 2 as step, 'add_to_cart' as name, 'checkout_started' as next_name union all
-    select 3 as step, 'checkout_started' as name, '(order)' as next_name
+    {% set names = ['(start)', 'product_view', 'add_to_cart', 'checkout_started', '(order)'] %}
+    {% for step in range(4) %}
+    select
+        {{ step }} as step,
+        '{{ names[step] }}' as name,
+        '{{ names[step + 1] }}' as next_name
+    {{ "union all" if not loop.last }}
+    {% endfor %}
 ),
 
 site_moves as (
