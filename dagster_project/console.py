@@ -32,13 +32,22 @@ STAGES = {
 
 
 class _Steps:
-    """A line per step: a spinner while it works, its seconds when it is done."""
+    """A line per step: a spinner while it works, its seconds when it is done.
+
+    Where nobody watches (cron, a log file), one plain line when a step is done.
+    """
 
     def __init__(self) -> None:
         self.progress: Progress | None = None
         self.tasks: dict[str, Any] = {}
 
     def __call__(self, screen: IO[str], state: str, step: str, seconds: float) -> None:
+        title = STAGES.get(step, step)
+        if not screen.isatty():
+            if state != "start":
+                screen.write(f"{title}: {state}, {seconds:.1f} s\n")
+                screen.flush()
+            return
         if self.progress is None:
             self.progress = Progress(
                 SpinnerColumn(finished_text="[green]✓[/]"),
@@ -47,7 +56,6 @@ class _Steps:
                 console=Console(file=screen),
             )
             self.progress.start()
-        title = STAGES.get(step, step)
         if state == "start":
             self.tasks[step] = self.progress.add_task(title, total=1)
         elif step in self.tasks:
@@ -150,7 +158,7 @@ def _show_summary(
     }
     for name, value in rows.items():
         table.add_row(f"[bold]{name}[/]", value)
-    console.print(table)
+    console.print(table, soft_wrap=True)
 
 
 def show_status(settings: Settings) -> int:

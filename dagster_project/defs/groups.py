@@ -1,5 +1,10 @@
 """Asset groups in the order of the flow; the number keeps that order wherever the UI sorts."""
 
+import dagster as dg
+
+# The load tells what it did, and what the build is of, as an observation of this asset.
+PARAMETERS_KEY = dg.AssetKey(["control", "parameters"])
+
 
 class Group:
     """One group per stage of the flow: plain text, because Dagster serialises no foreign enum."""

@@ -26,6 +26,7 @@ from dagster._core.remote_origin import (
 )
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
+from dagster_project.defs.groups import PARAMETERS_KEY
 from dagster_project.defs.schedules import JOB_NAME, run_config
 from dagster_project.settings import PROJECT_ROOT, Settings
 
@@ -170,8 +171,10 @@ def _follow(
         if not check.passed and check.severity is dg.AssetCheckSeverity.ERROR:
             outcome.checks.append(check.description or check.check_name)
     elif kind == dg.DagsterEventType.ASSET_OBSERVATION:
+        # Others come from dbt tests that no single asset owns.
         observed = event.asset_observation_data.asset_observation
-        outcome.load = {name: value.value for name, value in observed.metadata.items()}
+        if observed.asset_key == PARAMETERS_KEY:
+            outcome.load = {name: value.value for name, value in observed.metadata.items()}
     elif kind == dg.DagsterEventType.RUN_FAILURE and not outcome.failures:
         outcome.failures.append(event.message or "the run failed")
     elif kind == dg.DagsterEventType.RUN_SUCCESS:

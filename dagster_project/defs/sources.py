@@ -8,7 +8,7 @@ from pydantic import Field
 
 from dagster_project.build import create_control_tables, plan_build
 from dagster_project.contracts import load_contract
-from dagster_project.defs.groups import Group
+from dagster_project.defs.groups import PARAMETERS_KEY, Group
 from dagster_project.defs.resources import RunLock, told_plainly
 from dagster_project.errors import UsageError
 from dagster_project.identity import (
@@ -21,7 +21,6 @@ from dagster_project.publish import restricted_database
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect
 
-PARAMETERS_KEY = dg.AssetKey(["control", "parameters"])
 SHOWN_COUNTS = (
     *("files_seen", "files_loaded", "files_skipped", "files_quarantined", "files_waiting"),
     *("records", "accepted", "quarantined", "left_out", "erased", "nulled"),
