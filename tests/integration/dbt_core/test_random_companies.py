@@ -4,9 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from tests.integration.dbt_core.company import random_company
 from tests.integration.dbt_core.conftest import Warehouse
 from tests.integration.dbt_core.naive import Oracle
+from tests.integration.dbt_core.random_company import random_company
 
 NEEDED = {
     "cohort_retention",
