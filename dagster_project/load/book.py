@@ -12,7 +12,6 @@ from dagster_project.load.discover import Delivery, Refusal
 from dagster_project.load.ledger import insert_rows, raw_name
 from dagster_project.load.stage import Unit
 from dagster_project.load.take_in import Outcome, Stamp
-from dagster_project.load.targets import Target
 from dagster_project.warehouse import quoted
 
 
@@ -22,6 +21,12 @@ class Known:
 
     paths: dict[str, tuple[str, int, int, str]]
     contents: dict[tuple[str, str], str]
+
+    hashes: dict[str, str]
+
+    def hash_of(self, delivery: Delivery) -> str | None:
+        """The hash of what lay under the path when it was last looked at."""
+        return self.hashes.get(delivery.name)
 
     def has_path(self, delivery: Delivery, definition: str) -> bool:
         """Whether the path's content is known without opening it."""
@@ -35,12 +40,13 @@ class Known:
 
 def read_known(con: duckdb.DuckDBPyConnection) -> Known:
     paths = con.execute(
-        "SELECT path, target, size_bytes, mtime_ns, definition_hash FROM ledger.paths"
+        "SELECT path, target, size_bytes, mtime_ns, definition_hash, file_hash FROM ledger.paths"
     ).fetchall()
     contents = con.execute("SELECT file_hash, target, definition_hash FROM ledger.files").fetchall()
     return Known(
-        {path: tuple(rest) for path, *rest in paths},  # type: ignore[misc]
+        {path: tuple(rest) for path, *rest, _ in paths},  # type: ignore[misc]
         {(file_hash, target): definition for file_hash, target, definition in contents},
+        {path: file_hash for path, *_, file_hash in paths},
     )
 
 
@@ -57,19 +63,18 @@ def forget(con: duckdb.DuckDBPyConnection, file_hash: str, target: str) -> None:
 
 def remember_path(
     con: duckdb.DuckDBPyConnection,
-    deliveries: Sequence[tuple[Delivery, str, str]],
-    definition: str,
+    deliveries: Sequence[tuple[Delivery, str, str, str]],
     stamp: Stamp,
 ) -> None:
-    """Remember (delivery, file hash, state): such a path is not opened again while unchanged."""
-    names = ", ".join(quoted(delivery.name) for delivery, _, _ in deliveries)
+    """Remember (delivery, file hash, state, definition): not opened again while unchanged."""
+    names = ", ".join(quoted(delivery.name) for delivery, *_ in deliveries)
     con.execute(f"DELETE FROM ledger.paths WHERE path IN ({names})")
     insert_rows(
         con,
         "ledger.paths",
         [
             (d.name, d.target, d.size_bytes, d.mtime_ns, file_hash, definition, state, stamp.at)
-            for d, file_hash, state in deliveries
+            for d, file_hash, state, definition in deliveries
         ],
     )
 
@@ -78,13 +83,13 @@ def write_loaded(
     con: duckdb.DuckDBPyConnection,
     units: Sequence[Unit],
     outcomes: Sequence[Outcome],
-    target: Target,
+    definitions: Sequence[str],
     stamp: Stamp,
 ) -> None:
-    """The ledger's entries of a batch that was taken in."""
+    """The ledger's entries of a batch that was taken in, and what each file was read by."""
     supersede(con, [unit.delivery for unit in units])
     files, tables, left_out = [], [], []
-    for unit, outcome in zip(units, outcomes, strict=True):
+    for unit, outcome, definition in zip(units, outcomes, definitions, strict=True):
         delivery, file_hash = unit.delivery, unit.content.file_hash
         left = sum(outcome.left_out.values())
         files.append(
@@ -101,7 +106,7 @@ def write_loaded(
                 left,
                 0,
                 unit.layout.fingerprint,
-                target.definition,
+                definition,
                 json.dumps(_reading(unit), ensure_ascii=False),
                 "loaded",
                 None,
@@ -121,8 +126,10 @@ def write_loaded(
     insert_rows(con, "ledger.left_out", left_out)
     remember_path(
         con,
-        [(unit.delivery, unit.content.file_hash, "loaded") for unit in units],
-        target.definition,
+        [
+            (unit.delivery, unit.content.file_hash, "loaded", definition)
+            for unit, definition in zip(units, definitions, strict=True)
+        ],
         stamp,
     )
 
@@ -169,7 +176,7 @@ def write_quarantined_file(
         "ledger.quarantine",
         [(file_hash[:16], file_hash, delivery.target, delivery.name, *what, *by)],
     )
-    remember_path(con, [(delivery, file_hash, "quarantined")], definition, stamp)
+    remember_path(con, [(delivery, file_hash, "quarantined", definition)], stamp)
 
 
 def supersede(con: duckdb.DuckDBPyConnection, deliveries: Sequence[Delivery]) -> None:

@@ -5,7 +5,7 @@ text as delivered) and, for records that could not be taken apart, ``_reason`` a
 It lies in the loader's working folder and is removed after the load.
 """
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 
 from dagster_project.contracts import SourceSettings
 from dagster_project.load.content import DamagedFileError
+from dagster_project.load.corrections import Corrected
 from dagster_project.load.dialect import Dialect, sniff
 from dagster_project.load.discover import Delivery
 from dagster_project.load.records import (
@@ -27,18 +28,25 @@ BATCH = 20_000
 
 
 def convert_csv(
-    delivery: Delivery, dialect: Dialect, settings: SourceSettings, known: Set[str], out: Path
+    delivery: Delivery,
+    dialect: Dialect,
+    settings: SourceSettings,
+    known: Set[str],
+    corrected: Corrected,
+    out: Path,
 ) -> Dialect:
     """Write a delimited text file's records to ``out``; the dialect that it turned out to have."""
     encoding = text_encoding(delivery.path, delivery.compression, dialect.encoding)
     if encoding != dialect.encoding:
         dialect = sniff(delivery.path, delivery.compression, settings, known, encoding)
     records = csv_records(delivery.path, delivery.compression, dialect, settings.comment)
-    _write(records, len(dialect.header), out)
+    _write(_correct(records, dialect.header, corrected), len(dialect.header), out)
     return replace(dialect, is_plain=False)
 
 
-def convert_json(delivery: Delivery, explode: str | None, out: Path) -> tuple[str, ...]:
+def convert_json(
+    delivery: Delivery, explode: str | None, corrected: Corrected, out: Path
+) -> tuple[str, ...]:
     """Write a JSON file's objects to ``out``; the header is every name that occurs in it.
 
     The file is read twice, so that a name which first occurs in its last object has its column.
@@ -55,15 +63,29 @@ def convert_json(delivery: Delivery, explode: str | None, out: Path) -> tuple[st
         else record
         for record in json_records(delivery.path, delivery.compression, explode)
     )
-    _write(rows, len(header), out)
+    _write(_correct(rows, header, corrected), len(header), out)
     return header
 
 
-def convert_sheet(delivery: Delivery, known: Set[str], out: Path) -> tuple[str, ...]:
+def convert_sheet(
+    delivery: Delivery, known: Set[str], corrected: Corrected, out: Path
+) -> tuple[str, ...]:
     """Write a spreadsheet's rows to ``out``; its header."""
     header, records = sheet_records(delivery.path, known, delivery.target.split(".")[-1])
-    _write(records, len(header), out)
+    _write(_correct(records, header, corrected), len(header), out)
     return header
+
+
+def _correct(
+    records: Iterable[Record], header: Sequence[str], corrected: Corrected
+) -> Iterator[Record]:
+    """The records, with those that a person corrected in place of the delivered ones."""
+    for record in records:
+        cells = corrected.get(record.line)
+        if cells is None:
+            yield record
+        else:
+            yield Record(record.line, [cells.get(name) for name in header], record.original)
 
 
 def _write(records: Iterable[Record], width: int, out: Path) -> None:

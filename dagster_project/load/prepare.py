@@ -10,6 +10,7 @@ import duckdb
 
 from dagster_project.load.content import CHUNK, Content, DamagedFileError, check_expansion, examine
 from dagster_project.load.convert import convert_csv, convert_json, convert_sheet
+from dagster_project.load.corrections import Corrections, correction_of
 from dagster_project.load.dialect import sniff
 from dagster_project.load.discover import FORMATS, Delivery, delivery_date, format_of
 from dagster_project.load.layout import known_names, match
@@ -23,9 +24,12 @@ _GLOB = frozenset("*?[]{}")
 class Workshop:
     """Makes units of deliveries; what it writes lies in ``folder`` and goes with it."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, folder: Path, corrections: Corrections
+    ) -> None:
         self.con = con
         self.folder = folder
+        self.corrections = corrections
         self._count = 0
 
     def new_path(self, suffix: str) -> Path:
@@ -39,7 +43,7 @@ class Workshop:
         path = delivery.path
         if delivery.format == "csv":
             dialect = sniff(path, delivery.compression, target.settings, known)
-            if not dialect.is_plain:
+            if not dialect.is_plain or correction_of(self.corrections, content.file_hash):
                 return self._converted(delivery, content, target)
             layout = match(dialect.header, target.fields, target.one_of)
             return Unit(
@@ -65,6 +69,7 @@ class Workshop:
 
     def _converted(self, delivery: Delivery, content: Content, target: Target) -> Unit:
         out = self.new_path(".parquet")
+        corrected = correction_of(self.corrections, content.file_hash)
         known = known_names(target.fields)
         dialect = None
         if delivery.format == "csv":
@@ -73,12 +78,12 @@ class Workshop:
             # A file without its required columns is not worth converting.
             if dialect.is_plain:
                 match(dialect.header, target.fields, target.one_of)
-            dialect = convert_csv(delivery, dialect, target.settings, known, out)
+            dialect = convert_csv(delivery, dialect, target.settings, known, corrected, out)
             header = dialect.header
         elif delivery.format == "json":
-            header = convert_json(delivery, target.explode, out)
+            header = convert_json(delivery, target.explode, corrected, out)
         elif delivery.format == "xlsx":
-            header = convert_sheet(delivery, known, out)
+            header = convert_sheet(delivery, known, corrected, out)
         else:
             raise DamagedFileError("unreadable", "The file is damaged; send it again.")
         layout = match(header, target.fields, target.one_of)

@@ -23,7 +23,8 @@ from dagster_project.load.book import (
     write_refusals,
 )
 from dagster_project.load.content import DamagedFileError
-from dagster_project.load.discover import Delivery, Refusal, discover
+from dagster_project.load.corrections import Corrections, corrections_mark, read_corrections
+from dagster_project.load.discover import Delivery, Discovery, Refusal, discover
 from dagster_project.load.drift import note_changes
 from dagster_project.load.feed import feed
 from dagster_project.load.judge import Reading
@@ -67,9 +68,11 @@ def load_landing(
     """
     started = time.monotonic()
     create_raw_tables(con)
-    job = _Load(con, settings, run_id, progress or (lambda text: None), mappings)
+    job = Load(con, settings, run_id, progress, mappings)
+    found = discover(settings.landing_dir, load_contract(), set(job.mappings))
+    job.corrections = read_corrections(settings.landing_dir)
     with _working_folder(settings) as folder:
-        summary = job.run(folder, full_refresh=full_refresh)
+        summary = job.run(found, folder, full_refresh=full_refresh)
     summary.seconds = time.monotonic() - started
     return summary
 
@@ -86,26 +89,29 @@ def _working_folder(settings: Settings) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-class _Load:
+class Load:
+    """One load into the raw tables of ``con``, of whatever files were found."""
+
     def __init__(
         self,
         con: duckdb.DuckDBPyConnection,
         settings: Settings,
         run_id: str,
-        progress: Progress,
-        mappings: dict[str, Mapping] | None,
+        progress: Progress | None = None,
+        mappings: dict[str, Mapping] | None = None,
     ) -> None:
         self.con = con
         self.settings = settings
-        self.progress = progress
+        self.progress = progress or (lambda text: None)
+        self.corrections: Corrections = {}
         self.words = load_words()
         self.mappings = load_mappings() if mappings is None else mappings
         self.targets = load_targets(settings, self.words, self.mappings)
         self.stamp = Stamp(run_id, datetime.now(UTC).replace(tzinfo=None))
         self.summary = LoadSummary()
 
-    def run(self, folder: Path, *, full_refresh: bool) -> LoadSummary:
-        found = discover(self.settings.landing_dir, load_contract(), set(self.mappings))
+    def run(self, found: Discovery, folder: Path, *, full_refresh: bool = False) -> LoadSummary:
+        """Load what was found; ``folder`` is for files that must be converted."""
         self.known = read_known(self.con)
         if not found.deliveries and not found.refusals and not self.known.contents:
             raise HourglassError(
@@ -113,7 +119,7 @@ class _Load:
                 "there as <system>/<table>.csv (systems: crm, shop, marketing, call_center) or a "
                 f"vendor's export under <mapping>/ (mappings: {', '.join(sorted(self.mappings))})."
             )
-        self.workshop = Workshop(self.con, folder)
+        self.workshop = Workshop(self.con, folder, self.corrections)
         if not found.deliveries and found.refusals and not self.known.contents:
             raise HourglassError(
                 "There is nothing to load. "
@@ -133,7 +139,22 @@ class _Load:
         return self.summary
 
     def _is_known(self, delivery: Delivery) -> bool:
-        return self.known.has_path(delivery, self.targets[delivery.target].definition)
+        file_hash = self.known.hash_of(delivery)
+        target = self.targets[delivery.target]
+        if file_hash is None:
+            return False
+        if delivery.format == "zip":
+            return self.known.has_path(delivery, self._definition_of_archive(target))
+        return self.known.has_path(delivery, self._definition(target, file_hash))
+
+    def _definition_of_archive(self, target: Target) -> str:
+        """As for a file, but any correction may concern one of the archive's members."""
+        marks = [corrections_mark(self.corrections, key) for key in sorted(self.corrections)]
+        return target.definition + hashlib.sha256("".join(marks).encode()).hexdigest()[:16]
+
+    def _definition(self, target: Target, file_hash: str) -> str:
+        """The definition that a content is read by: the target's, and people's corrections."""
+        return target.definition + corrections_mark(self.corrections, file_hash)
 
     def _say(self, path: str, level: str, reason: str, text: str) -> None:
         self.summary.messages.append(FileMessage(path, level, reason, text))  # type: ignore[arg-type]
@@ -173,7 +194,9 @@ class _Load:
             # Remembered after its members: a load that is killed before opens it again.
             self._in_transaction(
                 lambda d=delivery, h=file_hash: remember_path(  # type: ignore[misc]
-                    self.con, [(d, h, "archive")], target.definition, self.stamp
+                    self.con,
+                    [(d, h, "archive", self._definition_of_archive(target))],
+                    self.stamp,
                 )
             )
 
@@ -182,7 +205,8 @@ class _Load:
         try:
             content = examined(delivery)
             known_as = self.known.contents.get((content.file_hash, target.name))
-            if content.file_hash in seen or (known_as == target.definition and not self.again):
+            definition = self._definition(target, content.file_hash)
+            if content.file_hash in seen or (known_as == definition and not self.again):
                 self._duplicate(target, delivery, content.file_hash)
                 return None
             seen.add(content.file_hash)
@@ -204,7 +228,9 @@ class _Load:
         )
         self._in_transaction(
             lambda: remember_path(
-                self.con, [(delivery, file_hash, "duplicate")], target.definition, self.stamp
+                self.con,
+                [(delivery, file_hash, "duplicate", self._definition(target, file_hash))],
+                self.stamp,
             )
         )
 
@@ -281,7 +307,8 @@ class _Load:
                     )
                 )
             self.summary.schema_events += note_changes(self.con, units, self.stamp)
-            write_loaded(self.con, units, outcomes, target, self.stamp)
+            definitions = [self._definition(target, unit.content.file_hash) for unit in units]
+            write_loaded(self.con, units, outcomes, definitions, self.stamp)
 
         self._in_transaction(work)
         return outcomes
@@ -337,6 +364,11 @@ class _Load:
             file_hash = hashlib.file_digest(file, "sha256").hexdigest()
         self._in_transaction(
             lambda: write_quarantined_file(
-                self.con, delivery, file_hash, target.definition, error, self.stamp
+                self.con,
+                delivery,
+                file_hash,
+                self._definition(target, file_hash),
+                error,
+                self.stamp,
             )
         )

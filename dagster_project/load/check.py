@@ -1,0 +1,166 @@
+"""What a load would say about files, without loading them: for the team that produces them."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from dagster_project.contracts import load_contract
+from dagster_project.contracts.mapping import Mapping, canonical_table, load_mappings
+from dagster_project.errors import UsageError
+from dagster_project.load.discover import Discovery, discover
+from dagster_project.load.ledger import create_raw_tables
+from dagster_project.load.run import Load
+from dagster_project.settings import Settings
+from dagster_project.warehouse import connect_file
+
+EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One reason in one file. ``level``: file, row, cell (would become NULL) or left_out.
+
+    ``lines`` are the first few; ``examples`` their texts, only of columns without personal data.
+    """
+
+    path: str
+    level: str
+    column: str | None
+    reason: str
+    message: str
+    count: int
+    lines: tuple[int, ...] = ()
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FileCheck:
+    """What would become of one file's records."""
+
+    path: str
+    target: str
+    records: int
+    accepted: int
+    quarantined: int
+    left_out: int
+    nulled: int
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """Every file with its counts, and every reason. ``is_clean``: nothing would be quarantined."""
+
+    files: tuple[FileCheck, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def is_clean(self) -> bool:
+        return not any(finding.level in ("file", "row") for finding in self.findings)
+
+
+def check_path(
+    path: Path, settings: Settings, *, mappings: dict[str, Mapping] | None = None
+) -> CheckReport:
+    """Read a file or folder as a load would, into a warehouse in memory that is thrown away.
+
+    The path must lie in a folder that is called like a system or a mapping, or be one, or hold
+    such folders. Raises UsageError when it does not exist or nothing says what its files are.
+    """
+    path = path.absolute()
+    if not path.exists():
+        raise UsageError(f"{path} does not exist.")
+    known = load_mappings() if mappings is None else mappings
+    root = _root(path, set(load_contract()) | set(known))
+    found = discover(root, load_contract(), set(known))
+    inside = "" if path == root else path.relative_to(root).as_posix()
+    found = Discovery(
+        [d for d in found.deliveries if _within(d.name, inside)],
+        [r for r in found.refusals if _within(r.name, inside)],
+    )
+    if not found.deliveries and not found.refusals:
+        raise UsageError(f"{path} has no files to check.")
+    with tempfile.TemporaryDirectory() as folder:
+        con = connect_file(
+            ":memory:",
+            allowed_dirs=(root, Path(folder)),
+            memory_limit=settings.memory_limit,
+            threads=settings.threads,
+            keep_order=True,
+        )
+        try:
+            create_raw_tables(con)
+            Load(con, settings, "check", mappings=known).run(found, Path(folder))
+            return _report(con)
+        finally:
+            con.close()
+
+
+def _root(path: Path, known: set[str]) -> Path:
+    """The folder that would be landing/: the one above the nearest system or mapping."""
+    for folder in (path, *path.parents):
+        if folder.is_dir() and folder.name in known:
+            return folder.parent
+    if path.is_dir():
+        return path
+    raise UsageError(
+        f"Nothing says what {path.name} is. Put it into a folder that is called like its system "
+        f"or mapping ({', '.join(sorted(known))}) and check it there."
+    )
+
+
+def _within(name: str, inside: str) -> bool:
+    return not inside or name == inside or name.startswith(f"{inside}/")
+
+
+def _report(con: duckdb.DuckDBPyConnection) -> CheckReport:
+    files = [
+        FileCheck(*row)
+        for row in con.execute(
+            """
+            SELECT path, target, records, accepted, quarantined, left_out,
+                (SELECT count(*) FROM ledger.quarantine q WHERE q.file_hash = f.file_hash
+                    AND q.target = f.target AND q.level = 'cell')
+            FROM ledger.files f ORDER BY path
+            """
+        ).fetchall()
+    ]
+    findings = [
+        Finding(
+            path,
+            level,
+            column,
+            reason,
+            message,
+            count,
+            tuple(lines or ()),
+            tuple(texts or ()) if level == "cell" and _is_public(target, column) else (),
+        )
+        for target, path, level, column, reason, message, count, lines, texts in con.execute(
+            f"""
+            SELECT any_value(target), path, level, column_name, reason, any_value(message),
+                count(*), list(line ORDER BY line)[1:{EXAMPLES}],
+                list(left(original, 80) ORDER BY line)[1:{EXAMPLES}]
+            FROM ledger.quarantine GROUP BY path, level, column_name, reason
+            ORDER BY path, level DESC, count(*) DESC
+            """
+        ).fetchall()
+    ]
+    findings += [
+        Finding(path, "left_out", None, rule, f"Left out by the rule {rule}.", count)
+        for path, rule, count in con.execute(
+            "SELECT f.path, l.rule, l.records FROM ledger.left_out l JOIN ledger.files f "
+            "USING (file_hash, target) ORDER BY ALL"
+        ).fetchall()
+    ]
+    return CheckReport(tuple(files), tuple(findings))
+
+
+def _is_public(target: str, column: str) -> bool:
+    """Whether a column holds no personal data; columns of a vendor's export are not trusted."""
+    name = column.rpartition(".")[0] or target
+    table = canonical_table(name)
+    if table is None or column.rpartition(".")[2] not in table.column_names:
+        return False
+    return table.column(column.rpartition(".")[2]).personal == "none"

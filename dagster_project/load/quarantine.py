@@ -1,0 +1,171 @@
+"""What is in quarantine, and the way back: look, export, correct, replay."""
+
+import csv
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from dagster_project.errors import UsageError
+from dagster_project.load.corrections import FOLDER, META, read_corrected
+
+
+@dataclass(frozen=True)
+class QuarantineGroup:
+    """Entries of one file, column and reason. Level ``cell`` are values that became NULL."""
+
+    target: str | None
+    path: str
+    level: str
+    column: str | None
+    reason: str
+    count: int
+    first_line: int | None
+    message: str
+
+
+@dataclass(frozen=True)
+class QuarantineEntry:
+    """One entry with its original text: personal data, for the eyes of who asked for it."""
+
+    quarantine_id: str
+    target: str | None
+    path: str
+    line: int | None
+    level: str
+    column: str | None
+    reason: str
+    message: str
+    original: str | None
+
+
+def list_quarantine(
+    con: duckdb.DuckDBPyConnection, *, target: str | None = None
+) -> list[QuarantineGroup]:
+    """What is in quarantine, by file, column and reason; the worst level and most entries first."""
+    rows = con.execute(
+        """
+        SELECT target, path, level, column_name, reason, count(*), min(line), any_value(message)
+        FROM ledger.quarantine WHERE ? IS NULL OR target = ?
+        GROUP BY target, path, level, column_name, reason
+        ORDER BY CASE level WHEN 'file' THEN 0 WHEN 'row' THEN 1 ELSE 2 END, count(*) DESC, path
+        """,
+        [target, target],
+    ).fetchall()
+    return [QuarantineGroup(*row) for row in rows]
+
+
+def show_quarantine(con: duckdb.DuckDBPyConnection, quarantine_id: str) -> QuarantineEntry:
+    """One entry; UsageError when the id is not in quarantine."""
+    row = con.execute(
+        "SELECT quarantine_id, target, path, line, level, column_name, reason, message, original "
+        "FROM ledger.quarantine WHERE quarantine_id = ?",
+        [quarantine_id],
+    ).fetchone()
+    if row is None:
+        raise UsageError(
+            f"{quarantine_id} is not in quarantine. `hourglass quarantine list` shows what is."
+        )
+    return QuarantineEntry(*row)
+
+
+def export_quarantine(
+    con: duckdb.DuckDBPyConnection, folder: Path, *, target: str | None = None
+) -> list[Path]:
+    """Write quarantined records as CSV that can be corrected in a spreadsheet; the files' paths.
+
+    One file per target and set of columns, since records of different shape share no header. The
+    columns ``quarantine_*`` say which record it is and why it is there; the others hold its cells
+    as far as it could be taken apart.
+    """
+    rows = con.execute(
+        """
+        SELECT q.target, f.reading, q.quarantine_id, q.path, q.line, q.reason, q.message,
+            q.original
+        FROM ledger.quarantine q JOIN ledger.files f
+            ON q.file_hash = f.file_hash AND q.target = f.target
+        WHERE q.level = 'row' AND (? IS NULL OR q.target = ?)
+        ORDER BY q.target, q.path, q.line
+        """,
+        [target, target],
+    ).fetchall()
+    groups: dict[tuple[str, tuple[str, ...]], list[tuple[Any, ...]]] = {}
+    for name, reading_text, *entry in rows:
+        reading = json.loads(reading_text)
+        cells = _cells(reading, entry[-1] or "")
+        groups.setdefault((name, tuple(reading["header"])), []).append((*entry, *cells))
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for (name, header), records in groups.items():
+        mark = hashlib.sha256("\x1f".join(header).encode()).hexdigest()[:6]
+        path = folder / f"quarantine.{name}.{mark}.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow([*META, *header])
+            writer.writerows(records)
+        paths.append(path)
+    return paths
+
+
+def _cells(reading: dict[str, Any], original: str) -> list[str]:
+    header: list[str] = reading["header"]
+    if reading["format"] == "csv":
+        row = next(csv.reader([original], delimiter=reading["delimiter"]), [])
+        return (row + [""] * len(header))[: len(header)]
+    try:
+        value = json.loads(original)
+    except json.JSONDecodeError:
+        return [""] * len(header)
+    if isinstance(value, list):
+        return [_text(cell) for cell in value][: len(header)]
+    return [_text(_at(value, name)) for name in header]
+
+
+def _at(value: Any, name: str) -> Any:
+    if isinstance(value, dict) and name in value:
+        return value[name]
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def accept_corrections(con: duckdb.DuckDBPyConnection, landing: Path, path: Path) -> int:
+    """Take a corrected export into landing, so that the next load replays it; its records.
+
+    UsageError when it is no export, or names a record that is not in quarantine, or one of a
+    Parquet file, which has to be corrected where it comes from.
+    """
+    corrected = read_corrected(path)
+    for key, line, _ in corrected:
+        entry = con.execute(
+            "SELECT f.reading ->> '$.as' FROM ledger.quarantine q JOIN ledger.files f "
+            "ON q.file_hash = f.file_hash AND q.target = f.target "
+            "WHERE q.quarantine_id = ? AND q.level = 'row'",
+            [f"{key}-{line}"],
+        ).fetchone()
+        if entry is None:
+            raise UsageError(
+                f"{path}: {key}-{line} is not in quarantine any more. Export again and correct "
+                "what is still there."
+            )
+        if entry[0] == "parquet":
+            raise UsageError(
+                f"{path}: {key}-{line} is a record of a Parquet file. Correct it where the file "
+                "comes from, and deliver the file again."
+            )
+    mark = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    kept = landing / FOLDER
+    kept.mkdir(parents=True, exist_ok=True)
+    number = len(list(kept.glob("*.csv"))) + 1
+    shutil.copyfile(path, kept / f"{number:06}-{mark}.csv")
+    return len(corrected)

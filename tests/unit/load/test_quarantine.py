@@ -1,0 +1,154 @@
+"""The way out of quarantine, and the check that keeps files from going there."""
+
+import csv
+import gzip
+import io
+import zipfile
+from decimal import Decimal
+
+import pytest
+
+from dagster_project.errors import UsageError
+from dagster_project.load.check import check_path
+from dagster_project.load.quarantine import (
+    accept_corrections,
+    export_quarantine,
+    list_quarantine,
+    show_quarantine,
+)
+from tests.unit.load.test_mapping import EXPORT, HEADER
+
+ORDERS = (
+    "order_id,ordered_at,status,total_amount,email\n"
+    "1,2026-01-01,paid,10,ann@example.com\n"
+    "2,2026-01-01,mislaid,20,bob@example.com\n"
+    "3,2026-01-01,paid\n"
+    '4,soon,paid,40,"x,y"\n'
+)
+
+
+def correct(path, changes):
+    """Change cells of an export as somebody with a spreadsheet would."""
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row, change in zip(rows, changes, strict=True):
+        row.update(change)
+    with path.open("w", newline="", encoding="utf-8-sig") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def replay(landing, tmp_path, changes, **arguments):
+    (path,) = export_quarantine(landing.con, tmp_path / "out")
+    correct(path, changes)
+    accept_corrections(landing.con, landing.settings.landing_dir, path)
+    return landing.load(**arguments)
+
+
+def test_list_and_show(landing):
+    """Nobody can see what is in quarantine, or personal data stands in the list."""
+    landing.put("shop/orders.csv", ORDERS)
+    landing.load()
+    groups = list_quarantine(landing.con, target="shop.orders")
+    assert {(g.column, g.reason, g.first_line) for g in groups} == {
+        ("status", "unknown_word", 3),
+        (None, "field_count", 4),
+        ("ordered_at", "invalid_value", 5),
+    }
+    assert "example.com" not in repr(groups)
+    (key,) = landing.query("SELECT quarantine_id FROM ledger.quarantine WHERE line = 3")[0]
+    assert show_quarantine(landing.con, key).original.endswith("bob@example.com")
+    with pytest.raises(UsageError, match="not in quarantine"):
+        show_quarantine(landing.con, "nothing")
+
+
+def test_replayed_rows_leave_the_quarantine(landing, tmp_path):
+    """A corrected row counts twice, or stays in quarantine for ever."""
+    landing.put("shop/orders.csv", ORDERS)
+    landing.load()
+    summary = replay(
+        landing,
+        tmp_path,
+        [{"status": "shipped"}, {"total_amount": "30"}, {"ordered_at": "still soon"}],
+    )
+    assert (summary.records, summary.accepted, summary.quarantined) == (4, 3, 1)
+    assert landing.query(
+        "SELECT order_id, status, total_amount, email, _line FROM shop.orders ORDER BY 1"
+    ) == [
+        ("1", "paid", Decimal(10), "ann@example.com", 2),
+        ("2", "shipped", Decimal(20), "bob@example.com", 3),
+        ("3", "paid", Decimal(30), None, 4),
+    ]
+    assert landing.query("SELECT line, reason FROM ledger.quarantine") == [(5, "invalid_value")]
+    assert landing.load().files_opened == 0
+    again = replay(landing, tmp_path, [{"ordered_at": "2026-01-05"}])
+    assert (again.accepted, again.quarantined) == (4, 0)
+    refreshed = landing.load(full_refresh=True)
+    assert (refreshed.accepted, refreshed.quarantined) == (4, 0)
+
+
+def test_replay_of_a_vendor_s_record_completes_its_order(landing, tmp_path):
+    """A replayed line makes a second order of its own, with a part of the total."""
+    landing.put(
+        "tills/day.csv", HEADER + "1,a,2,1.50,2026-01-01,paid,,\n1,,1,9,2026-01-01,paid,,\n"
+    )
+    landing.load(mappings={"tills": EXPORT})
+    replay(landing, tmp_path, [{"article": "b"}], mappings={"tills": EXPORT})
+    assert landing.query("SELECT order_id, total_amount FROM shop.orders") == [("1", Decimal(12))]
+    assert landing.query("SELECT count(*) FROM shop.order_lines") == [(2,)]
+
+
+def test_replay_within_archives_and_json(landing, tmp_path):
+    """Only plain CSV can be corrected."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a.jsonl", '{"contact_id": 1}\n{"contact_id": "", "city": "B"}\n')
+    landing.put("crm/contacts.zip", buffer.getvalue())
+    landing.load()
+    replay(landing, tmp_path, [{"contact_id": "2"}])
+    assert landing.query("SELECT contact_id, city FROM crm.contacts ORDER BY 1") == [
+        ("1", None),
+        ("2", "B"),
+    ]
+    assert landing.load().files_opened == 0
+
+
+def test_file_that_is_no_export_is_refused(landing, tmp_path):
+    """Any file is taken for a correction."""
+    landing.put("shop/orders.csv", ORDERS)
+    landing.load()
+    path = tmp_path / "x.csv"
+    for text, said in [
+        ("order_id\n1\n", "quarantine_id"),
+        ("quarantine_id,order_id\nx,1\n", "not one that was exported"),
+        ("quarantine_id,order_id\n0123456789abcdef-3,1\n", "not in quarantine any more"),
+    ]:
+        path.write_text(text)
+        with pytest.raises(UsageError, match=said):
+            accept_corrections(landing.con, landing.settings.landing_dir, path)
+
+
+def test_check_says_what_a_load_would_do(landing, tmp_path):
+    """The sender of a file learns of its faults only when they are in the warehouse."""
+    folder = tmp_path / "sent" / "shop"
+    folder.mkdir(parents=True)
+    (folder / "orders.csv").write_text(ORDERS)
+    (folder / "products.csv.gz").write_bytes(gzip.compress(b"product_id,unit_cost\n1,cheap\n2,3\n"))
+    (folder / "refunds.csv").write_text("refund_id\n1\n")
+    report = check_path(folder, landing.settings)
+    assert not report.is_clean
+    assert {(f.path, f.records, f.accepted, f.quarantined, f.nulled) for f in report.files} == {
+        ("shop/orders.csv", 4, 1, 3, 0),
+        ("shop/products.csv.gz", 2, 2, 0, 1),
+        ("shop/refunds.csv", 1, 0, 1, 0),
+    }
+    cell = next(f for f in report.findings if f.level == "cell")
+    assert (cell.column, cell.lines, cell.examples) == ("unit_cost", (2,), ("cheap",))
+    assert "example.com" not in repr(report)
+    assert check_path(folder / "products.csv.gz", landing.settings).is_clean
+    assert landing.con.execute("SELECT count(*) FROM duckdb_tables()").fetchone() == (0,)
+    stray = tmp_path / "x.csv"
+    stray.write_text("a\n1\n")
+    with pytest.raises(UsageError, match="Nothing says"):
+        check_path(stray, landing.settings)
