@@ -20,10 +20,11 @@ import pyarrow as pa
 import yaml
 
 from dagster_project.errors import UsageError
+from dagster_project.identity.arrays import create_table
 from dagster_project.identity.compare import CONTRADICTS, LEVELS
 from dagster_project.identity.guards import RULES_DIR
 from dagster_project.settings import Settings
-from dagster_project.warehouse import connect_file
+from dagster_project.warehouse import connect_file, quoted
 
 LINKAGE_PATH = RULES_DIR / "linkage.yml"
 MODEL_PATH = RULES_DIR / "model.json"
@@ -131,7 +132,10 @@ def link_by_probability(con: duckdb.DuckDBPyConnection, settings: Settings) -> N
 
 
 def _block(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> int:
-    """``id_input``: profiles with their block keys, too common ones NULL; returns pair count."""
+    """``id_input`` (profiles), ``id_keys`` (rid, block, key) that pair records, ``id_blocks``.
+
+    Returns the number of candidate pairs, a pair counted once for each key that it shares.
+    """
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE id_input AS
@@ -141,54 +145,51 @@ def _block(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> int:
         FROM id_nodes WHERE is_profile
         """
     )
-    keys = [f"CAST({expression} AS VARCHAR) AS block_{n}" for n, expression in _numbered(linkage)]
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE id_keys AS SELECT rid, {', '.join(keys)} FROM id_input"
+    # Keys are compared as hashes: a collision costs one comparison and can link nobody.
+    keys = " UNION ALL ".join(
+        f"SELECT rid, {number} AS block, hash({expression}) AS key "
+        f"FROM id_input WHERE ({expression}) IS NOT NULL"
+        for number, expression in enumerate(linkage.blocks.values())
     )
-    counts = []
-    for number, (name, _) in enumerate(linkage.blocks.items()):
-        con.execute(
-            f"""
-            CREATE OR REPLACE TEMP TABLE id_block_{number} AS
-            SELECT block_{number} AS key, count(*) AS records FROM id_keys
-            WHERE block_{number} IS NOT NULL GROUP BY key
-            HAVING count(*) BETWEEN 2 AND {linkage.block_limit}
-            """
-        )
-        counts.append(
-            f"SELECT '{name}' AS block, "
-            f"CAST(coalesce(sum(records * (records - 1) / 2), 0) AS BIGINT) AS pairs "
-            f"FROM id_block_{number}"
-        )
-    con.execute(f"CREATE OR REPLACE TEMP TABLE id_blocks AS {' UNION ALL '.join(counts)}")
-    joins = " ".join(
-        f"LEFT JOIN id_block_{n} AS b{n} ON b{n}.key = k.block_{n}" for n, _ in _numbered(linkage)
-    )
-    kept = ", ".join(f"b{n}.key AS block_{n}" for n, _ in _numbered(linkage))
     con.execute(
         f"""
-        CREATE OR REPLACE TEMP TABLE id_input AS
-        SELECT i.*, {kept} FROM id_input AS i JOIN id_keys AS k ON k.rid = i.rid {joins}
+        CREATE OR REPLACE TEMP TABLE id_keys AS
+        WITH keys AS ({keys}),
+        shared AS (
+            SELECT block, key FROM keys GROUP BY block, key
+            HAVING count(*) BETWEEN 2 AND {linkage.block_limit}
+        )
+        SELECT k.rid, k.block, k.key
+        FROM keys AS k JOIN shared AS s ON s.block = k.block AND s.key = k.key
+        """
+    )
+    create_table(
+        con,
+        "id_block_names",
+        {"block": list(range(len(linkage.blocks))), "name": list(linkage.blocks)},
+    )
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE id_blocks AS
+        WITH sizes AS (SELECT block, count(*) AS records FROM id_keys GROUP BY block, key)
+        SELECT n.name AS block,
+               CAST(coalesce(sum(s.records * (s.records - 1) / 2), 0) AS BIGINT) AS pairs
+        FROM id_block_names AS n LEFT JOIN sizes AS s ON s.block = n.block
+        GROUP BY n.name
         """
     )
     row = con.execute("SELECT coalesce(sum(pairs), 0) FROM id_blocks").fetchone()
     return int(row[0]) if row else 0
 
 
-def _numbered(linkage: Linkage) -> list[tuple[int, str]]:
-    return list(enumerate(linkage.blocks.values()))
-
-
 def splink_settings(linkage: Linkage, profiles: int) -> dict[str, Any]:
-    """The model with the prior for ``profiles`` records and one blocking rule per key."""
+    """The model with the prior for ``profiles`` records; it scores the pairs that it is given."""
     return {
         **load_model(),
         "retain_intermediate_calculation_columns": True,
         "probability_two_random_records_match": linkage.expected_duplicates
         / max(profiles, _SMALLEST),
-        "blocking_rules_to_generate_predictions": [
-            {"blocking_rule": f"l.block_{n} = r.block_{n}"} for n, _ in _numbered(linkage)
-        ],
+        "blocking_rules_to_generate_predictions": [],
     }
 
 
@@ -200,6 +201,7 @@ def _score(con: duckdb.DuckDBPyConnection, settings: Settings, linkage: Linkage)
     profiles = con.execute("SELECT * FROM id_input").to_arrow_table()
     settings.warehouse_dir.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="identity-pairs-", dir=settings.warehouse_dir))
+    pairs = quoted(str(folder / "candidates.parquet"))
     scratch = connect_file(
         ":memory:",
         allowed_dirs=[folder],
@@ -207,6 +209,18 @@ def _score(con: duckdb.DuckDBPyConnection, settings: Settings, linkage: Linkage)
         threads=settings.threads,
     )
     try:
+        con.execute(
+            f"""
+            COPY (
+                SELECT l.rid AS join_key_l, r.rid AS join_key_r,
+                       CAST(min(l.block) AS VARCHAR) AS match_key
+                FROM id_keys AS l
+                JOIN id_keys AS r ON r.block = l.block AND r.key = l.key AND r.rid > l.rid
+                GROUP BY l.rid, r.rid
+            ) TO {pairs} (FORMAT parquet)
+            """
+        )
+        scratch.execute(f"CREATE VIEW candidates AS FROM read_parquet({pairs})")
         api = DuckDBAPI(connection=scratch, materialisation="parquet", materialisation_dir=folder)
         linker = Linker(
             api.register(profiles),
@@ -215,6 +229,7 @@ def _score(con: duckdb.DuckDBPyConnection, settings: Settings, linkage: Linkage)
             # A second of checks of column names that the tests of this module make anyway.
             validate_settings=False,
         )
+        linker.table_management.register_blocked_pairs_for_predict(api.register("candidates"))
         found = linker.inference.predict(
             threshold_match_probability=linkage.review, warning_mode="never"
         )
