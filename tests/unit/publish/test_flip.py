@@ -94,6 +94,8 @@ def test_killed_before_any_step_of_a_publish(settings, killing, monkeypatch, has
     if decided is not None:
         assert restricted_database(settings).read_text() == decided.name
         assert (settings.published_dir / "current" / "marts.duckdb").read_text() == decided.name
+        # The published link is the last to change: with it, all of the new version is there.
+        assert decided.name == OLD or in_force(settings) == (NEW, NEW)
     recover(settings)
     assert version_in_force(settings) == decided
     assert killed or (len(done) <= at and decided is not None and decided.name == NEW)

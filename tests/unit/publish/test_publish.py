@@ -119,6 +119,10 @@ def test_direct_identifiers_lie_apart_and_closed(put_out, settings):
     [
         ("DELETE FROM quality.gate_records", "no record"),
         ("UPDATE control.parameters SET build_id = 'b2'", "build b2"),
+        (
+            "UPDATE control.parameters SET build_id = 'b2'; UPDATE marts.build SET build_id = 'b2'",
+            "checks ran on build b1",
+        ),
         ("DELETE FROM control.parameters", "holds no build"),
         ("DELETE FROM marts.orders WHERE order_id = 'o1'", "mart orders is not the one"),
         ("UPDATE marts.customers SET net_revenue = 0", "mart customers is not the one"),
@@ -141,6 +145,14 @@ def test_an_unchecked_build_is_refused(put_out, con, settings, suites_dir, tmp_p
     assert stamps(settings) == {1}
     assert [version.name for version in list_versions(settings)] == [before.name]
     assert not list((settings.restricted_dir / "versions").glob(".*"))
+
+
+def test_marts_of_another_build_are_refused(con, settings, suites_dir, tmp_path):
+    """If this fails, a run that rebuilt some of the marts publishes the rest as of today."""
+    con.execute("UPDATE marts.build SET build_id = 'b0'")
+    pass_gate(con, settings, suites_dir, tmp_path / "dbt")
+    with pytest.raises(HourglassError, match="not all rebuilt"):
+        publish(con, settings, render=report_page, suites_dir=suites_dir)
 
 
 def test_a_check_that_was_added_since_is_asked_for(put_out, con, settings, suites_dir):
