@@ -141,20 +141,18 @@ class Load:
     def _is_known(self, delivery: Delivery) -> bool:
         file_hash = self.known.hash_of(delivery)
         target = self.targets[delivery.target]
-        if file_hash is None:
-            return False
-        if delivery.format == "zip":
-            return self.known.has_path(delivery, self._definition_of_archive(target))
-        return self.known.has_path(delivery, self._definition(target, file_hash))
+        return file_hash is not None and self.known.has_path(
+            delivery, self._definition(target, delivery, file_hash)
+        )
 
-    def _definition_of_archive(self, target: Target) -> str:
-        """As for a file, but any correction may concern one of the archive's members."""
-        marks = [corrections_mark(self.corrections, key) for key in sorted(self.corrections)]
-        return target.definition + hashlib.sha256("".join(marks).encode()).hexdigest()[:16]
+    def _definition(self, target: Target, delivery: Delivery, file_hash: str) -> str:
+        """What a content is read by: the target's definition, and people's corrections.
 
-    def _definition(self, target: Target, file_hash: str) -> str:
-        """The definition that a content is read by: the target's, and people's corrections."""
-        return target.definition + corrections_mark(self.corrections, file_hash)
+        Any correction may concern a member of an archive.
+        """
+        concerned = sorted(self.corrections) if delivery.format == "zip" else [file_hash]
+        marks = [corrections_mark(self.corrections, key) for key in concerned]
+        return target.definition + "".join(marks)
 
     def _say(self, path: str, level: str, reason: str, text: str) -> None:
         self.summary.messages.append(FileMessage(path, level, reason, text))  # type: ignore[arg-type]
@@ -195,7 +193,7 @@ class Load:
             self._in_transaction(
                 lambda d=delivery, h=file_hash: remember_path(  # type: ignore[misc]
                     self.con,
-                    [(d, h, "archive", self._definition_of_archive(target))],
+                    [(d, h, "archive", self._definition(target, d, h))],
                     self.stamp,
                 )
             )
@@ -205,7 +203,7 @@ class Load:
         try:
             content = examined(delivery)
             known_as = self.known.contents.get((content.file_hash, target.name))
-            definition = self._definition(target, content.file_hash)
+            definition = self._definition(target, delivery, content.file_hash)
             if content.file_hash in seen or (known_as == definition and not self.again):
                 self._duplicate(target, delivery, content.file_hash)
                 return None
@@ -229,7 +227,7 @@ class Load:
         self._in_transaction(
             lambda: remember_path(
                 self.con,
-                [(delivery, file_hash, "duplicate", self._definition(target, file_hash))],
+                [(delivery, file_hash, "duplicate", self._definition(target, delivery, file_hash))],
                 self.stamp,
             )
         )
@@ -307,7 +305,9 @@ class Load:
                     )
                 )
             self.summary.schema_events += note_changes(self.con, units, self.stamp)
-            definitions = [self._definition(target, unit.content.file_hash) for unit in units]
+            definitions = [
+                self._definition(target, unit.delivery, unit.content.file_hash) for unit in units
+            ]
             write_loaded(self.con, units, outcomes, definitions, self.stamp)
 
         self._in_transaction(work)
@@ -367,7 +367,7 @@ class Load:
                 self.con,
                 delivery,
                 file_hash,
-                self._definition(target, file_hash),
+                self._definition(target, delivery, file_hash),
                 error,
                 self.stamp,
             )
