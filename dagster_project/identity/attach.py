@@ -11,10 +11,12 @@ Reads ``id_nodes``, ``id_bears`` and ``id_members`` (rid, cluster of profiles); 
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 
 from dagster_project.identity.arrays import create_table
 from dagster_project.identity.cluster import components
 from dagster_project.identity.guards import Guards
+from dagster_project.identity.normalise import mailbox_keys
 
 # How far an identifier that only orders and calls carry passes an owner on. Two steps cover an
 # order with a known e-mail and a new phone, then calls from that phone; more would be hearsay.
@@ -36,6 +38,7 @@ def attach(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
         _owners(con)
         before = _count(con)
         _attach_to_owners(con)
+        _attach_by_phone_and_name(con, guards)
         if _count(con) == before:
             break
     _guests(
@@ -93,6 +96,56 @@ def _attach_to_owners(con: duckdb.DuckDBPyConnection) -> None:
               AND (b.kind <> 'phone' OR n.email IS NULL)
         )
         SELECT rid, arg_min(cluster, rank), arg_min(kind, rank) FROM candidates GROUP BY rid
+        """
+    )
+
+
+def _attach_by_phone_and_name(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
+    """An order with an e-mail that nobody has goes to the owner of its phone whose name it bears.
+
+    That is what a changed e-mail looks like; a relative's mailbox bears another first name.
+    """
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE id_unknown_mail AS
+        SELECT b.rid, n.email, o.cluster
+        FROM id_bears AS b
+        JOIN id_owners AS o ON o.vid = b.vid AND o.owners = 1
+        JOIN id_nodes AS n ON n.rid = b.rid
+        WHERE NOT b.is_profile AND b.kind = 'phone' AND n.email IS NOT NULL
+          AND b.rid NOT IN (SELECT rid FROM id_attached)
+          AND b.rid NOT IN (
+              SELECT e.rid FROM id_bears AS e JOIN id_owners AS k ON k.vid = e.vid
+              WHERE e.kind IN ('email', 'loyalty_card')
+          )
+        """
+    )
+    addresses = [
+        row[0] for row in con.execute("SELECT DISTINCT email FROM id_unknown_mail").fetchall()
+    ]
+    keys = [mailbox_keys(address, guards) for address in addresses]
+    create_table(
+        con,
+        "id_mailboxes",
+        {
+            "email": pa.array(addresses, pa.string()),
+            "mailbox": pa.array([key for key, _ in keys], pa.string()),
+            "names": pa.array([list(names) for _, names in keys], pa.list_(pa.string())),
+        },
+    )
+    con.execute(
+        """
+        INSERT INTO id_attached
+        SELECT u.rid, u.cluster, 'phone_and_name'
+        FROM id_unknown_mail AS u
+        JOIN id_mailboxes AS x ON x.email = u.email
+        JOIN id_members AS m ON m.cluster = u.cluster
+        JOIN id_nodes AS p ON p.rid = m.rid
+        WHERE length(p.first_key) >= 3 AND (
+            contains(x.mailbox, p.first_key) OR list_has_any(x.names, p.first_names)
+            OR (contains(x.mailbox, p.last_key) AND left(x.mailbox, 1) = left(p.first_key, 1))
+        )
+        GROUP BY u.rid, u.cluster
         """
     )
 

@@ -4,10 +4,13 @@ Levels: 2 the same, 1 the same but for a typing error, a short form or an initia
 when either side has nothing.
 """
 
+# The cheaper measure stands before the dearer one, which it cannot contradict: Damerau-Levenshtein
+# takes twenty times as long as Jaro-Winkler.
 # One letter more, less, changed or swapped in a word of some length, or much alike from the start.
 _ALIKE = (
     "({0} = {1} OR jaro_winkler_similarity({0}, {1}) >= 0.88 "
-    "OR (least(length({0}), length({1})) >= 4 AND damerau_levenshtein({0}, {1}) <= 1))"
+    "OR (least(length({0}), length({1})) >= 4 AND jaro_winkler_similarity({0}, {1}) >= 0.7 "
+    "AND damerau_levenshtein({0}, {1}) <= 1))"
 )
 
 

@@ -122,6 +122,16 @@ def normalise_email(raw: str, guards: Guards) -> tuple[str | None, str | None]:
     return address, None
 
 
+def mailbox_keys(address: str, guards: Guards) -> tuple[str, tuple[str, ...]]:
+    """(spelling key of the letters before ``@``, full names that its words may be a form of).
+
+    ``nastya_2002@mail.ru`` gives (``nastia``, (``anastasia``,)).
+    """
+    found = [spelling_key(word) for word in words(address.rsplit("@", 1)[0])]
+    names = sorted({name for key in found for name in guards.full_names_of(key)})
+    return "".join(found), tuple(names)
+
+
 def normalise_phone(raw: str, guards: Guards, region: str) -> tuple[str | None, str | None]:
     """(E.164 number, None) or (None, reason); ``region`` reads numbers without country code."""
     text = unicodedata.normalize("NFKC", raw).strip()

@@ -43,6 +43,12 @@ _BITS = ", ".join(
 )
 _BITS_COLUMNS = ", ".join(f"bits_{field} DOUBLE" for field in FIELDS)
 
+# What speaks for a pair besides names and gender.
+_BEYOND_NAMES = " + ".join(
+    f"greatest(bits_{field}, 0)"
+    for field in ("birth_date", "national_id", "email", "phone", "loyalty_card", "address")
+)
+
 # Below this many records the prior would take any likeness for identity.
 _SMALLEST = 1000
 
@@ -60,6 +66,7 @@ class Linkage:
     expected_duplicates: float
     link: float
     review: float
+    bits_beyond_names: float
     block_limit: int
     blocks: dict[str, str]
 
@@ -73,6 +80,7 @@ def load_linkage(path: Path = LINKAGE_PATH) -> Linkage:
             float(data["expected_duplicates"]),
             float(data["link"]),
             float(data["review"]),
+            float(data["bits_beyond_names"]),
             int(data["block_limit"]),
             dict(data["blocks"]),
         )
@@ -115,6 +123,7 @@ def link_by_probability(con: duckdb.DuckDBPyConnection, settings: Settings) -> N
             JOIN id_nodes AS b ON b.rid = s.rid_b
         )
         SELECT rid_a AS a, rid_b AS b, probability, weight, {CONTRADICTS} AS is_vetoed,
+               {_BEYOND_NAMES} AS own_bits,
                {", ".join(f"bits_{field}" for field in FIELDS)}
         FROM compared
         """
@@ -125,9 +134,10 @@ def link_by_probability(con: duckdb.DuckDBPyConnection, settings: Settings) -> N
         SELECT s.a, s.b, 'probable', s.probability
         FROM id_scored AS s
         WHERE NOT s.is_vetoed AND s.probability >= ?
+          AND (s.own_bits >= ? OR (s.bits_birth_date <> 0 AND s.bits_birth_date > -4))
           AND NOT EXISTS (SELECT 1 FROM id_links AS l WHERE l.a = s.a AND l.b = s.b)
         """,
-        [linkage.link],
+        [linkage.link, linkage.bits_beyond_names],
     )
 
 

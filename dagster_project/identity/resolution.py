@@ -180,6 +180,7 @@ def finish(con: duckdb.DuckDBPyConnection) -> None:
         UNION ALL
         SELECT rid, cluster, method,
                CASE method WHEN 'email' THEN 0.97 WHEN 'phone' THEN 0.9
+                   WHEN 'phone_and_name' THEN 0.95
                    WHEN 'loyalty_card' THEN 0.98 ELSE 1.0 END
         FROM id_attached
         """
