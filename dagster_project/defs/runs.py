@@ -114,6 +114,8 @@ def run_daily(
     ``skip`` or ``failure`` of each step.
     """
     os.environ["DAGSTER_HOME"] = str(ensure_dagster_home(settings))
+    # What is read while the definitions load is this installation's too.
+    os.environ["HOURGLASS_DATA_DIR"] = str(settings.data_dir)
     log_path = settings.dagster_home / "logs" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.log"
     with output_to(log_path) as screen, dg.DagsterInstance.get() as instance:
         from dagster_project.definitions import build_definitions

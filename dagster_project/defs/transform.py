@@ -5,6 +5,7 @@ three dbt calls and sent a test to the wrong one (dagster-dbt 0.29.27, 2026-11).
 """
 
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,9 +21,9 @@ from dagster_dbt import (
 from dagster_project.defs.groups import group_of_model
 from dagster_project.defs.resources import RunLock, told_plainly
 from dagster_project.errors import HourglassError
-from dagster_project.quality import record_dbt_results
-from dagster_project.settings import Settings
-from dagster_project.transform import dbt_environment, ensure_manifest
+from dagster_project.quality import record_dbt_results, warm_up
+from dagster_project.settings import Settings, load_settings
+from dagster_project.transform import dbt_environment, ensure_manifest, share_parse
 from dagster_project.warehouse import connect, identifier, quoted
 
 
@@ -76,7 +77,7 @@ def row_counts(con: duckdb.DuckDBPyConnection, relations: Mapping[str, str]) -> 
     return dict(con.execute(counted).fetchall())
 
 
-MANIFEST = ensure_manifest()
+MANIFEST = ensure_manifest(dbt_environment(load_settings()))
 # What the identity step reads. Its tests stand on nothing that is built later: dbt runs a test
 # as soon as one of its parents is selected.
 BEFORE_IDENTITY = "fqn:hourglass.staging fqn:hourglass.intermediate.identity"
@@ -111,6 +112,8 @@ def mart_models(
     settings: dg.ResourceParam[Settings],
     run_lock: RunLock,
 ) -> Iterator[Any]:
+    # While dbt works in a process of its own, this one would only wait.
+    threading.Thread(target=warm_up, name="warm_up", daemon=True).start()
     yield from build_models(context, dbt, settings)
 
 
@@ -125,6 +128,7 @@ def build_models(
     with told_plainly(context):
         os.environ.update(dbt_environment(settings))
         target = settings.warehouse_dir / "dbt"
+        share_parse(target)
         invocation = dbt.cli(["build"], context=context, target_path=target, raise_on_error=False)
         events = list(invocation.stream())
         results = invocation.get_artifact("run_results.json")["results"]

@@ -6,7 +6,7 @@ compares what reported with what was expected. Nothing here knows about orchestr
 """
 
 from dagster_project.quality.dbt_results import record_dbt_results
-from dagster_project.quality.expectations import ExpectationRunner
+from dagster_project.quality.expectations import ExpectationRunner, warm_up
 from dagster_project.quality.gate import (
     create_quality_tables,
     current_build_id,
@@ -37,4 +37,5 @@ __all__ = [
     "record_gate",
     "run_gate",
     "run_suite",
+    "warm_up",
 ]
