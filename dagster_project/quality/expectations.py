@@ -110,8 +110,6 @@ def _built(item: Expectation) -> Any:
         # Other braces are the query's own: Great Expectations formats it as a template.
         parts = [p.replace("{", "{{").replace("}", "}}") for p in item.sql.split(BATCH)]
         query = BATCH.join(parts)
-        if len(parts) == 1:
-            query = f"{query} -- {BATCH}"
         return _counting_expectation()(unexpected_rows_query=query, meta=meta)
     name = "".join(word.capitalize() for word in f"expect_{item.expect}".split("_"))
     arguments = dict(item.arguments)

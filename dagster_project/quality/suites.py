@@ -30,7 +30,7 @@ import yaml
 
 from dagster_project.errors import UsageError
 from dagster_project.quality.results import Severity
-from dagster_project.quality.sql import parse_select
+from dagster_project.quality.sql import BATCH, parse_select
 from dagster_project.settings import PROJECT_ROOT
 
 # The one in C is ten times faster, and definitions load the suites at every start.
@@ -220,6 +220,8 @@ def _expectation(content: Any, where: str, table: str) -> Expectation:
     why = _text(item["why"], where, "why")
     if "sql" in item:
         sql = _text(item["sql"], where, "sql")
+        if BATCH not in sql:
+            raise UsageError(f"{where}: the SQL never reads the mart: write it as {BATCH}.")
         reads = parse_select(sql, batch=table, where=where)
         return Expectation(name, severity, why, min_rows, sql=sql.rstrip("; \n"), reads=reads)
     expect = _choice(item["expect"], where, "expect", EXPECTATIONS)

@@ -102,6 +102,15 @@ def test_sql_says_which_marts_it_reads():
     assert read == {"marts.customers", "marts.orders", "staging.stg_shop__orders"}
 
 
+def test_sql_reads_the_mart_that_it_is_about(tmp_path):
+    """If this fails, a check can stand in a suite and say nothing of its mart."""
+    text = SUITES["orders"].replace("left join {batch} as o", "left join marts.orders as o")
+    path = tmp_path / "orders.yml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match="never reads the mart"):
+        load_suite(path)
+
+
 def test_every_mart_has_a_suite_and_every_suite_a_mart():
     """If this fails, a mart is published that nobody said anything about."""
     models = {path.stem for path in MARTS.rglob("*.sql")}
