@@ -89,7 +89,8 @@ orders as (
         cast(null as {{ dbt.type_string() }}) as contact_id,
         visitor_id
     from {{ ref('stg_shop__orders') }}
-    where email is not null
+    where
+        email is not null
         or phone is not null
         or loyalty_card is not null
 ),
@@ -122,7 +123,8 @@ calls as (
         contact_id,
         cast(null as {{ dbt.type_string() }}) as visitor_id
     from {{ ref('stg_call_center__calls') }}
-    where customer_phone is not null
+    where
+        customer_phone is not null
         or contact_id is not null
 ),
 
@@ -154,7 +156,8 @@ tickets as (
         contact_id,
         cast(null as {{ dbt.type_string() }}) as visitor_id
     from {{ ref('stg_call_center__tickets') }}
-    where contact_id is not null
+    where
+        contact_id is not null
         or account_id is not null
         or email is not null
         or phone is not null

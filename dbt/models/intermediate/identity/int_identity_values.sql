@@ -33,8 +33,9 @@ with raw_values as (
         '{{ identifier_kind }}' as identifier_kind,
         {{ column }} as raw_value
     from {{ ref(model) }}
-    where {{ column }} is not null
-    {% if column == 'subject_id' %} and subject_kind = 'email'{% endif %}
+    where
+        {{ column }} is not null
+        {% if column == 'subject_id' %} and subject_kind = 'email'{% endif %}
     {% if not loop.last %}union all{% endif %}
     {% endfor %}
 ),
