@@ -90,6 +90,21 @@ def status(data_dir: DataDir = None) -> None:
     raise typer.Exit(show_status(load_settings(data_dir=data_dir)))
 
 
+@app.command()
+def rollback(
+    version: Annotated[
+        str | None, typer.Argument(help="Which version; default: the one before.")
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Put an older published version back in force."""
+    from dagster_project.publish import rollback as put_back
+    from dagster_project.settings import load_settings
+
+    in_force = put_back(load_settings(data_dir=data_dir), version)
+    typer.echo(f"Version {in_force.name} is in force.")
+
+
 @app.command(name="sample")
 def write_sample_company(
     out: Annotated[Path, typer.Option("--out", help="Folder to write, new or empty.")],

@@ -13,7 +13,7 @@ import pytest
 from dagster_project.settings import PROJECT_ROOT
 
 SAMPLE = PROJECT_ROOT / "data" / "sample" / "landing"
-RUN_TIMEOUT = 300
+RUN_TIMEOUT = 600
 
 
 @dataclass(frozen=True)
