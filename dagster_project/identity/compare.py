@@ -121,7 +121,7 @@ CONTRADICTS = """
     coalesce(
         (national_level = 0 AND (is_other_first_name OR (last_level = 0 AND birth_level = 0)))
         OR (is_other_first_name AND NOT coalesce(national_level = 2, false))
-        OR (is_other_generation AND NOT coalesce(national_level = 2, false))
+        OR (is_other_generation AND NOT coalesce(national_level >= 1, false))
         OR (first_level = 0 AND last_level = 0 AND birth_level = 0),
         false)"""
 

@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import yaml
 
 from dagster_project.errors import UsageError
 from dagster_project.identity.arrays import create_table
+from dagster_project.identity.cluster import components
 from dagster_project.identity.compare import CONTRADICTS, LEVELS
 from dagster_project.identity.guards import RULES_DIR
 from dagster_project.settings import Settings
@@ -51,6 +53,8 @@ _BEYOND_NAMES = " + ".join(
 
 # Below this many records the prior would take any likeness for identity.
 _SMALLEST = 1000
+# As many records' worth of trust does the declared number of duplicates have against the counted.
+_SMOOTHING = 100
 
 COLUMNS = (
     "rid, first_key, first_names, last_key, last_names, "
@@ -192,13 +196,31 @@ def _block(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> int:
     return int(row[0]) if row else 0
 
 
-def splink_settings(linkage: Linkage, profiles: int) -> dict[str, Any]:
-    """The model with the prior for ``profiles`` records; it scores the pairs that it is given."""
+def prior(linkage: Linkage, profiles: int, proven_pairs: int) -> float:
+    """Probability that two random profiles are one person.
+
+    From the pairs that identifiers prove, as the companion records of a record are as many in the
+    rest of the data; a small company falls back on ``expected_duplicates``.
+    """
+    companions = (2 * proven_pairs + _SMOOTHING * linkage.expected_duplicates) / (
+        profiles + _SMOOTHING
+    )
+    return companions / max(profiles, _SMALLEST)
+
+
+def _proven_pairs(con: duckdb.DuckDBPyConnection, profiles: int) -> int:
+    links = con.execute("SELECT a, b FROM id_links").fetchnumpy()
+    labels = components(profiles, links["a"].astype(np.int64), links["b"].astype(np.int64))
+    sizes = np.bincount(labels, minlength=1)
+    return int((sizes * (sizes - 1) // 2).sum())
+
+
+def splink_settings(probability: float) -> dict[str, Any]:
+    """The model with this prior; it scores the pairs that it is given."""
     return {
         **load_model(),
         "retain_intermediate_calculation_columns": True,
-        "probability_two_random_records_match": linkage.expected_duplicates
-        / max(profiles, _SMALLEST),
+        "probability_two_random_records_match": probability,
         "blocking_rules_to_generate_predictions": [],
     }
 
@@ -209,6 +231,7 @@ def _score(con: duckdb.DuckDBPyConnection, settings: Settings, linkage: Linkage)
 
     logging.getLogger("splink").setLevel(logging.ERROR)
     profiles = con.execute("SELECT * FROM id_input").to_arrow_table()
+    probability = prior(linkage, profiles.num_rows, _proven_pairs(con, profiles.num_rows))
     settings.warehouse_dir.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="identity-pairs-", dir=settings.warehouse_dir))
     pairs = quoted(str(folder / "candidates.parquet"))
@@ -234,7 +257,7 @@ def _score(con: duckdb.DuckDBPyConnection, settings: Settings, linkage: Linkage)
         api = DuckDBAPI(connection=scratch, materialisation="parquet", materialisation_dir=folder)
         linker = Linker(
             api.register(profiles),
-            splink_settings(linkage, profiles.num_rows),
+            splink_settings(probability),
             log_level=None,
             # A second of checks of column names that the tests of this module make anyway.
             validate_settings=False,
