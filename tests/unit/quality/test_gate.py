@@ -58,6 +58,7 @@ def test_a_broken_mart_is_refused_by_name(
     con, settings, suites_dir, tmp_path, damage, mart, check, rows
 ):
     """If this fails, customers are doubled, counts negative or orders lost in what readers see."""
+    (settings.warehouse_dir / "failing_rows").mkdir(mode=0o755)
     con.execute(damage)
     record_dbt(con, tmp_path / "dbt")
     record = run_gate(con, settings, suites_dir=suites_dir)
