@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from dagster_project import cli_inspect
 from dagster_project.errors import HourglassError, UsageError
 
 app = typer.Typer(
@@ -116,6 +117,12 @@ def write_sample_company(
     from dagster_project.console import write_sample
 
     raise typer.Exit(write_sample(out, customers=customers, months=months, seed=seed))
+
+
+app.command()(cli_inspect.check)
+app.command()(cli_inspect.explain)
+app.add_typer(cli_inspect.quarantine, name="quarantine")
+app.add_typer(cli_inspect.identity, name="identity")
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from dagster_project.identity import (
     is_registry_empty,
     restore_registry,
 )
+from dagster_project.identity.overrides import sync_overrides
 from dagster_project.load import create_raw_tables, load_landing
 from dagster_project.publish import restricted_database
 from dagster_project.settings import Settings
@@ -140,6 +141,7 @@ def load(
                 full_refresh=config.full_refresh,
                 progress=context.log.debug,
             )
+            sync_overrides(con, settings)
             plan = plan_build(con, settings, as_of=as_of, force=config.force or config.full_refresh)
             counts = {
                 key: con.execute(

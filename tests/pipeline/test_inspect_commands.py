@@ -1,0 +1,82 @@
+"""The commands with which a person looks into files, the quarantine and people."""
+
+import csv
+import shutil
+import subprocess
+import sys
+
+from dagster_project.settings import PROJECT_ROOT
+from tests.pipeline.conftest import SAMPLE
+
+
+def check(path):
+    return subprocess.run(
+        [sys.executable, "-m", "dagster_project.cli", "check", str(path)],
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_check_says_what_would_be_refused(tmp_path):
+    """The sender of a file learns of its faults a day later, or is told that a good one is bad."""
+    (tmp_path / "crm").mkdir()
+    shutil.copy(SAMPLE / "crm" / "deals.csv.gz", tmp_path / "crm")
+    good = check(tmp_path / "crm")
+    assert good.returncode == 0, good.stdout + good.stderr
+    shutil.copy(SAMPLE / "crm" / "contacts.csv.gz", tmp_path / "crm")
+    bad = check(tmp_path / "crm" / "contacts.csv.gz")
+    assert bad.returncode == 1
+    assert "contact_id is required" in bad.stdout
+
+
+def test_quarantined_record_comes_back(copy_of_sample, tmp_path):
+    """A corrected record cannot be brought back, or is counted twice when it is."""
+    totals = "SELECT sum(records), sum(accepted), sum(quarantined), sum(left_out) FROM ledger.files"
+    records, accepted, quarantined, left_out = copy_of_sample.warehouse(totals)[0]
+    assert quarantined == 3
+    exported = copy_of_sample.hourglass("quarantine", "export", str(tmp_path / "out"))
+    assert exported.returncode == 0, exported.stderr
+    path = next(tmp_path.glob("out/*shop.orders*.csv"))
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    rows[0]["status"] = "completed"
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    replayed = copy_of_sample.hourglass("quarantine", "replay", str(path))
+    assert replayed.returncode == 0, replayed.stderr
+    copy_of_sample.run()
+    assert copy_of_sample.warehouse(totals) == [(records, accepted + 1, quarantined - 1, left_out)]
+    order = rows[0]["order_id"]
+    assert copy_of_sample.query(f"SELECT status FROM orders WHERE order_id = '{order}'") == [
+        ("completed",)
+    ]
+
+
+def test_people_are_explained_and_decided(copy_of_sample):
+    """An analyst cannot see why two records are one customer, or cannot undo it."""
+    customer, left, right = copy_of_sample.warehouse(
+        "SELECT customer_id, left_system || '.' || left_table || '/' || left_id, "
+        "right_system || '.' || right_table || '/' || right_id FROM identity.links "
+        "WHERE customer_id IN (SELECT customer_id FROM identity.assignments WHERE source_table IN "
+        "('contacts', 'accounts') GROUP BY 1 HAVING count(*) = 2) ORDER BY ALL LIMIT 1"
+    )[0]
+    told = copy_of_sample.hourglass("explain", customer)
+    assert left.split("/")[1] in told.stdout
+    unknown = copy_of_sample.hourglass("explain", "nobody@example.com")
+    assert unknown.returncode == 2
+    assert "nobody@example.com" not in unknown.stderr
+
+    undone = copy_of_sample.hourglass(
+        "identity", "unlink", left, right, "--who", "test", "--why", "two people"
+    )
+    assert undone.returncode == 0, undone.stderr
+    copy_of_sample.run()
+    owners = copy_of_sample.query(
+        "SELECT count(DISTINCT customer_id) FROM customer_identities "
+        f"WHERE source_system || '.' || source_table || '/' || source_id IN ('{left}', '{right}')"
+    )
+    assert owners == [(2,)]
