@@ -129,7 +129,8 @@ def _extras(header: Sequence[str], taken: set[int]) -> tuple[tuple[str, int], ..
     for position, name in enumerate(header):
         if position in taken:
             continue
-        base = name.strip() or f"column_{position + 1}"
+        # SQL text cannot hold the character NUL.
+        base = name.strip().replace("\x00", "\ufffd") or f"column_{position + 1}"
         unique, number = base, 2
         while unique in used:
             unique, number = f"{base}_{number}", number + 1

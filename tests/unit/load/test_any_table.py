@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import random
 
 from hypothesis import HealthCheck, given, settings
@@ -30,8 +31,12 @@ def written(width, rows, delimiter, encoding, end):
     return buffer.getvalue().encode(encoding)
 
 
+# More by environment: HYPOTHESIS_EXAMPLES=1000 is what a soak runs.
+EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "40"))
 QUICK = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 COUNT = iter(range(1_000_000))
 

@@ -168,3 +168,10 @@ def test_hostile_names_are_data(landing, text):
         "SELECT json_extract_string(_extra, ?)".replace("?", "'$.*'") + " FROM crm.contacts"
     )
     assert row[0] == [text]
+
+
+def test_header_with_a_flipped_byte(landing):
+    """A NUL among the column names ends the run, because no SQL text can hold it."""
+    landing.put("crm/contacts.csv", b"contact_id,na\x00me\n1,x\n")
+    assert landing.load().accepted == 1
+    assert landing.query("SELECT _extra FROM crm.contacts") == [('{"na\ufffdme":"x"}',)]
