@@ -79,7 +79,7 @@ def ui(
     from dagster_project.console import serve_ui
     from dagster_project.settings import load_settings
 
-    raise typer.Exit(serve_ui(load_settings(data_dir=data_dir), host=host, port=port))
+    serve_ui(load_settings(data_dir=data_dir), host=host, port=port)
 
 
 @app.command()

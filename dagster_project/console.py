@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
 import sys
 from contextlib import suppress
 from datetime import date
@@ -197,8 +196,11 @@ def show_status(settings: Settings) -> int:
     return 0
 
 
-def serve_ui(settings: Settings, *, host: str, port: int) -> int:
-    """Run Dagster's web server and daemon until they are stopped; returns their exit code."""
+def serve_ui(settings: Settings, *, host: str, port: int) -> None:
+    """Become Dagster's web server and daemon.
+
+    This process is replaced, so that whoever stops it stops them, and no daemon is left behind.
+    """
     from dagster_project.defs.runs import LOCATION, ensure_dagster_home
 
     home = ensure_dagster_home(settings)
@@ -213,7 +215,8 @@ def serve_ui(settings: Settings, *, host: str, port: int) -> int:
         *("-h", host, "-p", str(port), "-m", LOCATION, "-d", str(PROJECT_ROOT)),
     ]
     # Not from the repository's root, whose own dagster.yaml would be warned about.
-    return subprocess.run(command, cwd=home, env=environment, check=False).returncode
+    os.chdir(home)
+    os.execve(sys.executable, command, environment)
 
 
 def write_sample(out: Path, *, customers: int, months: int, seed: int) -> int:
