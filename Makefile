@@ -2,9 +2,15 @@
 # Each sets up what it needs; PYTHON chooses the interpreter (3.11 to 3.13).
 
 PYTHON ?= python3
+# Tests share two cores well: half of the time a run waits for dbt or for a browser.
+TEST_WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
+
+# What make soak runs in full and make test runs a little of: kills, any table, any delivery order.
+SOAKS := tests/pipeline/test_publish_faults.py tests/pipeline/test_killed_run.py \
+  tests/unit/load/test_any_table.py tests/unit/identity/test_histories.py
 
 .DEFAULT_GOAL := help
 .PHONY: help run ui test soak bench lint format lock clean
@@ -24,10 +30,10 @@ ui: $(VENV)/.run
 	@$(BIN)/hourglass ui
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(ARGS)
 
 soak: $(VENV)/.dev
-	HOURGLASS_SOAK=1 $(BIN)/python -m pytest -m soak $(ARGS)
+	HOURGLASS_SOAK=1 HYPOTHESIS_EXAMPLES=1000 $(BIN)/python -m pytest --timeout 0 $(SOAKS) $(ARGS)
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench $(ARGS)
