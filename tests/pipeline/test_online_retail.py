@@ -43,9 +43,7 @@ def test_sales_and_refunds_reconcile(retail):
         "sum(CASE WHEN customer_id IS NOT NULL THEN gross_revenue END) FROM orders WHERE is_sale"
     ) == [(19_959, Decimal("10655622.48"), Decimal("8911407.90"))]
     assert retail.query("SELECT sum(refunded_amount) FROM orders") == [(Decimal("473968.46"),)]
-    assert retail.query("SELECT sum(amount) FROM unallocated_refunds") == [
-        (Decimal("422844.03"),)
-    ]
+    assert retail.query("SELECT sum(amount) FROM unallocated_refunds") == [(Decimal("422844.03"),)]
 
 
 def test_customers_and_their_first_cohort(retail):
