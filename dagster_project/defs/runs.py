@@ -8,7 +8,7 @@ it (dagster 1.13.27) are kept in this file.
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -24,7 +24,9 @@ from dagster._core.remote_origin import (
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
 )
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from sqlalchemy import event
 
 from dagster_project.defs.groups import PARAMETERS_KEY
 from dagster_project.defs.schedules import JOB_NAME, run_config
@@ -101,6 +103,33 @@ def output_to(path: Path) -> Any:
         log.close()
 
 
+@contextmanager
+def one_engine_per_file() -> Iterator[None]:
+    """Keep Dagster's SQLite engines for the length of the block, without a sync for every event.
+
+    It makes a new engine for each of a run's 1,700 events and waits for the disk after each. With
+    a write-ahead log a power cut can then cost the history its last events, never its integrity.
+    """
+    original = sqlite_event_log.create_engine
+    engines: dict[str, Any] = {}
+
+    def kept(address: str, **options: Any) -> Any:
+        if address not in engines:
+            engines[address] = original(address, **options)
+            event.listen(
+                engines[address],
+                "connect",
+                lambda connection, _: connection.execute("PRAGMA synchronous = NORMAL"),
+            )
+        return engines[address]
+
+    sqlite_event_log.create_engine = kept
+    try:
+        yield
+    finally:
+        sqlite_event_log.create_engine = original
+
+
 def run_daily(
     settings: Settings,
     *,
@@ -117,7 +146,11 @@ def run_daily(
     # What is read while the definitions load is this installation's too.
     os.environ["HOURGLASS_DATA_DIR"] = str(settings.data_dir)
     log_path = settings.dagster_home / "logs" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.log"
-    with output_to(log_path) as screen, dg.DagsterInstance.get() as instance:
+    with (
+        output_to(log_path) as screen,
+        one_engine_per_file(),
+        dg.DagsterInstance.get() as instance,
+    ):
         from dagster_project.definitions import build_definitions
 
         job = build_definitions(settings).resolve_job_def(JOB_NAME)
@@ -128,8 +161,8 @@ def run_daily(
             remote_job_origin=job_origin(),
         )
         outcome = RunOutcome(run.run_id, success=False, log_path=log_path)
-        for event in execute_run_iterator(InMemoryJob(job), run, instance):
-            _follow(event, outcome, lambda *told: on_step(screen, *told))
+        for happened in execute_run_iterator(InMemoryJob(job), run, instance):
+            _follow(happened, outcome, lambda *told: on_step(screen, *told))
         _prune(instance, settings)
     return outcome
 

@@ -101,7 +101,7 @@ def make_override(
             )
     if left == right:
         raise UsageError(f"{where}: a record cannot be linked with itself.")
-    now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    now = datetime.now(UTC).replace(tzinfo=None)
     return Override(kind, left, right, who.strip(), why.strip(), decided_at or now)
 
 
