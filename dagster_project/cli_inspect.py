@@ -43,7 +43,8 @@ def check(
             soft_wrap=True,
         )
     for finding in report.findings:
-        lines = f", lines {', '.join(map(str, finding.lines))}" if finding.lines else ""
+        numbers = [str(line) for line in finding.lines if line is not None]
+        lines = f", lines {', '.join(numbers)}" if numbers else ""
         examples = f" For example: {', '.join(finding.examples)}." if finding.examples else ""
         column = f" {finding.column}:" if finding.column else ""
         console.print(

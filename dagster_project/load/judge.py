@@ -126,7 +126,7 @@ def sentence(field: Field | None, code: str, one_of: Sequence[str] = ()) -> str:
     if code == "unknown_word":
         return (
             f"{field.name} has a word that is not in the list of known words; correct it, or add "
-            "the word to the seed."
+            "the word to dbt/seeds/order_statuses.csv."
         )
     if code == "not_accepted":
         return f"{field.name} must be one of {', '.join(field.accepted_values)}."
