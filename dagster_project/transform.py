@@ -4,10 +4,13 @@ dbt runs as a process of its own, because dbt inside this process keeps the ware
 after it is done (seen with dbt-duckdb 1.11, 2026-11).
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,7 +18,10 @@ from dagster_project.errors import HourglassError
 from dagster_project.settings import PROJECT_ROOT, Settings
 
 DBT_DIR = PROJECT_ROOT / "dbt"
-MANIFEST_PATH = DBT_DIR / "target" / "manifest.json"
+# Apart from dbt/target, which an engineer's own dbt rewrites in place while we may be reading.
+PARSE_DIR = DBT_DIR / "target" / "definitions"
+MANIFEST_PATH = PARSE_DIR / "manifest.json"
+PARTIAL_PARSE = "partial_parse.msgpack"
 DBT_EXECUTABLE = Path(sys.executable).parent / "dbt"
 PARSED_SUFFIXES = frozenset({".sql", ".yml", ".yaml", ".csv", ".md"})
 
@@ -38,31 +44,32 @@ def share_parse(target: Path) -> None:
 
     dbt uses it when the profile is the same, and parses again (5 s) when it is not.
     """
-    parsed = MANIFEST_PATH.with_name("partial_parse.msgpack")
-    copy = target / parsed.name
+    parsed = PARSE_DIR / PARTIAL_PARSE
+    copy = target / PARTIAL_PARSE
     if parsed.exists() and (not copy.exists() or copy.stat().st_mtime < parsed.stat().st_mtime):
         target.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(parsed, copy)
 
 
-def parse_command(executable: Path = DBT_EXECUTABLE, project_dir: Path = DBT_DIR) -> list[str]:
-    """The call that writes the manifest without a warehouse."""
-    folder = str(project_dir)
-    return [str(executable), "parse", "--project-dir", folder, "--profiles-dir", folder, "--quiet"]
+def parse_command(target: Path) -> list[str]:
+    """The call that writes the manifest to ``target`` without a warehouse."""
+    folder = str(DBT_DIR)
+    command = [str(DBT_EXECUTABLE), "parse", "--quiet", "--target-path", str(target)]
+    return [*command, "--project-dir", folder, "--profiles-dir", folder]
 
 
-def is_manifest_current(manifest: Path = MANIFEST_PATH, project_dir: Path = DBT_DIR) -> bool:
+def is_manifest_current() -> bool:
     """Whether the manifest is newer than every file and folder that dbt parses.
 
     Folders count too: a deleted model changes nothing but its folder's time.
     """
-    if not manifest.exists():
+    if not MANIFEST_PATH.exists():
         return False
-    parsed_at = manifest.stat().st_mtime
-    for folder, folders, files in os.walk(project_dir):
+    parsed_at = MANIFEST_PATH.stat().st_mtime
+    for folder, folders, files in os.walk(DBT_DIR):
         folders[:] = [name for name in folders if name not in {"target", "logs", "dbt_packages"}]
         here = Path(folder)
-        if here != project_dir and here.stat().st_mtime > parsed_at:
+        if here != DBT_DIR and here.stat().st_mtime > parsed_at:
             return False
         for name in files:
             path = here / name
@@ -74,13 +81,30 @@ def is_manifest_current(manifest: Path = MANIFEST_PATH, project_dir: Path = DBT_
 def ensure_manifest(environment: Mapping[str, str] | None = None) -> Path:
     """The path of a manifest that fits the models, parsing them only when it does not.
 
+    Processes that start together (a run, the UI's code server, tests) parse once: the others
+    wait, and none ever reads a half written file.
     Raises HourglassError with dbt's own words when the project does not parse.
     """
     if not is_manifest_current():
+        PARSE_DIR.mkdir(parents=True, exist_ok=True)
+        with (PARSE_DIR / "parse.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not is_manifest_current():
+                parse_project(environment or {})
+    return MANIFEST_PATH
+
+
+def parse_project(environment: Mapping[str, str]) -> None:
+    """Parse into a folder of its own, then put the results in place, the manifest last."""
+    with tempfile.TemporaryDirectory(dir=PARSE_DIR) as folder:
+        target = Path(folder)
+        started = time.time()
+        if (PARSE_DIR / PARTIAL_PARSE).exists():
+            shutil.copyfile(PARSE_DIR / PARTIAL_PARSE, target / PARTIAL_PARSE)
         result = subprocess.run(
-            parse_command(),
+            parse_command(target),
             cwd=DBT_DIR,
-            env={**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", **(environment or {})},
+            env={**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", **environment},
             capture_output=True,
             text=True,
             check=False,
@@ -89,6 +113,7 @@ def ensure_manifest(environment: Mapping[str, str] | None = None) -> Path:
             raise HourglassError(
                 f"dbt cannot parse the project in dbt/:\n{(result.stdout + result.stderr).strip()}"
             )
-        # dbt leaves an unchanged manifest's time alone, which would parse again at every start.
-        MANIFEST_PATH.touch()
-    return MANIFEST_PATH
+        # A model saved while dbt was parsing is newer than this manifest.
+        os.utime(target / MANIFEST_PATH.name, (started, started))
+        for name in (PARTIAL_PARSE, MANIFEST_PATH.name):
+            (target / name).replace(PARSE_DIR / name)
