@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from dagster_project.errors import UsageError
+from dagster_project.errors import HourglassError, UsageError
 from dagster_project.lock import run_lock
 from dagster_project.publish import current_manifest
 from dagster_project.settings import PROJECT_ROOT, Settings
@@ -157,7 +158,25 @@ def _show_summary(
     }
     for name, value in rows.items():
         table.add_row(f"[bold]{name}[/]", value)
+    _add_notes(table, manifest.get("ledger") or {})
     console.print(table, soft_wrap=True)
+
+
+def _add_notes(table: Table, ledger: dict[str, Any]) -> None:
+    """Rows on sources that are late or odd, and on columns that changed in the last week."""
+    for title, entries in (
+        ("Late or odd", [row["message"] for row in ledger.get("deliveries", [])]),
+        (
+            "Columns",
+            [
+                f"{row['source']}: {row['message']}"
+                + (f" ({row['files']:,} times)" if row["files"] > 1 else "")
+                for row in ledger.get("schema_changes", [])
+            ],
+        ),
+    ):
+        for number, entry in enumerate(entries):
+            table.add_row("" if number else f"[bold]{title}[/]", escape(entry))
 
 
 def show_status(settings: Settings) -> int:
@@ -180,7 +199,7 @@ def show_status(settings: Settings) -> int:
             table.add_row(
                 "[bold]Last run[/]", f"{state.lower()}, {started:%Y-%m-%d %H:%M} UTC ({run_id[:8]})"
             )
-    ledger = (manifest or {}).get("ledger") or {}
+    ledger = _ledger_now(settings) or (manifest or {}).get("ledger") or {}
     if ledger:
         table.add_row(
             "[bold]Records[/]",
@@ -192,8 +211,21 @@ def show_status(settings: Settings) -> int:
                 "",
                 f"{reason['source']}: {reason['reason']} ({reason['level']}) {reason['records']:,}",
             )
+        _add_notes(table, ledger)
     console.print(table)
     return 0
+
+
+def _ledger_now(settings: Settings) -> dict[str, Any] | None:
+    """The ledger as the last load left it, also of a run that was not published; None while a
+    run is at work, or when nothing was loaded yet."""
+    if not settings.warehouse_path.exists():
+        return None
+    from dagster_project.load.accounting import ledger_summary
+
+    with suppress(HourglassError), connect(settings) as con:
+        return ledger_summary(con)
+    return None
 
 
 def serve_ui(settings: Settings, *, host: str, port: int) -> None:

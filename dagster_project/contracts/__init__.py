@@ -4,12 +4,14 @@ One YAML file per system stands beside this module; ``load_contract`` reads them
 key in a file raises: a misspelt rule that is silently ignored would let bad records through.
 """
 
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from cronsim import CronSim, CronSimError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from dagster_project.errors import UsageError
 
@@ -93,6 +95,11 @@ class SourceSettings(_Strict):
     ``time_zone`` and ``phone_region`` fall back to the installation's settings. ``null_words`` are
     texts that mean "no value" in every column, besides the empty field. ``date_order`` decides
     dates such as 03/04/2025; without it the whole column decides.
+
+    ``expected_delivery`` is a cron expression in the source's time zone: by then a file must have
+    come. ``volume_band`` is (low, high) as shares of the median records of the same weekday in
+    the eight weeks before. What is late or outside warns or, as ``late_or_odd`` says, blocks the
+    publish.
     """
 
     time_zone: str | None = None
@@ -108,6 +115,26 @@ class SourceSettings(_Strict):
     expected_delivery: str | None = None
     volume_band: tuple[float, float] | None = None
     late_or_odd: Literal["warn", "block"] = "warn"
+
+    @field_validator("expected_delivery")
+    @classmethod
+    def _is_cron(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                CronSim(value, datetime(2026, 1, 1))
+            except CronSimError:
+                raise ValueError(
+                    "must be a cron expression such as '0 4 * * 1-5' (minute, hour, day, month, "
+                    "weekday)"
+                ) from None
+        return value
+
+    @field_validator("volume_band")
+    @classmethod
+    def _is_band(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and not 0 <= value[0] <= 1 <= value[1]:
+            raise ValueError("must be two shares of the usual volume around 1, such as [0.5, 2.0]")
+        return value
 
 
 class Table(_Strict):

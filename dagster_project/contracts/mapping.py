@@ -4,11 +4,10 @@ One YAML file per export under ``mappings/``; its name is the name of the folder
 Every expression is checked when the file is read.
 """
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, model_validator
 
 from dagster_project.contracts import (
     CONTRACTS_DIR,
@@ -66,12 +65,6 @@ class Mapping(_Strict):
     columns: dict[str, MappedColumn] = Field(default_factory=dict)
     leave_out: dict[str, LeaveOut] = Field(default_factory=dict)
     tables: dict[str, MappedTable]
-    _definition: str = PrivateAttr(default="")
-
-    @property
-    def definition(self) -> str:
-        """A hash of the file's text: what was loaded under another one is loaded again."""
-        return self._definition
 
     @model_validator(mode="after")
     def _checked(self) -> "Mapping":
@@ -128,9 +121,7 @@ def canonical_table(name: str) -> Table | None:
 
 def read_mapping(path: Path) -> Mapping:
     """One mapping file; UsageError names the file and what is wrong in it."""
-    mapping = validated(Mapping, read_yaml(path), path)
-    mapping._definition = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    return mapping
+    return validated(Mapping, read_yaml(path), path)
 
 
 def load_mappings(folder: Path = MAPPINGS_DIR) -> dict[str, Mapping]:

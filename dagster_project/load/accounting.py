@@ -10,7 +10,8 @@ def ledger_summary(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
 
     ``records`` = ``accepted`` + ``quarantined`` + ``left_out`` + ``erased``. ``by_source`` has one
     entry per target (``crm.contacts``, or a mapping's name); ``reasons`` counts the records, and
-    at the level ``cell`` the values, that were refused.
+    at the level ``cell`` the values, that were refused. ``deliveries`` and ``schema_changes`` say
+    in sentences which sources are late or odd, and whose columns changed.
     """
     totals = _dicts(
         con,
@@ -45,7 +46,30 @@ def ledger_summary(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         FROM ledger.left_out GROUP BY ALL ORDER BY source, rule
         """,
     )
-    return {**totals, "by_source": by_source, "reasons": reasons, "rules": rules}
+    # Sources that are late or odd, and what changed in their columns in the week before the build.
+    deliveries = _dicts(
+        con,
+        "SELECT source, late_or_odd, message FROM ledger.deliveries WHERE is_late OR is_odd "
+        "ORDER BY source",
+    )
+    changes = _dicts(
+        con,
+        """
+        SELECT target AS source, kind, message, count(*) AS files,
+            CAST(CAST(max(happened_at) AS DATE) AS VARCHAR) AS newest
+        FROM ledger.schema_events
+        WHERE happened_at >= (SELECT max(started_at) FROM control.parameters) - INTERVAL 7 DAY
+        GROUP BY ALL ORDER BY newest DESC, source, kind, message
+        """,
+    )
+    return {
+        **totals,
+        "by_source": by_source,
+        "reasons": reasons,
+        "rules": rules,
+        "deliveries": deliveries,
+        "schema_changes": changes,
+    }
 
 
 def _dicts(con: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:

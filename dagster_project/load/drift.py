@@ -9,6 +9,8 @@ from dagster_project.load.ledger import insert_rows
 from dagster_project.load.stage import Unit
 from dagster_project.load.take_in import Stamp
 
+MOST_DIGITS = 5
+
 
 def note_changes(con: duckdb.DuckDBPyConnection, units: Sequence[Unit], stamp: Stamp) -> int:
     """Write schema events for a batch of one target, before its files are in the ledger.
@@ -30,10 +32,16 @@ def note_changes(con: duckdb.DuckDBPyConnection, units: Sequence[Unit], stamp: S
         found: list[tuple[str, str | None, str]] = []
         for name, _ in unit.layout.extras:
             found.append(
-                ("unknown_column", name, f"The column {name} is not in the contract; it is kept.")
+                (
+                    "unknown_column",
+                    name,
+                    f"The column {shown(name)} is not in the contract; it is kept.",
+                )
             )
         for name, header in unit.layout.by_alias.items():
-            found.append(("alias_used", f"{name} = {header}", f"{header} was read as {name}."))
+            found.append(
+                ("alias_used", f"{name} = {header}", f"{shown(header)} was read as {name}.")
+            )
         found = [event for event in found if event[:2] not in said]
         said.update(event[:2] for event in found)
         columns = set(unit.header)
@@ -58,10 +66,17 @@ def _last_columns(con: duckdb.DuckDBPyConnection, target: str) -> set[str] | Non
 
 
 def _difference(before: set[str], now: set[str]) -> str:
-    added, removed = sorted(now - before), sorted(before - now)
+    added, removed = (sorted(map(shown, names)) for names in (now - before, before - now))
     parts = []
     if added:
         parts.append(f"new: {', '.join(added)}")
     if removed:
         parts.append(f"gone: {', '.join(removed)}")
     return f"The file's columns differ from those of the file before it ({'; '.join(parts)})."
+
+
+def shown(name: str) -> str:
+    """A column's name as events may show it: the first record of a file without a header may
+    have been taken for one, and then a name is somebody's e-mail or phone number."""
+    looks_like_value = "@" in name or sum(letter.isdigit() for letter in name) > MOST_DIGITS
+    return "(a name that looks like a value)" if looks_like_value else name

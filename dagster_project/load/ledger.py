@@ -40,6 +40,12 @@ LEDGER_TABLES: dict[str, str] = {
         target VARCHAR, file_hash VARCHAR, path VARCHAR, kind VARCHAR, column_name VARCHAR,
         message VARCHAR, happened_at TIMESTAMP, run_id VARCHAR
     """,
+    # How each source with an expectation stands, rewritten by every load.
+    "deliveries": """
+        source VARCHAR, late_or_odd VARCHAR, due_at TIMESTAMP, last_file_at TIMESTAMP,
+        is_late BOOLEAN, newest_day DATE, records BIGINT, usual_records DOUBLE, is_odd BOOLEAN,
+        message VARCHAR
+    """,
 }
 
 

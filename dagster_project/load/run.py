@@ -24,6 +24,7 @@ from dagster_project.load.book import (
 )
 from dagster_project.load.content import DamagedFileError
 from dagster_project.load.corrections import Corrections, corrections_mark, read_corrections
+from dagster_project.load.deliveries import judge_deliveries
 from dagster_project.load.discover import Delivery, Discovery, Refusal, discover
 from dagster_project.load.drift import note_changes
 from dagster_project.load.feed import feed
@@ -73,6 +74,11 @@ def load_landing(
     job.corrections = read_corrections(settings.landing_dir)
     with _working_folder(settings) as folder:
         summary = job.run(found, folder, full_refresh=full_refresh)
+    for verdict in judge_deliveries(con, job.targets.values(), job.stamp.at):
+        if verdict.message:
+            summary.messages.append(
+                FileMessage(verdict.source, "warning", "late_or_odd", verdict.message)
+            )
     summary.seconds = time.monotonic() - started
     return summary
 

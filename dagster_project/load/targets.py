@@ -12,6 +12,9 @@ from dagster_project.settings import PROJECT_ROOT, Settings
 
 SEEDS_DIR = PROJECT_ROOT / "dbt" / "seeds"
 
+# What says when and how much is expected, not how a file is read.
+EXPECTATIONS = {"expected_delivery": True, "volume_band": True, "late_or_odd": True}
+
 Words = dict[str, tuple[tuple[str, str], ...]]
 
 
@@ -68,13 +71,20 @@ def load_targets(
                 one_of=needs.columns if needs and needs.required else (),
                 settings=table.settings,
                 time_zone=time_zone,
-                definition=_definition(table.model_dump_json(), time_zone, _used(table, words)),
+                definition=_definition(
+                    table.model_dump_json(exclude={"settings": EXPECTATIONS}),
+                    time_zone,
+                    _used(table, words),
+                ),
                 table=table,
             )
     for name, mapping in (load_mappings() if mappings is None else mappings).items():
         time_zone = mapping.settings.time_zone or settings.time_zone
         fed = [table for _, table, _ in mapping.canonical()]
         contracts = "".join(table.model_dump_json() for table in fed)
+        own = mapping.model_dump_json(
+            exclude={"description": True, "reference": True, "settings": EXPECTATIONS}
+        )
         used = "".join(_used(table, words) for table in fed)
         targets[name] = Target(
             name=name,
@@ -90,7 +100,7 @@ def load_targets(
             one_of=(),
             settings=mapping.settings,
             time_zone=time_zone,
-            definition=_definition(mapping.definition, contracts, time_zone, used),
+            definition=_definition(own, contracts, time_zone, used),
             mapping=mapping,
         )
     return targets

@@ -43,7 +43,11 @@ def build(context: Context) -> Section:
     ]
     if erased:
         items.append(("Erased", formats.count(erased), erased))
-    blocks: list[Block] = [Facts(items), _sources(ledger)]
+    blocks: list[Block] = [Facts(items)]
+    blocks += [Note(formats.clean(row["message"])) for row in ledger.get("deliveries", [])]
+    blocks.append(_sources(ledger))
+    if ledger.get("schema_changes"):
+        blocks.append(_changes(ledger))
     blocks.append(_reasons(ledger))
     if ledger.get("rules"):
         blocks.append(_rules(ledger))
@@ -74,6 +78,28 @@ def _sources(ledger: Mapping[str, Any]) -> Table:
             for row in ledger.get("by_source", [])
         ],
         is_wide=True,
+    )
+
+
+def _changes(ledger: Mapping[str, Any]) -> Table:
+    return Table(
+        "loading-changes",
+        "Columns that changed in the week before this build",
+        [
+            Column("Source", "text"),
+            Column("Change", "text"),
+            Column("Files"),
+            Column("Newest", "text"),
+        ],
+        [
+            [
+                Cell(formats.clean(row["source"])),
+                Cell(formats.clean(row["message"])),
+                Cell(formats.count(row["files"]), row["files"]),
+                Cell(formats.day(row["newest"])),
+            ]
+            for row in ledger["schema_changes"]
+        ],
     )
 
 
