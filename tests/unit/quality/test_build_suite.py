@@ -16,15 +16,15 @@ def con(tmp_path):
     with connect(small_settings(tmp_path)) as con:
         con.execute(
             """
-            CREATE SCHEMA marts; CREATE SCHEMA control; CREATE SCHEMA ledger;
-            CREATE TABLE control.parameters AS
+            CREATE SCHEMA IF NOT EXISTS marts;
+            CREATE OR REPLACE TABLE control.parameters AS
                 SELECT 'b1' AS build_id, DATE '2026-03-19' AS as_of;
-            CREATE TABLE marts.build AS SELECT 'b1' AS build_id, DATE '2026-03-19' AS as_of,
+            CREATE OR REPLACE TABLE marts.build AS SELECT 'b1' AS build_id, DATE '2026-03-19' AS as_of,
                 TIMESTAMP '2026-03-20 05:00' AS started_at;
-            CREATE TABLE ledger.deliveries (
+            CREATE OR REPLACE TABLE ledger.deliveries (
                 source VARCHAR, late_or_odd VARCHAR, is_late BOOLEAN, is_odd BOOLEAN
             );
-            CREATE TABLE ledger.schema_events (
+            CREATE OR REPLACE TABLE ledger.schema_events (
                 target VARCHAR, kind VARCHAR, happened_at TIMESTAMP
             );
             INSERT INTO ledger.deliveries VALUES
