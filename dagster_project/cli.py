@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from dagster_project import cli_inspect
+from dagster_project.cli_mappings import mappings
 from dagster_project.errors import HourglassError, UsageError
 
 app = typer.Typer(
@@ -123,6 +124,7 @@ app.command()(cli_inspect.check)
 app.command()(cli_inspect.explain)
 app.add_typer(cli_inspect.quarantine, name="quarantine")
 app.add_typer(cli_inspect.identity, name="identity")
+app.add_typer(mappings, name="mappings")
 
 
 def main() -> None:

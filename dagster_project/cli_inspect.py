@@ -12,6 +12,7 @@ from rich.console import Console
 if TYPE_CHECKING:
     import duckdb
 
+    from dagster_project.load.check import CheckReport
     from dagster_project.settings import Settings
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder with all data.")]
@@ -32,7 +33,12 @@ def check(
     from dagster_project.settings import load_settings
 
     report = check_path(path, load_settings())
-    console = Console()
+    print_report(Console(), report)
+    raise typer.Exit(0 if report.is_clean else 1)
+
+
+def print_report(console: Console, report: "CheckReport") -> None:
+    """What would become of each file, and each reason with its lines and examples."""
     for file in report.files:
         console.print(
             f"{file.path} as {file.target}: {file.records:,} records, {file.accepted:,} accepted, "
@@ -54,7 +60,6 @@ def check(
             highlight=False,
             soft_wrap=True,
         )
-    raise typer.Exit(0 if report.is_clean else 1)
 
 
 @quarantine.command("list")

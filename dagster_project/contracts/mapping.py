@@ -20,6 +20,7 @@ from dagster_project.contracts import (
     validated,
 )
 from dagster_project.contracts.expressions import Expression, ExpressionError, parse
+from dagster_project.errors import UsageError
 
 MAPPINGS_DIR = CONTRACTS_DIR / "mappings"
 
@@ -125,6 +126,16 @@ def read_mapping(path: Path) -> Mapping:
 
 
 def load_mappings(folder: Path = MAPPINGS_DIR) -> dict[str, Mapping]:
-    """Every mapping by name."""
-    found = (read_mapping(path) for path in sorted(folder.glob("*.yml")))
-    return {mapping.mapping: mapping for mapping in found}
+    """Every mapping by name, which is also its file's name; UsageError where they differ."""
+    mappings: dict[str, Mapping] = {}
+    for path in sorted(folder.glob("*.yml")):
+        mapping = read_mapping(path)
+        if mapping.mapping != path.stem:
+            raise UsageError(f"{path}: mapping: must be {path.stem}, like the file's name.")
+        mappings[mapping.mapping] = mapping
+    return mappings
+
+
+def file_patterns(mappings: dict[str, Mapping]) -> dict[str, tuple[str, ...]]:
+    """By mapping, the patterns of the names of its files."""
+    return {name: mapping.files for name, mapping in mappings.items()}

@@ -1,13 +1,20 @@
 """What a load would say about files, without loading them: for the team that produces them."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from dagster_project.contracts import load_contract
-from dagster_project.contracts.mapping import Mapping, canonical_table, load_mappings
+from dagster_project.contracts.mapping import (
+    Mapping,
+    canonical_table,
+    file_patterns,
+    load_mappings,
+)
 from dagster_project.errors import UsageError
 from dagster_project.load.discover import Discovery, discover
 from dagster_project.load.ledger import create_raw_tables
@@ -73,7 +80,7 @@ def check_path(
         raise UsageError(f"{path} does not exist.")
     known = load_mappings() if mappings is None else mappings
     root = _root(path, set(load_contract()) | set(known))
-    found = discover(root, load_contract(), set(known))
+    found = discover(root, load_contract(), file_patterns(known))
     inside = "" if path == root else path.relative_to(root).as_posix()
     found = Discovery(
         [d for d in found.deliveries if _within(d.name, inside)],
@@ -81,6 +88,15 @@ def check_path(
     )
     if not found.deliveries and not found.refusals:
         raise UsageError(f"{path} has no files to check.")
+    with rehearsal(found, root, settings, known) as con:
+        return read_report(con)
+
+
+@contextmanager
+def rehearsal(
+    found: Discovery, root: Path, settings: Settings, mappings: dict[str, Mapping]
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A warehouse in memory into which the files that were ``found`` below ``root`` are loaded."""
     with tempfile.TemporaryDirectory() as folder:
         con = connect_file(
             ":memory:",
@@ -91,8 +107,8 @@ def check_path(
         )
         try:
             create_raw_tables(con)
-            Load(con, settings, "check", mappings=known).run(found, Path(folder))
-            return _report(con)
+            Load(con, settings, "check", mappings=mappings).run(found, Path(folder))
+            yield con
         finally:
             con.close()
 
@@ -114,7 +130,8 @@ def _within(name: str, inside: str) -> bool:
     return not inside or name == inside or name.startswith(f"{inside}/")
 
 
-def _report(con: duckdb.DuckDBPyConnection) -> CheckReport:
+def read_report(con: duckdb.DuckDBPyConnection) -> CheckReport:
+    """What the ledger of a rehearsal says."""
     files = [
         FileCheck(*row)
         for row in con.execute(

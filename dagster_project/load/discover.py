@@ -5,8 +5,10 @@ Only names and file attributes are looked at: no file is opened here.
 
 import os
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from fnmatch import fnmatch
 from pathlib import Path
 
 from dagster_project.contracts import System
@@ -67,9 +69,13 @@ class Discovery:
     refusals: list[Refusal] = field(default_factory=list)
 
 
-def discover(landing: Path, systems: dict[str, System], mappings: set[str]) -> Discovery:
+Patterns = Mapping[str, Collection[str]]
+
+
+def discover(landing: Path, systems: dict[str, System], mappings: Patterns) -> Discovery:
     """Every file below ``landing``, sorted by name, with what it feeds.
 
+    ``mappings`` has, by mapping, the patterns of the names of its files.
     A folder or file name that the contract does not know becomes a refusal that names the known
     ones. Hidden files and those that start with an underscore are markers of other tools and are
     passed over. Symbolic links that leave ``landing`` are refused.
@@ -142,7 +148,7 @@ def _add(
     name: str,
     root: Path,
     systems: dict[str, System],
-    mappings: set[str],
+    mappings: Patterns,
     found: Discovery,
 ) -> None:
     if name.lower().endswith(UNFINISHED):
@@ -160,35 +166,37 @@ def _add(
             )
         )
         return
+    target = _target(name, systems, mappings)
     try:
-        status = path.stat()
+        path.stat()
+        if not path.is_file():
+            found.refusals.append(
+                Refusal(name, "no_file", f"{name} is no ordinary file and is not read.")
+            )
+        elif isinstance(target, Refusal):
+            found.refusals.append(target)
+        else:
+            found.deliveries.append(delivery(path, name, target))
     except OSError:
         found.refusals.append(
             Refusal(name, "vanished", f"{name} went away while it was looked at.", waiting=True)
         )
-        return
-    if not path.is_file():
-        found.refusals.append(
-            Refusal(name, "no_file", f"{name} is no ordinary file and is not read.")
-        )
-        return
-    target = _target(name, systems, mappings)
-    if isinstance(target, Refusal):
-        found.refusals.append(target)
-        return
+
+
+def delivery(path: Path, name: str, target: str) -> Delivery:
+    """The file at ``path`` as a delivery called ``name`` that feeds ``target``."""
+    status = path.stat()
     kind, compression = format_of(name)
-    found.deliveries.append(
-        Delivery(
-            path=path,
-            name=name,
-            system_or_mapping=target.split(".")[0],
-            target=target,
-            format=kind,
-            compression=compression,
-            size_bytes=status.st_size,
-            mtime_ns=status.st_mtime_ns,
-            delivered_on=delivery_date(name),
-        )
+    return Delivery(
+        path=path,
+        name=name,
+        system_or_mapping=target.split(".")[0],
+        target=target,
+        format=kind,
+        compression=compression,
+        size_bytes=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        delivered_on=delivery_date(name),
     )
 
 
@@ -199,7 +207,12 @@ def _inside(path: Path, root: Path) -> bool:
         return False
 
 
-def _target(name: str, systems: dict[str, System], mappings: set[str]) -> str | Refusal:
+def is_named_as(name: str, patterns: Collection[str]) -> bool:
+    """Whether a file's name fits one of a mapping's patterns, in either case."""
+    return any(fnmatch(name.lower(), pattern.lower()) for pattern in patterns)
+
+
+def _target(name: str, systems: dict[str, System], mappings: Patterns) -> str | Refusal:
     known = f"Known systems: {', '.join(systems)}. Known mappings: {', '.join(sorted(mappings))}."
     parts = name.split("/")
     if len(parts) == 1:
@@ -211,7 +224,14 @@ def _target(name: str, systems: dict[str, System], mappings: set[str]) -> str | 
         )
     folder = parts[0]
     if folder in mappings:
-        return folder
+        if is_named_as(parts[-1], mappings[folder]):
+            return folder
+        return Refusal(
+            name,
+            "unknown_file",
+            f"{name}: the mapping {folder} reads files that are called "
+            f"{' or '.join(mappings[folder])}. Rename the file, or take it away.",
+        )
     if folder not in systems:
         return Refusal(
             name,

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from dagster_project.contracts import load_contract
-from dagster_project.contracts.mapping import Mapping, load_mappings
+from dagster_project.contracts.mapping import Mapping, file_patterns, load_mappings
 from dagster_project.errors import HourglassError
 from dagster_project.load.book import (
     forget,
@@ -70,7 +70,7 @@ def load_landing(
     started = time.monotonic()
     create_raw_tables(con)
     job = Load(con, settings, run_id, progress, mappings)
-    found = discover(settings.landing_dir, load_contract(), set(job.mappings))
+    found = discover(settings.landing_dir, load_contract(), file_patterns(job.mappings))
     job.corrections = read_corrections(settings.landing_dir)
     with _working_folder(settings) as folder:
         summary = job.run(found, folder, full_refresh=full_refresh)

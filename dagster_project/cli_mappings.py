@@ -1,0 +1,69 @@
+"""Commands about mappings: which there are, and what one makes of a file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from dagster_project.cli_inspect import print_report
+
+mappings = typer.Typer(
+    invoke_without_command=True,
+    help="List the vendors' exports that are understood; try a mapping on a file.",
+)
+
+
+@mappings.callback()
+def list_mappings(context: typer.Context) -> None:
+    """List every mapping: what it reads, and which tables it feeds."""
+    if context.invoked_subcommand is not None:
+        return
+    from dagster_project.contracts.mapping import load_mappings
+
+    console = Console()
+    for mapping in load_mappings().values():
+        for title, text in (
+            (mapping.mapping, mapping.description),
+            ("  tables", ", ".join(mapping.tables)),
+            ("  files", ", ".join(mapping.files)),
+            ("  reference", mapping.reference),
+        ):
+            _print(console, f"{title}: {text}")
+    _print(console, "A file in landing/<mapping>/ is read through that mapping.")
+
+
+@mappings.command("test")
+def try_on_file(
+    mapping: Annotated[str, typer.Argument(help="A mapping's name, or the path of a .yml file.")],
+    file: Annotated[Path, typer.Argument(help="A file in the vendor's format.")],
+    rows: Annotated[int, typer.Option(min=0, help="Rows to show of each table.")] = 20,
+) -> None:
+    """Show the canonical rows that a file gives, without loading it; and what it would lose.
+
+    Shows personal data. Exits 1 when anything would be quarantined.
+    """
+    from dagster_project.load.try_mapping import find_mapping, try_mapping
+    from dagster_project.settings import load_settings
+
+    report, tables = try_mapping(find_mapping(mapping), file, load_settings(), limit=rows)
+    console = Console()
+    for table in tables:
+        _print(console, f"{table.table}: {table.count:,} rows")
+        for line, values in table.first:
+            filled = ", ".join(f"{k}={_plain(v)}" for k, v in values.items() if v is not None)
+            _print(console, f"  line {line}: {filled}")
+        if table.count > len(table.first):
+            _print(console, f"  and {table.count - len(table.first):,} more: --rows shows them")
+    print_report(console, report)
+    raise typer.Exit(0 if report.is_clean else 1)
+
+
+def _plain(value: object) -> str:
+    """A value without characters that would steer the terminal."""
+    text = str(value)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _print(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
