@@ -94,7 +94,8 @@ class SourceSettings(_Strict):
 
     ``time_zone`` and ``phone_region`` fall back to the installation's settings. ``null_words`` are
     texts that mean "no value" in every column, besides the empty field. ``date_order`` decides
-    dates such as 03/04/2025; without it the whole column decides.
+    dates such as 03/04/2025; without it the whole column decides. ``header`` names the columns, in
+    order, of text files that begin with their first record; a file may lack the last ones.
 
     ``expected_delivery`` is a cron expression in the source's time zone: by then a file must have
     come. ``volume_band`` is (low, high) as shares of the median records of the same weekday in
@@ -106,6 +107,7 @@ class SourceSettings(_Strict):
     phone_region: str | None = Field(default=None, pattern=r"^[A-Z]{2}$")
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     encoding: str | None = None
+    header: tuple[str, ...] = ()
     decimal: Literal[".", ","] | None = None
     thousands: Literal[",", ".", " ", "'", "_"] | None = None
     date_order: Literal["day_first", "month_first", "year_first"] | None = None

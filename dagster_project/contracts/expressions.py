@@ -2,6 +2,18 @@
 
 An expression is parsed before use and rebuilt from its tree. It can name the record's columns and
 the functions listed here; there is no way to name a table, a file or a setting.
+
+These functions are the language's own:
+
+- ``line_number(key, ...)``: number of the record among the file's records with its key, from 1.
+- ``first_of(value, key, ...)``: the first value that is not NULL among them, for exports that write
+  what several records share on one of them only.
+- ``delivered_on()``: the date in the file's name, NULL without one: when a snapshot was true.
+- ``json_find(list, 'key', 'page', '$.value.text')``: from a JSON list of objects the first whose
+  ``key`` is ``page``, and of it the text at the path. GA4's parameters and CRMs' custom fields are
+  such lists.
+- ``url_path(url)``: the path of an address, without parameters and fragment.
+- ``url_parameter(url, 'utm_source')``: the decoded value of a parameter of an address.
 """
 
 import re
@@ -22,12 +34,37 @@ _FUNCTION_NAMES = """
     sign split_part starts_with strpos substr substring suffix to_timestamp trim try_strptime upper
 """
 FUNCTIONS = frozenset(_FUNCTION_NAMES.split())
-LINE_NUMBER = "line_number"
+_OVER = 'OVER (PARTITION BY "_file"{keys} ORDER BY "_row"'
+# Functions over the records of a file: {0} is the first argument, {keys} the others (or all).
+_OVER_RECORDS = {
+    "line_number": f"row_number() {_OVER})",
+    "first_of": (
+        f"first_value({{0}} IGNORE NULLS) {_OVER} "
+        "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)"
+    ),
+    "delivered_on": '"_delivered"',
+}
+# Functions of one record: their arguments by position, as DuckDB SQL. TRY stands close around
+# what can fail: DuckDB does not catch an error within NULLIF or CASE.
+_OWN: dict[str, str] = {
+    "json_find": (
+        "TRY(list_filter(CAST(CAST({0} AS JSON) AS JSON[]), "
+        "lambda item: json_extract_string(item, {1}) = {2})[1] ->> {3})"
+    ),
+    "url_path": (
+        "nullif(regexp_extract({0}, '^(?:[A-Za-z][A-Za-z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1), '')"
+    ),
+    "url_parameter": (
+        "nullif(TRY(url_decode(replace(regexp_extract({0}, "
+        "concat('[?&]', regexp_escape({1}), '=([^&#]*)'), 1), '+', ' '))), '')"
+    ),
+}
 _WORD_NAMES = """
     and or not in case when then else end cast try_cast between like ilike is as decimal numeric
     varchar interval distinct from
 """
 _WORDS = frozenset(_WORD_NAMES.split())
+_CALLABLE = FUNCTIONS | AGGREGATES | frozenset(_OWN) | frozenset(_OVER_RECORDS)
 _ALLOWED_NODES = (
     exp.Column,
     exp.Identifier,
@@ -46,6 +83,16 @@ _ALLOWED_NODES = (
     exp.Interval,
     exp.Var,
     exp.Func,
+    exp.JSONPath,
+    exp.JSONPathPart,
+)
+# These stop the whole statement at a value that does not fit; like casts they shall give NULL.
+_RAISING = (
+    exp.UnixToTime,
+    exp.TimestampFromParts,
+    exp.DateFromParts,
+    exp.JSONExtract,
+    exp.JSONExtractScalar,
 )
 
 
@@ -60,38 +107,49 @@ class Expression:
     tree: exp.Expression
     columns: frozenset[str]
     has_aggregate: bool
+    is_over_records: bool
 
     def sql(self, column: Callable[[str], str]) -> str:
         """DuckDB SQL with every column replaced by what ``column`` gives for its name.
 
-        The relation that it is put over must have ``_file``, ``_line``, ``_row`` and ``_number``
-        (of the record in its file, from 1). Casts give NULL where they do not fit.
+        The relation that it is put over must have ``_file``, ``_line``, ``_row``, ``_number`` (of
+        the record in its file, from 1) and ``_delivered`` (date in the file's name). Casts give
+        NULL where they do not fit.
         """
-
-        tree = self.tree.copy()
-        for rewrite in (lambda node: _named(node, column), _tolerant, _engine_function):
-            tree = tree.transform(rewrite)
-        return tree.sql(dialect="duckdb")
+        return _rebuilt(self.tree.copy(), column).sql(dialect="duckdb")
 
 
-def _named(node: exp.Expression, column: Callable[[str], str]) -> exp.Expression:
+def _rebuilt(node: exp.Expression, column: Callable[[str], str]) -> exp.Expression:
+    """The tree in DuckDB's words, from its leaves up."""
     if isinstance(node, exp.Column):
-        return sqlglot.parse_one(column(node.name), dialect="duckdb")
-    return node
-
-
-def _tolerant(node: exp.Expression) -> exp.Expression:
+        return _parsed(column(node.name))
+    for child in list(node.iter_expressions()):
+        child.replace(_rebuilt(child.copy(), column))
     if isinstance(node, exp.Cast) and not isinstance(node, exp.TryCast):
         return exp.TryCast(this=node.this, to=node.to)
-    return node
+    return _engine_function(node)
 
 
 def _engine_function(node: exp.Expression) -> exp.Expression:
-    if _function_name(node) == LINE_NUMBER:
-        return _line_number(node)
-    if isinstance(node, exp.First) or _function_name(node) == "first":
+    name = _function_name(node)
+    if name == "first" or isinstance(node, exp.First):
         return exp.Anonymous(this="arg_min", expressions=[_argument(node), _column("_row")])
+    if isinstance(node, _RAISING):
+        return exp.Anonymous(this="TRY", expressions=[node])
+    parts = [part.sql(dialect="duckdb") for part in node.expressions]
+    if name in _OWN:
+        return _parsed(_OWN[name].format(*parts))
+    if name == "line_number" and not parts:
+        return _column("_number")
+    if name in _OVER_RECORDS:
+        keys = parts[1:] if name == "first_of" else parts
+        same = "".join(f", {key}" for key in keys)
+        return _parsed(_OVER_RECORDS[name].format(*parts[:1], keys=same))
     return node
+
+
+def _parsed(text: str) -> exp.Expression:
+    return sqlglot.parse_one(text, dialect="duckdb")
 
 
 def parse(text: str, columns: Collection[str]) -> Expression:
@@ -105,22 +163,50 @@ def parse(text: str, columns: Collection[str]) -> Expression:
         raise ExpressionError(f"{text!r} must be one expression")
     tree = trees[0]
     used: set[str] = set()
-    has_aggregate = False
+    has_aggregate = is_over_records = False
     for node in tree.walk():
         if not isinstance(node, _ALLOWED_NODES) or _reaches_out(node):
             raise ExpressionError(f"{text!r}: {node.key} is not allowed, only scalar expressions")
+        _check_own(text, node)
         if isinstance(node, exp.Column):
             if node.table or node.name not in columns:
                 raise ExpressionError(f"{text!r}: the record has no declared column {node.sql()}")
             used.add(node.name)
-        has_aggregate = has_aggregate or _function_name(node) in AGGREGATES
-    return Expression(tree, frozenset(used), has_aggregate)
+        name = _function_name(node)
+        has_aggregate = has_aggregate or name in AGGREGATES
+        is_over_records = is_over_records or name in ("line_number", "first_of")
+    return Expression(tree, frozenset(used), has_aggregate, is_over_records)
 
 
 def _reaches_out(node: exp.Expression) -> bool:
-    """Whether the node is a query, or a word such as CURRENT_DATE that is no function call."""
-    is_current = type(node).__name__.startswith(("Current", "Session"))
-    return is_current or isinstance(node, exp.Subquery | exp.Query | exp.Lambda | exp.Window)
+    """Whether the node is a query, a word such as CURRENT_DATE that is no function call, a function
+    or type that is not built in, or a name within a name."""
+    if type(node).__name__.startswith(("Current", "Session", "Local")):
+        return True
+    if isinstance(node, exp.Anonymous):
+        return node.name.lower() not in _CALLABLE
+    if isinstance(node, exp.DataType):
+        return node.this == exp.DType.USERDEFINED
+    return isinstance(node, exp.Subquery | exp.Query | exp.Lambda | exp.Window | exp.Dot)
+
+
+def _check_own(text: str, node: exp.Expression) -> None:
+    """The language's own functions take as many arguments as they say, names as plain texts."""
+    name = _function_name(node)
+    if name == "first_of" and len(node.expressions) < 2:
+        raise ExpressionError(f"{text!r}: first_of takes a value and a key")
+    is_tried = name in _OWN or isinstance(node, _RAISING)
+    if is_tried and any(_function_name(part) in AGGREGATES for part in node.walk()):
+        raise ExpressionError(f"{text!r}: first, min, max and sum go around {name}, not into it")
+    if isinstance(node, exp.JSONExtractScalar) and not isinstance(node.expression, exp.JSONPath):
+        raise ExpressionError(f"{text!r}: a path within JSON is a plain text such as '$.name'")
+    if name not in _OWN:
+        return
+    wanted = 1 + max(int(number) for number in re.findall(r"\{(\d)\}", _OWN[name]))
+    if len(node.expressions) != wanted:
+        raise ExpressionError(f"{text!r}: {name} takes {wanted} arguments")
+    if not all(isinstance(part, exp.Literal) and part.is_string for part in node.expressions[1:]):
+        raise ExpressionError(f"{text!r}: {name} takes plain texts after its first argument")
 
 
 def _check_calls(text: str) -> None:
@@ -128,10 +214,9 @@ def _check_calls(text: str) -> None:
         tokens = sqlglot.tokenize(text, dialect="duckdb")
     except SqlglotError:
         raise ExpressionError(f"{text!r} is no SQL expression") from None
-    allowed = FUNCTIONS | AGGREGATES | _WORDS | {LINE_NUMBER}
     for token, following in pairwise(tokens):
         is_call = following.text == "(" and re.fullmatch(r"\w+", token.text)
-        if is_call and token.text.lower() not in allowed and not token.text.isdigit():
+        if is_call and token.text.lower() not in _CALLABLE | _WORDS and not token.text.isdigit():
             raise ExpressionError(f"{text!r}: the function {token.text} is not allowed")
 
 
@@ -147,12 +232,3 @@ def _argument(node: exp.Expression) -> exp.Expression:
 
 def _column(name: str) -> exp.Expression:
     return exp.column(name, quoted=True)
-
-
-def _line_number(node: exp.Expression) -> exp.Expression:
-    if not node.expressions:
-        return _column("_number")
-    parts = ", ".join(part.sql(dialect="duckdb") for part in node.expressions)
-    return sqlglot.parse_one(
-        f'row_number() OVER (PARTITION BY "_file", {parts} ORDER BY "_row")', dialect="duckdb"
-    )

@@ -6,8 +6,9 @@ Every expression is checked when the file is read.
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from dagster_project.contracts import (
     CONTRACTS_DIR,
@@ -55,17 +56,35 @@ class MappedTable(_Strict):
 
 
 class Mapping(_Strict):
-    """A vendor's export. ``explode`` is the path of a list whose items are the records."""
+    """A vendor's export.
+
+    ``explode`` is the path of a list whose items are the records, or several such paths: then each
+    item of each list is a record, with the fields around its own list. A list may lie within
+    another. ``tables`` feeds each table in one way, or in several where one record makes several
+    of its rows (a consent for e-mail and one for calls).
+    """
 
     mapping: str
     description: str
     reference: str
     files: tuple[str, ...] = ("*",)
     settings: SourceSettings = SourceSettings()
-    explode: str | None = None
+    explode: tuple[str, ...] = ()
     columns: dict[str, MappedColumn] = Field(default_factory=dict)
     leave_out: dict[str, LeaveOut] = Field(default_factory=dict)
-    tables: dict[str, MappedTable]
+    tables: dict[str, tuple[MappedTable, ...]]
+
+    @field_validator("explode", mode="before")
+    @classmethod
+    def _one_path(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("tables", mode="before")
+    @classmethod
+    def _one_way(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {name: (way,) if isinstance(way, dict) else way for name, way in value.items()}
 
     @model_validator(mode="after")
     def _checked(self) -> "Mapping":
@@ -73,8 +92,9 @@ class Mapping(_Strict):
             for name, rule in self.leave_out.items():
                 if self.expression(rule.when).has_aggregate:
                     raise ValueError(f"leave_out.{name}: no aggregates in a rule")
-            for name, table in self.tables.items():
-                self._check_table(name, table)
+            for name, ways in self.tables.items():
+                for table in ways:
+                    self._check_table(name, table)
         except ExpressionError as error:
             raise ValueError(str(error)) from None
         return self
@@ -89,10 +109,15 @@ class Mapping(_Strict):
         lacking = {c.name for c in canonical.columns if c.required} - set(table.columns)
         if lacking:
             raise ValueError(f"tables.{name}: required: {', '.join(sorted(lacking))}")
-        if self.expression(table.when).has_aggregate:
-            raise ValueError(f"tables.{name}.when: no aggregates")
+        when = self.expression(table.when)
+        if when.has_aggregate or when.is_over_records:
+            raise ValueError(f"tables.{name}.when: only over one record")
         parsed = {column: self.expression(text) for column, text in table.columns.items()}
         if any(expression.has_aggregate for expression in parsed.values()):
+            if any(expression.is_over_records for expression in parsed.values()):
+                raise ValueError(
+                    f"tables.{name}: no line_number(...) and first_of beside first, min, max, sum"
+                )
             plain = {column for column, e in parsed.items() if not e.has_aggregate and e.columns}
             loose = plain - set(table.key or canonical.key)
             if loose:
@@ -106,11 +131,12 @@ class Mapping(_Strict):
         return parse(text, self.columns.keys())
 
     def canonical(self) -> Iterator[tuple[str, Table, MappedTable]]:
-        """(``system.table``, its contract, how it is fed) for each table."""
-        for name, table in self.tables.items():
+        """(``system.table``, its contract, how it is fed) for each way of each table."""
+        for name, ways in self.tables.items():
             canonical = canonical_table(name)
             assert canonical is not None
-            yield name, canonical, table
+            for table in ways:
+                yield name, canonical, table
 
 
 def canonical_table(name: str) -> Table | None:

@@ -45,7 +45,7 @@ def convert_csv(
 
 
 def convert_json(
-    delivery: Delivery, explode: str | None, corrected: Corrected, out: Path
+    delivery: Delivery, explode: Sequence[str], corrected: Corrected, out: Path
 ) -> tuple[str, ...]:
     """Write a JSON file's objects to ``out``; the header is every name that occurs in it.
 

@@ -34,7 +34,7 @@ ENCODINGS = (
 
 @dataclass(frozen=True)
 class Dialect:
-    """``header_line`` is the line (1-based) that the header starts on.
+    """``header_line`` is the line (1-based) that the header starts on; 0 when there is none.
 
     ``is_plain``: DuckDB's reader and this module agree on such a file without help.
     """
@@ -56,7 +56,8 @@ def sniff(
     """Look at the first 256 KB of a delimited text file.
 
     The header is the line, among the first 30, that names the most ``known`` columns under any
-    delimiter; when no line names one, the first line of the commonest width. Raises
+    delimiter; when no line names one, the first line of the commonest width. ``settings.header``
+    stands for a header that the file lacks. Raises
     DamagedFileError when nothing in it can be a header.
     """
     head, is_whole = _head(path, compression)
@@ -68,6 +69,10 @@ def sniff(
     if not is_whole and len(lines) > 1:
         lines.pop()
     delimiters = (settings.delimiter,) if settings.delimiter else DELIMITERS
+    if settings.header:
+        delimiter, header = _named_columns(lines, delimiters, settings)
+        is_plain = encoding in UTF8 and settings.comment is None and _suits_engine(path, text)
+        return Dialect(encoding, delimiter, header, 0, is_plain)
     start, delimiter, header = _find_header(lines, delimiters, known, settings.comment)
     record = "".join(lines[start : start + 1]).rstrip("\r\n")
     is_plain = (
@@ -75,8 +80,7 @@ def sniff(
         and settings.comment is None
         and next(csv.reader([record], delimiter=delimiter), []) == list(header)
         and not any('"' in line for line in lines[:start])
-        and not _has_lone_returns(text)
-        and not any(character in str(path) for character in "*?[]{}")
+        and _suits_engine(path, text)
     )
     return Dialect(encoding, delimiter, tuple(header), start + 1, is_plain)
 
@@ -141,8 +145,31 @@ def _decoded_head(head: bytes, encoding: str, is_whole: bool) -> str:
     return decoder.decode(head, final=is_whole)
 
 
-def _has_lone_returns(text: str) -> bool:
-    return "\r" in text.replace("\r\n", "")
+def _suits_engine(path: Path, text: str) -> bool:
+    has_lone_returns = "\r" in text.replace("\r\n", "")
+    return not has_lone_returns and not any(character in str(path) for character in "*?[]{}")
+
+
+def _named_columns(
+    lines: list[str], delimiters: tuple[str, ...], settings: SourceSettings
+) -> tuple[str, tuple[str, ...]]:
+    """(delimiter, header) of a file without a header line, by its first record's fields.
+
+    The delimiter is the one that gives the most fields. Names beyond the first record's fields
+    are left off, fields beyond the names are called ``column_<position>``.
+    """
+    filled = (
+        start
+        for start, line in enumerate(lines)
+        if line.strip() and not (settings.comment and line.startswith(settings.comment))
+    )
+    start = next(filled, None)
+    if start is None:
+        raise DamagedFileError("no_header", "The file has no record.")
+    widths = [(len(_fields(lines, start, delimiter)), delimiter) for delimiter in delimiters]
+    width, delimiter = max(widths, key=lambda found: found[0])
+    more = tuple(f"column_{position + 1}" for position in range(len(settings.header), width))
+    return delimiter, settings.header[:width] + more
 
 
 def _find_header(

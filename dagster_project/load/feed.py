@@ -89,7 +89,7 @@ class Feed:
             keys = ", ".join(self.key_sql(columns))
             source = (
                 f"(SELECT _file, min(_line) AS _line, min(_row) AS _row, NULL AS _extra, {inner} "
-                f"FROM {GOOD} WHERE {where} GROUP BY _file, {keys})"
+                f"FROM {GOOD} WHERE {where} GROUP BY _file, _delivered, {keys})"
             )
         else:
             source = f"(SELECT _file, _line, _row, _extra, {inner} FROM {GOOD} WHERE {where})"
@@ -225,7 +225,8 @@ def feed(
             break
     for item in feeds:
         for file, count in item.insert(con).items():
-            outcomes[file].rows[(item.system, item.table.name)] = count
+            rows, name = outcomes[file].rows, (item.system, item.table.name)
+            rows[name] = rows.get(name, 0) + count
         for file, count in item.note(con, units, stamp).items():
             outcomes[file].nulled += count
     for judged in judgements:
@@ -262,9 +263,9 @@ def _records(
     )
     own = "_original" if reading.has_reasons else "CAST(NULL AS VARCHAR) AS _original"
     typed = (
-        f"SELECT _file, _row, _line, row_number() OVER (PARTITION BY _file ORDER BY _row) AS "
-        f"_number, {own}, {extras(units[0].layout.extras)} AS _extra, {judged.bad} AS _bad"
-        f"{', ' if values else ''}{values} FROM {judged.relation}"
+        f"SELECT _file, _row, _line, _date AS _delivered, row_number() OVER (PARTITION BY _file "
+        f"ORDER BY _row) AS _number, {own}, {extras(units[0].layout.extras)} AS _extra, "
+        f"{judged.bad} AS _bad{', ' if values else ''}{values} FROM {with_files(judged.relation)}"
     )
     rules = " ".join(
         f"WHEN {_sql(mapping.expression(rule.when), columns)} THEN {quoted(name)}"

@@ -9,7 +9,7 @@ import codecs
 import csv
 import json
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -164,13 +164,13 @@ def _record_pattern(delimiter: str) -> re.Pattern[str]:
 
 
 def json_records(
-    path: Path, compression: str | None, explode: str | None = None
+    path: Path, compression: str | None, explode: Sequence[str] = ()
 ) -> Iterator[Record]:
     """Every object of a file of JSON lines, or of one JSON array, flattened to dotted names.
 
-    Numbers keep their text. With ``explode`` each item of the list at that path is a record, with
-    the fields around it; an object without items is one record. A line that is no JSON object is
-    a record with a reason; an array that breaks off is a DamagedFileError.
+    Numbers keep their text. With ``explode`` each item of the lists at those paths is a record,
+    with the fields around the lists; an object without items is one record. A line that is no JSON
+    object is a record with a reason; an array that breaks off is a DamagedFileError.
     """
     text = _lines_of_json(path, compression)
     for line, original, value in text:
@@ -254,22 +254,41 @@ def _values(text: str, position: int, decoder: json.JSONDecoder) -> Iterator[tup
         position = end
 
 
-def _exploded(value: dict[str, Any], explode: str | None) -> list[dict[str, Any]]:
-    if not explode:
-        return [value]
-    *parents, name = explode.split(".")
-    holder = value
-    for parent in parents:
-        holder = holder.get(parent) if isinstance(holder, dict) else {}
-    items = holder.get(name) if isinstance(holder, dict) else None
-    if not isinstance(items, list) or not items:
-        return [value]
-    return [_with(value, explode.split("."), item) for item in items]
+def _exploded(value: dict[str, Any], explode: Sequence[str]) -> list[dict[str, Any]]:
+    paths = [path.split(".") for path in explode]
+    bare = value
+    for path in paths:
+        bare = _without(bare, path)
+    records = [record for path in paths for record in _items(value, bare, path)]
+    return records or [value]
 
 
-def _with(value: dict[str, Any], path: list[str], item: Any) -> dict[str, Any]:
+def _without(value: dict[str, Any], path: list[str]) -> dict[str, Any]:
+    """``value`` without the list at ``path``; a list within a list goes with the outer one."""
     head, *rest = path
-    return {**value, head: _with(value.get(head) or {}, rest, item) if rest else item}
+    inner = value.get(head)
+    if rest and isinstance(inner, dict):
+        return {**value, head: _without(inner, rest)}
+    if isinstance(inner, list):
+        return {name: item for name, item in value.items() if name != head}
+    return value
+
+
+def _items(value: dict[str, Any], around: dict[str, Any], path: list[str]) -> list[dict[str, Any]]:
+    """``around`` with each item of the list at ``path`` in ``value`` in the list's place."""
+    head, *rest = path
+    inner = value.get(head)
+    if not rest:
+        return [{**around, head: item} for item in inner] if isinstance(inner, list) else []
+    if isinstance(inner, dict):
+        return [{**around, head: item} for item in _items(inner, around.get(head) or {}, rest)]
+    if not isinstance(inner, list):
+        return []
+    return [
+        {**around, head: item}
+        for holder in inner
+        for item in (_exploded(holder, [".".join(rest)]) if isinstance(holder, dict) else [holder])
+    ]
 
 
 def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, str | None]:

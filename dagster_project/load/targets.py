@@ -35,8 +35,8 @@ class Target:
     mapping: Mapping | None = None
 
     @property
-    def explode(self) -> str | None:
-        return self.mapping.explode if self.mapping else None
+    def explode(self) -> tuple[str, ...]:
+        return self.mapping.explode if self.mapping else ()
 
 
 def load_words(names: frozenset[str] = frozenset({"order_statuses"})) -> Words:
