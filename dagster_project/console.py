@@ -25,6 +25,8 @@ STAGES = {
     "staging_models": "Stage records (dbt)",
     "identity": "Resolve people",
     "mart_models": "Build marts (dbt)",
+    "predictions": "Predict",
+    "predicted_models": "Build marts with predictions (dbt)",
     "mart_checks": "Check marts",
     "gate_record": "Decide",
     "publish": "Publish and report",

@@ -13,10 +13,11 @@ class Group:
     STAGING = "2_staging"
     IDENTITY = "3_identity"
     INTERMEDIATE = "4_intermediate"
-    MARTS = "5_marts"
-    QUALITY = "6_quality_gate"
-    PUBLISH = "7_publish"
-    REPORT = "8_report"
+    PREDICTIONS = "5_predictions"
+    MARTS = "6_marts"
+    QUALITY = "7_quality_gate"
+    PUBLISH = "8_publish"
+    REPORT = "9_report"
 
 
 def group_of_model(path: str) -> str:

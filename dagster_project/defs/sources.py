@@ -18,6 +18,7 @@ from dagster_project.identity import (
 )
 from dagster_project.identity.overrides import sync_overrides
 from dagster_project.load import create_raw_tables, load_landing
+from dagster_project.predict import create_prediction_tables
 from dagster_project.publish import restricted_database
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect
@@ -128,6 +129,7 @@ def load(
             create_raw_tables(con)
             create_control_tables(con)
             create_identity_tables(con)
+            create_prediction_tables(con)
             registry = restricted_database(settings)
             if registry is not None and is_registry_empty(con):
                 restore_registry(con, registry)

@@ -1,12 +1,12 @@
-"""dbt models as assets: staging before identity, the rest after it.
+"""dbt models as assets: staging before identity, what predictions stand on before these, the rest.
 
-Two definitions and not one that Dagster splits around the Python steps: it split this graph into
+Three definitions and not one that Dagster splits around the Python steps: it split this graph into
 three dbt calls and sent a test to the wrong one (dagster-dbt 0.29.27, 2026-11).
 """
 
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -21,7 +21,9 @@ from dagster_dbt import (
 from dagster_project.defs.groups import group_of_model
 from dagster_project.defs.resources import RunLock, told_plainly
 from dagster_project.errors import HourglassError
-from dagster_project.quality import record_dbt_results, warm_up
+from dagster_project.predict import warm_up as warm_up_predictions
+from dagster_project.quality import record_dbt_results
+from dagster_project.quality import warm_up as warm_up_checks
 from dagster_project.settings import Settings, load_settings
 from dagster_project.transform import dbt_environment, ensure_manifest, share_parse
 from dagster_project.warehouse import connect, identifier, quoted
@@ -81,6 +83,8 @@ MANIFEST = ensure_manifest(dbt_environment(load_settings()))
 # What the identity step reads. Its tests stand on nothing that is built later: dbt runs a test
 # as soon as one of its parents is selected.
 BEFORE_IDENTITY = "fqn:hourglass.staging fqn:hourglass.intermediate.identity"
+# What shows predictions, directly or not, and every test that looks at any of it.
+AFTER_PREDICTIONS = "source:predictions+"
 NOT_IN_A_RUN = "resource_type:unit_test"
 
 
@@ -97,13 +101,14 @@ def staging_models(
     settings: dg.ResourceParam[Settings],
     run_lock: RunLock,
 ) -> Iterator[Any]:
+    warm_up_meanwhile(warm_up_predictions)
     yield from build_models(context, dbt, settings)
 
 
 @dbt_assets(
     name="mart_models",
     manifest=MANIFEST,
-    exclude=f"{BEFORE_IDENTITY} {NOT_IN_A_RUN}",
+    exclude=f"{BEFORE_IDENTITY} {AFTER_PREDICTIONS} {NOT_IN_A_RUN}",
     dagster_dbt_translator=Translator(),
 )
 def mart_models(
@@ -112,9 +117,29 @@ def mart_models(
     settings: dg.ResourceParam[Settings],
     run_lock: RunLock,
 ) -> Iterator[Any]:
-    # While dbt works in a process of its own, this one would only wait.
-    threading.Thread(target=warm_up, name="warm_up", daemon=True).start()
+    warm_up_meanwhile(warm_up_checks)
     yield from build_models(context, dbt, settings)
+
+
+@dbt_assets(
+    name="predicted_models",
+    manifest=MANIFEST,
+    select=AFTER_PREDICTIONS,
+    exclude=NOT_IN_A_RUN,
+    dagster_dbt_translator=Translator(),
+)
+def predicted_models(
+    context: dg.AssetExecutionContext,
+    dbt: DbtCliResource,
+    settings: dg.ResourceParam[Settings],
+    run_lock: RunLock,
+) -> Iterator[Any]:
+    yield from build_models(context, dbt, settings)
+
+
+def warm_up_meanwhile(warm_up: Callable[[], None]) -> None:
+    """Import for a later step while dbt works in a process of its own and this one would wait."""
+    threading.Thread(target=warm_up, name="warm_up", daemon=True).start()
 
 
 def build_models(

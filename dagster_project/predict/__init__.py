@@ -4,7 +4,13 @@ Each module is one model as pure functions on arrays; ``step`` reads the marts, 
 writes schema ``predictions``.
 """
 
-from dagster_project.predict.step import PredictSummary, predict
-from dagster_project.predict.tables import create_prediction_tables
+from dagster_project.predict.step import PredictSummary, predict, warm_up
+from dagster_project.predict.tables import PREDICTION_TABLES, create_prediction_tables
 
-__all__ = ["PredictSummary", "create_prediction_tables", "predict"]
+__all__ = [
+    "PREDICTION_TABLES",
+    "PredictSummary",
+    "create_prediction_tables",
+    "predict",
+    "warm_up",
+]

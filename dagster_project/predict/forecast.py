@@ -14,6 +14,7 @@ from dagster_project.predict.tables import ModelRow
 # The total and this many categories; each costs about 30 ms.
 FORECAST_SERIES = 20
 WEEKS_AHEAD = 8
+WEEKS_BACK = 104
 SEASON = 52
 SHORTEST_HISTORY = 26
 TOTAL = "(all)"
@@ -81,6 +82,20 @@ def read_weeks(
 def _filled(units: dict[date, float], first: date, last: date) -> Array:
     weeks = max(0, (last - first).days // 7 + 1)
     return np.array([units.get(first + timedelta(days=7 * i), 0.0) for i in range(weeks)])
+
+
+def history_rows(last_week: date, weeks: dict[str, Array]) -> list[dict[str, Any]]:
+    """What was sold in the last weeks, as rows beside the forecasts; horizon 0 is the last week."""
+    return [
+        {
+            "category": category,
+            "week_start": last_week - timedelta(days=7 * back),
+            "horizon": -back,
+            "units_sold": float(units[-1 - back]),
+        }
+        for category, units in weeks.items()
+        for back in reversed(range(min(len(units), WEEKS_BACK)))
+    ]
 
 
 def forecast_demand(last_week: date, weeks: dict[str, Array]) -> Forecasts:

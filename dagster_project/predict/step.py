@@ -1,4 +1,4 @@
-"""The step between the orders mart and the marts that show predictions."""
+"""The step between the marts of what happened and those that show predictions."""
 
 import time
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ import numpy as np
 
 from dagster_project.errors import HourglassError
 from dagster_project.predict.inputs import Customers, Span, prepare_days, read_customers
+from dagster_project.predict.markov import write_removal_effects
 from dagster_project.predict.tables import (
     TABLES,
     ModelRow,
@@ -40,11 +41,12 @@ class PredictSummary:
 def predict(con: duckdb.DuckDBPyConnection, settings: Settings, *, run_id: str) -> PredictSummary:
     """Fill schema ``predictions`` as of ``control.parameters.as_of``.
 
-    Reads ``marts.orders`` and, for the demand, ``marts.order_lines``.
+    Reads ``marts.orders``, for the demand ``marts.order_lines``, for the channels
+    ``intermediate.int_journey_transition_counts``.
 
-    Replaces every table in one transaction. Too little or odd data leaves columns NULL and a
-    reason in ``predictions.models`` and in the summary. Raises HourglassError when there is no
-    ``as_of``, that is, when the step runs before a build was begun.
+    Replaces every table, those about customers and demand in one transaction. Too little or odd
+    data leaves columns NULL and a reason in ``predictions.models`` and in the summary. Raises
+    HourglassError when there is no ``as_of``, that is, when the step runs before a build was begun.
     """
     create_prediction_tables(con)
     summary = PredictSummary(run_id, _as_of(con))
@@ -54,9 +56,21 @@ def predict(con: duckdb.DuckDBPyConnection, settings: Settings, *, run_id: str) 
         content = _predict_all(con, summary)
     with _timed(summary, "write"):
         replace_tables(con, content)
+        channels = write_removal_effects(con)
     con.execute("DROP TABLE IF EXISTS prediction_days")
     summary.rows = {table: len(next(iter(content[table].values()))) for table in TABLES}
+    summary.rows["channel_removal_effects"] = channels
     return summary
+
+
+def warm_up() -> None:
+    """Import what :func:`predict` would wait for (4 s of one core) while others are at work."""
+    import sklearn.cluster
+    import sklearn.ensemble
+    import sklearn.linear_model
+    import sklearn.metrics
+    import sklearn.pipeline
+    import sklearn.preprocessing  # noqa: F401
 
 
 def _as_of(con: duckdb.DuckDBPyConnection) -> date:
@@ -154,7 +168,6 @@ def _predict_customers(
     known = np.array([key is not None for key in personas.persona], dtype=bool)
     content["customer_values"] = {
         "customer_id": customers.customer_id,
-        "ltv_to_date": values.ltv_to_date,
         "ltv_simple": values.ltv_simple,
         "p_alive": values.p_alive,
         "expected_orders_12m": values.expected_orders,
@@ -179,12 +192,19 @@ def _predict_demand(
     content: dict[str, dict[str, Any]],
     models: list[ModelRow],
 ) -> None:
-    from dagster_project.predict.forecast import FORECAST_SERIES, forecast_demand, read_weeks
+    from dagster_project.predict.forecast import (
+        FORECAST_SERIES,
+        forecast_demand,
+        history_rows,
+        read_weeks,
+    )
 
-    forecasts = forecast_demand(*read_weeks(con, summary.as_of, FORECAST_SERIES))
+    last_week, weeks = read_weeks(con, summary.as_of, FORECAST_SERIES)
+    forecasts = forecast_demand(last_week, weeks)
     models += forecasts.models
+    rows = history_rows(last_week, weeks) + forecasts.rows
     content["demand_forecasts"] = {
-        name: [row[name] for row in forecasts.rows] for name in TABLES["demand_forecasts"]
+        name: [row.get(name) for row in rows] for name in TABLES["demand_forecasts"]
     }
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import duckdb
 
+from dagster_project.predict.markov import create_removal_effects_table
+
 TABLES: dict[str, dict[str, str]] = {
     "customer_values": {
         "customer_id": "VARCHAR",
-        "ltv_to_date": "DECIMAL(18,2)",
         "ltv_simple": "DECIMAL(18,2)",
         "p_alive": "DOUBLE",
         "expected_orders_12m": "DOUBLE",
@@ -33,6 +34,7 @@ TABLES: dict[str, dict[str, str]] = {
         "category": "VARCHAR",
         "week_start": "DATE",
         "horizon": "INTEGER",
+        "units_sold": "DOUBLE",
         "forecast": "DOUBLE",
         "lower": "DOUBLE",
         "upper": "DOUBLE",
@@ -52,6 +54,18 @@ TABLES: dict[str, dict[str, str]] = {
     },
 }
 
+PREDICTION_TABLES = {
+    "customer_values": "What each customer with a sale is worth, and whether and when they buy "
+    "again: BG/NBD, Gamma-Gamma, propensity.",
+    "models": "What is to be said of each model: parameters, errors on a later period, whether it "
+    "beat its baseline, and what was chosen.",
+    "personas": "The group of customers who buy alike that each customer is in: k-means.",
+    "demand_forecasts": "Units by category and week: sold so far, and expected with an interval.",
+    "driver_analysis": "What goes together with value and with leaving, in tidy rows.",
+    "channel_removal_effects": "The share of sales that would be lost without each channel, in "
+    "the Markov chain of all journeys, solved exactly.",
+}
+
 # Doubles are rounded when written: the last digits depend on the machine's arithmetic library,
 # and a version must not change because it was built elsewhere.
 DECIMALS = 6
@@ -69,7 +83,7 @@ class ModelRow:
 
 def create_prediction_tables(con: duckdb.DuckDBPyConnection) -> None:
     """Create schema ``predictions`` and its tables, empty, where they are missing."""
-    con.execute("CREATE SCHEMA IF NOT EXISTS predictions")
+    create_removal_effects_table(con)
     for table, columns in TABLES.items():
         declared = ", ".join(f"{name} {kind}" for name, kind in columns.items())
         con.execute(f"CREATE TABLE IF NOT EXISTS predictions.{table} ({declared})")

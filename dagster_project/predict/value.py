@@ -23,7 +23,6 @@ class CustomerValues:
     what they did in it (None: history too short), and the fit on what came before it.
     """
 
-    ltv_to_date: Array
     ltv_simple: Array
     p_alive: Array
     expected_orders: Array
@@ -70,7 +69,7 @@ def predict_values(
     """Every column of the value table, and what is to be said about the models behind them."""
     simple, rows = simple_lifetime_value(customers)
     unknown = np.full(len(customers), np.nan)
-    values = CustomerValues(customers["net_revenue"], simple, unknown, unknown, unknown, rows)
+    values = CustomerValues(simple, unknown, unknown, unknown, rows)
     values.frequency_fit = _fit_frequency(customers, values.models)
     value_fit = _fit_value(customers, values.models)
     if values.frequency_fit is not None:

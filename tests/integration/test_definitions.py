@@ -80,7 +80,7 @@ def test_everything_flows_into_the_published_version(definitions):
             if parent not in ancestors:
                 ancestors.add(parent)
                 todo.append(parent)
-    marts = {k for k in graph.get_all_asset_keys() if graph.get(k).group_name == "5_marts"}
+    marts = {k for k in graph.get_all_asset_keys() if graph.get(k).group_name == "6_marts"}
     assert marts - ancestors == set()
 
 

@@ -14,6 +14,7 @@ import pytest
 from dagster_project.build import create_control_tables
 from dagster_project.identity import create_identity_tables
 from dagster_project.load import create_raw_tables
+from dagster_project.predict import create_prediction_tables
 from dagster_project.transform import DBT_DIR, DBT_EXECUTABLE
 from tests.integration.dbt_core.company import Company, shop_of_one_week
 
@@ -35,6 +36,7 @@ def create_tables(con: duckdb.DuckDBPyConnection) -> None:
     create_raw_tables(con)
     create_identity_tables(con)
     create_control_tables(con)
+    create_prediction_tables(con)
 
 
 def fill(con: duckdb.DuckDBPyConnection, company: Company) -> None:

@@ -20,13 +20,14 @@ MODELS = (
     "int_people_referenced",
     "touchpoints",
     "int_attribution_paths",
+    "int_journey_steps",
+    "int_journey_transition_counts",
     "int_attribution_credits",
     "attribution_touchpoints",
     "int_ad_spend_converted",
     "attribution_channels",
-    "int_journey_steps",
+    "attribution_removal_effects",
     "int_journeys_summed",
-    "int_journey_transition_counts",
     "journey_paths",
     "journey_transitions",
 )
@@ -63,6 +64,7 @@ INPUTS = {
         "order_id VARCHAR, customer_id VARCHAR, visitor_id VARCHAR, ordered_at TIMESTAMP, "
         "order_date DATE, is_sale BOOLEAN, is_first_order BOOLEAN, net_revenue DECIMAL(18,2)"
     ),
+    "predictions.channel_removal_effects": "channel VARCHAR, removal_effect DOUBLE",
     "control.parameters": (
         "as_of DATE, time_zone VARCHAR, lookback_days INTEGER, half_life_days DOUBLE"
     ),
@@ -79,7 +81,15 @@ class Journeys:
         self.con.execute("SET TimeZone = 'UTC'")
         self.con.execute("ATTACH ':memory:' AS warehouse")
         self.con.execute("USE warehouse")
-        for schema in ("staging", "intermediate", "marts", "identity", "control", "seeds"):
+        for schema in (
+            "staging",
+            "intermediate",
+            "marts",
+            "identity",
+            "control",
+            "predictions",
+            "seeds",
+        ):
             self.con.execute(f"CREATE SCHEMA {schema}")
         for table, columns in INPUTS.items():
             self.con.execute(f"CREATE TABLE {table} ({columns})")

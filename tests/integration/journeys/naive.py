@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from math import floor
 from typing import Any
 
@@ -144,7 +145,7 @@ def path_of(order: dict[str, Any], touches: list[Touch], lookback: timedelta) ->
 
 
 def credits_of(
-    path: list[Touch], is_known: bool, half_life: float
+    path: list[Touch], is_known: bool, half_life: float, effects: dict[str, float]
 ) -> dict[str, list[Fraction | float]]:
     """Share of each touch under each model; ``path`` is not empty."""
     size = len(path)
@@ -170,6 +171,7 @@ def credits_of(
     days = [(path[-1].at - touch.at).total_seconds() / 86400 for touch in path]
     weights = [2 ** (-day / half_life) for day in days]
     count = Counter(touch.channel for touch in path)
+    total = sum(effects[touch.channel] for touch in path)
     return {
         "first": only(0),
         "last": only(size - 1),
@@ -178,6 +180,7 @@ def credits_of(
         "u_shaped": shaped,
         "w_shaped": [share / sum(roles) for share in roles],
         "time_decay": [weight / sum(weights) for weight in weights],
+        "markov": [effects[touch.channel] / total for touch in path],
         "shapley": [Fraction(1, len(count) * count[touch.channel]) for touch in path],
     }
 
@@ -196,3 +199,36 @@ def shares_in_cents(total: Decimal, parts: list[Fraction | float]) -> list[int]:
         shares.append(now - before)
         before = now
     return shares
+
+
+def transitions_of(
+    orders: list[dict[str, Any]], touches: list[Touch], lookback: timedelta, end: datetime
+) -> Counter[tuple[str, str]]:
+    """Moves between channels over every journey to a sale and every lost one that is closed."""
+    moves: Counter[tuple[str, str]] = Counter()
+
+    def count(path: list[Touch], ending: str) -> None:
+        states = ["(start)", *(touch.channel for touch in path), ending]
+        moves.update(pairwise(states))
+
+    used = set()
+    for order in orders:
+        path = path_of(order, touches, lookback) if order["is_sale"] else []
+        used |= {touch.touchpoint_id for touch in path}
+        if path:
+            count(path, "(sale)")
+    people: dict[tuple[str | None, str | None], list[Touch]] = defaultdict(list)
+    for touch in touches:
+        if touch.touchpoint_id not in used and (touch.customer or touch.visitor):
+            people[touch.customer, None if touch.customer else touch.visitor].append(touch)
+    for lost in people.values():
+        ordered = sorted(lost, key=lambda t: (t.at, t.touchpoint_id))
+        journeys: list[list[Touch]] = []
+        for touch in ordered:
+            if not journeys or touch.at - journeys[-1][-1].at > lookback:
+                journeys.append([])
+            journeys[-1].append(touch)
+        for journey in journeys:
+            if journey[-1].at + lookback < end:
+                count(journey, "(loss)")
+    return moves

@@ -8,11 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dagster_project.predict.markov import removal_effects, write_removal_effects
 from tests.integration.journeys import naive
 from tests.integration.journeys.conftest import Journeys
 
 START = datetime(2025, 1, 1)
 LOOKBACK = 30
+# Some lost journeys are closed by then and some are not.
+AS_OF = date(2025, 2, 20)
 BUILT = (
     "int_sessions_formed",
     "int_sessions_channeled",
@@ -21,10 +24,15 @@ BUILT = (
     "int_people_referenced",
     "touchpoints",
     "int_attribution_paths",
+    "int_journey_steps",
+    "int_journey_transition_counts",
+)
+CREDITED = (
     "int_attribution_credits",
     "attribution_touchpoints",
     "int_ad_spend_converted",
     "attribution_channels",
+    "attribution_removal_effects",
 )
 OWNERS = {"a1": "alice", "a2": "bob", "a3": "alice"}
 CAMPAIGNS = [
@@ -134,7 +142,7 @@ def company(events, orders, messages):
         ],
         "parameters": [
             {
-                "as_of": date(2025, 12, 31),
+                "as_of": AS_OF,
                 "time_zone": "UTC",
                 "lookback_days": LOOKBACK,
                 "half_life_days": 7.0,
@@ -165,8 +173,22 @@ def test_marts_equal_the_naive_implementation(journeys: Journeys, events, orders
     tables = company(events, orders, messages)
     journeys.fill(**tables)
     journeys.build(*BUILT)
+    write_removal_effects(journeys.con)
+    journeys.build(*CREDITED)
 
     touches = expected_touches(tables)
+    moves = naive.transitions_of(
+        tables["orders"],
+        touches,
+        timedelta(days=LOOKBACK),
+        datetime.combine(AS_OF, datetime.min.time()) + timedelta(days=1),
+    )
+    counted = journeys.rows("SELECT * FROM intermediate.int_journey_transition_counts")
+    assert {(origin, target): number for origin, target, number in counted} == moves
+    effects = removal_effects(moves)
+    sold = sum((o["net_revenue"] for o in tables["orders"] if o["is_sale"]), Decimal(0))
+    shared = journeys.rows("SELECT sum(revenue) FROM marts.attribution_removal_effects")
+    assert (shared[0][0] or 0) == sold
     assert sorted(
         journeys.rows(
             "SELECT touchpoint_id, customer_id, visitor_id, channel, campaign_id, touched_at, "
@@ -190,7 +212,7 @@ def test_marts_equal_the_naive_implementation(journeys: Journeys, events, orders
         kind = "first" if order["is_first_order"] else "repeat"
         month = order["order_date"].replace(day=1)
         if path:
-            shares_of = naive.credits_of(path, order["customer_id"] is not None, 7.0)
+            shares_of = naive.credits_of(path, order["customer_id"] is not None, 7.0, effects)
         else:
             shares_of = {model: [1] for model in attribution_models(journeys)}
         for model, shares in shares_of.items():

@@ -69,6 +69,12 @@ def company():
             "CREATE TABLE marts.order_lines (order_id VARCHAR, category VARCHAR, "
             "is_service BOOLEAN, is_sale BOOLEAN, order_date DATE, quantity DECIMAL(18,3))"
         )
+        con.execute("CREATE SCHEMA intermediate")
+        con.execute(
+            "CREATE TABLE intermediate.int_journey_transition_counts AS SELECT * FROM (VALUES "
+            "('(start)', 'email', 3), ('email', '(sale)', 2), ('email', '(loss)', 1)"
+            ") AS t(from_state, to_state, transitions)"
+        )
         rows = [
             (f"o{i}", row[0], row[1], row[2], row[3] if len(row) > 3 else row[2])
             for i, row in enumerate(orders)

@@ -40,8 +40,15 @@ def test_every_table_is_filled(company, two_years, settings):
         """
     ).fetchone()
     assert wrong == (0,)
-    total = con.execute("SELECT sum(ltv_to_date) FROM predictions.customer_values").fetchone()
-    assert float(total[0]) == pytest.approx(sum(row[2] for row in two_years))
+    effects = con.execute("SELECT * FROM predictions.channel_removal_effects").fetchall()
+    assert effects == [("email", 1.0)]
+    past = con.execute(
+        "SELECT count(*), sum(units_sold), max(week_start) FROM predictions.demand_forecasts "
+        "WHERE category = '(all)' AND horizon <= 0"
+    ).fetchone()
+    # 104 complete weeks up to Sunday 29 June, one unit per order.
+    sold = sum(date(2023, 7, 3) <= row[1] <= date(2025, 6, 29) for row in two_years)
+    assert past == (104, sold, date(2025, 6, 23))
 
 
 def test_the_same_data_in_any_order_gives_the_same_predictions(company, two_years, settings):

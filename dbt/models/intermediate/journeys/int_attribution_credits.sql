@@ -19,12 +19,21 @@ sales as (
     where is_sale
 ),
 
+effects as (
+    select
+        channel,
+        removal_effect
+    from {{ source('predictions', 'channel_removal_effects') }}
+),
+
 channels_counted as (
     select
-        *,
-        count(*) over (partition by order_id, channel) as channel_touches,
-        min(position) over (partition by order_id, channel) as channel_first
+        paths.*,
+        coalesce(effects.removal_effect, 0) as removal_effect,
+        count(*) over (partition by paths.order_id, paths.channel) as channel_touches,
+        min(paths.position) over (partition by paths.order_id, paths.channel) as channel_first
     from paths
+    left join effects on paths.channel = effects.channel
 ),
 
 measured as (
@@ -38,7 +47,8 @@ measured as (
             as identified_at,
         sum(case when position = channel_first then 1 else 0 end) over (partition by order_id)
             as distinct_channels,
-        max(touched_at) over (partition by order_id) as last_touched_at
+        max(touched_at) over (partition by order_id) as last_touched_at,
+        sum(removal_effect) over (partition by order_id) as effect_total
     from channels_counted
 ),
 
@@ -55,6 +65,12 @@ weighed as (
             -{{ date_diff_seconds('touched_at', 'last_touched_at') }}
             / (86400.0e0 * {{ half_life_days() }})
         ) as decay_weight,
+        -- A channel on a sale's path always has an effect: without one the table is empty, and
+        -- equal shares keep the sale whole.
+        case
+            when effect_total > 0 then removal_effect / effect_total
+            else 1e0 / path_length
+        end as markov_weight,
         1e0 / (distinct_channels * channel_touches) as shapley_weight
     from measured
 ),
@@ -83,6 +99,9 @@ summed as (
         sum(decay_weight) over (
             partition by order_id order by position rows between unbounded preceding and current row
         ) as decay_running,
+        sum(markov_weight) over (
+            partition by order_id order by position rows between unbounded preceding and current row
+        ) as markov_running,
         sum(shapley_weight) over (
             partition by order_id order by position rows between unbounded preceding and current row
         ) as shapley_running,
@@ -131,6 +150,8 @@ credited as (
         ) / role_total as running_w_shaped,
         decay_weight / decay_total as credit_time_decay,
         decay_running / decay_total as running_time_decay,
+        markov_weight as credit_markov,
+        markov_running as running_markov,
         shapley_weight as credit_shapley,
         shapley_running as running_shapley
     from summed

@@ -18,6 +18,7 @@ months as (
     select
         customer_id,
         month,
+        max(order_date) as last_order_date,
         count(*) as order_count,
         cast(sum(net_revenue) as decimal(18, 2)) as net_revenue,
         case
@@ -37,6 +38,7 @@ final as (
             partition by customer_id
             order by month
         ) as previous_month,
+        last_order_date,
         order_count,
         net_revenue,
         gross_margin

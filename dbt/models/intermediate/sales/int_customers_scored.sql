@@ -1,5 +1,4 @@
--- RFM scores, value tier and lifecycle stage of customers with a sale. Equal values get equal
--- scores: what counts is how many customers are strictly worse.
+-- RFM scores, value tier and lifecycle stage of customers with a sale.
 with
 
 customers as (
@@ -29,13 +28,12 @@ measured as (
     cross join margins
 ),
 
-ranked as (
+scored as (
     select
         *,
-        count(*) over () as customer_count,
-        rank() over (order by days_since_last_order desc) - 1 as worse_recency,
-        rank() over (order by order_count) - 1 as worse_frequency,
-        rank() over (order by net_revenue) - 1 as worse_monetary,
+        {{ rfm_score('days_since_last_order desc') }} as recency_score,
+        {{ rfm_score('order_count') }} as frequency_score,
+        {{ rfm_score('net_revenue') }} as monetary_score,
         sum(greatest(value_measure, 0)) over () as total_value,
         sum(greatest(value_measure, 0)) over (
             order by value_measure desc
@@ -43,18 +41,6 @@ ranked as (
         ) as value_so_far,
         sum(greatest(value_measure, 0)) over (partition by value_measure) as value_of_equals
     from measured
-),
-
-scored as (
-    select
-        *,
-        cast(1 + {{ integer_divide('5 * worse_recency', 'customer_count') }} as integer)
-            as recency_score,
-        cast(1 + {{ integer_divide('5 * worse_frequency', 'customer_count') }} as integer)
-            as frequency_score,
-        cast(1 + {{ integer_divide('5 * worse_monetary', 'customer_count') }} as integer)
-            as monetary_score
-    from ranked
 ),
 
 final as (
@@ -83,9 +69,8 @@ final as (
     left join segments
         on
             scored.recency_score = segments.recency_score
-            and {{ integer_divide(
-                'scored.frequency_score + scored.monetary_score + 1', '2'
-            ) }} = segments.value_score
+            and {{ rfm_value_score('scored.frequency_score', 'scored.monetary_score') }}
+            = segments.value_score
 )
 
 select * from final

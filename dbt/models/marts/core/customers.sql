@@ -24,8 +24,25 @@ served as (
     select * from {{ ref('int_customers_served') }}
 ),
 
+reasoned as (
+    select * from {{ ref('int_customers_reasoned') }}
+),
+
+places as (
+    select
+        customer_id,
+        city,
+        region,
+        country
+    from {{ ref('customer_contacts') }}
+),
+
 permitted as (
     select * from {{ ref('int_customers_permitted') }}
+),
+
+predicted as (
+    select * from {{ ref('int_customers_predicted') }}
 ),
 
 final as (
@@ -49,6 +66,12 @@ final as (
         favoured.favourite_channel,
         favoured.favourite_weekday,
         favoured.favourite_hour,
+        reasoned.declared_reason,
+        reasoned.declared_in as declared_reason_in,
+        reasoned.declared_at as declared_reason_at,
+        places.city,
+        places.region,
+        places.country,
         coalesce(served.call_count, 0) as call_count,
         coalesce(served.open_ticket_count, 0) as open_ticket_count,
         served.last_nps_score,
@@ -58,6 +81,11 @@ final as (
         scored.monetary_score,
         scored.rfm_segment,
         scored.value_tier,
+        predicted.persona,
+        predicted.p_alive,
+        predicted.predicted_12m_value,
+        predicted.churn_probability,
+        predicted.next_order_expected_date,
         coalesce(permitted.can_email, false) as can_email,
         coalesce(permitted.can_sms, false) as can_sms,
         coalesce(permitted.can_call, false) as can_call,
@@ -73,8 +101,14 @@ final as (
         on customers.customer_id = favoured.customer_id
     left join served
         on customers.customer_id = served.customer_id
+    left join reasoned
+        on customers.customer_id = reasoned.customer_id
+    left join places
+        on customers.customer_id = places.customer_id
     left join permitted
         on customers.customer_id = permitted.customer_id
+    left join predicted
+        on customers.customer_id = predicted.customer_id
 )
 
 select * from final
