@@ -1,0 +1,138 @@
+"""Text that looks like markup, a formula, SQL or a path stays text through a whole run."""
+
+import csv
+import io
+import json
+from html.parser import HTMLParser
+
+import duckdb
+import pytest
+
+from dagster_project.contracts import Column, Table, load_contract
+from tests.pipeline.conftest import Company
+
+# Codes with a meaning of their own: another word changes the figures, not the text.
+CODES = {"currency": "GBP", "from_currency": "USD", "to_currency": "GBP", "country": "GB"}
+# Around an id they are padding of the file, not part of it.
+BLANKS = " \t\r\n\xa0\ufeff"
+VALUES = {
+    "timestamp": "2026-01-15 10:00:00",
+    "date": "1980-05-17",
+    "boolean": "false",
+    "integer": "3",
+    "score": "5",
+}
+
+
+def holds_text(column: Column) -> bool:
+    coded = column.accepted_values or column.words or column.name in CODES
+    return column.type == "text" and not coded
+
+
+def cell(column: Column, text: str, number: int) -> str:
+    if holds_text(column):
+        return text
+    if column.name in CODES:
+        return CODES[column.name]
+    if column.words:
+        return "completed"
+    if column.accepted_values:
+        return column.accepted_values[number % len(column.accepted_values)]
+    return VALUES.get(column.type, "12.50")
+
+
+def extract(table: Table, strings: list[str]) -> str:
+    """A CSV whose record N has string N in every text column."""
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer)
+    writer.writerow([column.name for column in table.columns])
+    for number, text in enumerate(strings):
+        writer.writerow([cell(column, text, number) for column in table.columns])
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def strings(shared_data) -> list[str]:
+    texts = json.loads((shared_data / "bad_input" / "blns" / "blns.json").read_text())
+    # A record whose key is blank goes to quarantine.
+    return [text for text in dict.fromkeys(texts) if text.strip(BLANKS)]
+
+
+@pytest.fixture(scope="module")
+def company(strings, tmp_path_factory) -> Company:
+    company = Company(tmp_path_factory.mktemp("hostile") / "data")
+    for system in load_contract().values():
+        for table in system.tables.values():
+            path = company.data_dir / "landing" / system.system / f"{table.name}.csv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(extract(table, strings), encoding="utf-8", newline="")
+    company.run()
+    return company
+
+
+def test_every_text_column_holds_what_was_delivered(company, strings) -> None:
+    """A customer's name or a product's is altered on its way because of its letters."""
+    checked = 0
+    for system in load_contract().values():
+        for table in system.tables.values():
+            for column in filter(holds_text, table.columns):
+                found = company.warehouse(
+                    f'SELECT "{column.name}" FROM {system.system}.{table.name} ORDER BY _line'
+                )
+                is_id = column.key or column.name.endswith("_id")
+                expected = [text.strip(BLANKS) if is_id else text for text in strings]
+                where = f"{system.system}.{table.name}.{column.name}"
+                assert [row[0] for row in found] == expected, where
+                checked += 1
+    assert checked > 100
+
+
+def test_restricted_database_holds_what_was_delivered(company, strings) -> None:
+    """A person called Null, or O'Brien, or with an emoji, has another name in the golden record."""
+    folder = (company.data_dir / "restricted" / "current").resolve()
+    # Some steps drop white space around a value, which nobody misses.
+    bare = {text.strip() for text in strings}
+    with duckdb.connect(str(folder / "restricted.duckdb"), read_only=True) as con:
+        for kind in ("email", "phone", "loyalty_card", "national_id"):
+            raw = con.execute(
+                "SELECT raw_value FROM identity.identifiers WHERE identifier_kind = ?", [kind]
+            ).fetchall()
+            assert {row[0].strip() for row in raw} == bare, kind
+        for column in ("first_name", "last_name", "street_address", "company"):
+            golden = con.execute(
+                f"SELECT DISTINCT {column} FROM customer_contacts WHERE {column} IS NOT NULL"
+            ).fetchall()
+            assert {row[0].strip() for row in golden} <= bare, column
+            assert len(golden) > 100, column
+
+
+def test_marts_hold_names_of_things_unchanged(company, strings) -> None:
+    """A product whose name is a formula is renamed, or runs in the analyst's spreadsheet."""
+    assert {row[0] for row in company.query("SELECT name FROM products")} >= set(strings)
+
+
+class Page(HTMLParser):
+    """Elements and attributes of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.scripts = 0
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+        self.scripts += tag == "script"
+
+
+def test_report_has_no_element_that_the_samples_lacks(company, sample_company) -> None:
+    """A name in somebody's extract runs as code in the reader's browser."""
+    pages = [
+        Page(((one.data_dir / "published" / "current" / "report" / "index.html").read_text()))
+        for one in (company, sample_company)
+    ]
+    assert pages[0].tags <= pages[1].tags
+    assert pages[0].attributes <= pages[1].attributes
+    assert pages[0].scripts == pages[1].scripts
