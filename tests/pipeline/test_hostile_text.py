@@ -130,7 +130,7 @@ class Page(HTMLParser):
 def test_report_has_no_element_that_the_samples_lacks(company, sample_company) -> None:
     """A name in somebody's extract runs as code in the reader's browser."""
     pages = [
-        Page(((one.data_dir / "published" / "current" / "report" / "index.html").read_text()))
+        Page((one.data_dir / "published" / "current" / "report" / "index.html").read_text())
         for one in (company, sample_company)
     ]
     assert pages[0].tags <= pages[1].tags
