@@ -95,7 +95,8 @@ class SourceSettings(_Strict):
     ``time_zone`` and ``phone_region`` fall back to the installation's settings. ``null_words`` are
     texts that mean "no value" in every column, besides the empty field. ``date_order`` decides
     dates such as 03/04/2025; without it the whole column decides. ``header`` names the columns, in
-    order, of text files that begin with their first record; a file may lack the last ones.
+    order, of text files that begin with their first record; a file may lack the last ones. Lines
+    that begin with ``comment`` are no records: remarks, or a line of totals below the table.
 
     ``expected_delivery`` is a cron expression in the source's time zone: by then a file must have
     come. ``volume_band`` is (low, high) as shares of the median records of the same weekday in
@@ -112,7 +113,7 @@ class SourceSettings(_Strict):
     thousands: Literal[",", ".", " ", "'", "_"] | None = None
     date_order: Literal["day_first", "month_first", "year_first"] | None = None
     date_formats: tuple[str, ...] = ()
-    comment: str | None = Field(default=None, min_length=1, max_length=1)
+    comment: str | None = Field(default=None, min_length=1)
     null_words: tuple[str, ...] = ()
     expected_delivery: str | None = None
     volume_band: tuple[float, float] | None = None

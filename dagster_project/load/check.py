@@ -89,7 +89,7 @@ def check_path(
     if not found.deliveries and not found.refusals:
         raise UsageError(f"{path} has no files to check.")
     with rehearsal(found, root, settings, known) as con:
-        return read_report(con)
+        return read_report(con, known)
 
 
 @contextmanager
@@ -130,7 +130,7 @@ def _within(name: str, inside: str) -> bool:
     return not inside or name == inside or name.startswith(f"{inside}/")
 
 
-def read_report(con: duckdb.DuckDBPyConnection) -> CheckReport:
+def read_report(con: duckdb.DuckDBPyConnection, mappings: dict[str, Mapping]) -> CheckReport:
     """What the ledger of a rehearsal says."""
     files = [
         FileCheck(*row)
@@ -165,9 +165,16 @@ def read_report(con: duckdb.DuckDBPyConnection) -> CheckReport:
         ).fetchall()
     ]
     findings += [
-        Finding(path, "left_out", None, rule, f"Left out by the rule {rule}.", count)
-        for path, rule, count in con.execute(
-            "SELECT f.path, l.rule, l.records FROM ledger.left_out l JOIN ledger.files f "
+        Finding(
+            path,
+            "left_out",
+            None,
+            rule,
+            f"Left out by the rule {rule}. {mappings[target].leave_out[rule].description}",
+            count,
+        )
+        for path, target, rule, count in con.execute(
+            "SELECT f.path, target, l.rule, l.records FROM ledger.left_out l JOIN ledger.files f "
             "USING (file_hash, target) ORDER BY ALL"
         ).fetchall()
     ]

@@ -76,7 +76,7 @@ def match(header: Sequence[str], fields: Sequence[Field], one_of: Sequence[str] 
     sources: dict[str, int] = {}
     by_alias: dict[str, str] = {}
     for field in fields:
-        position = _position(names, normalised(field.name), field.name)
+        position = _position(header, names, field.name, field.name)
         if position is not None:
             sources[field.name] = position
     taken = set(sources.values())
@@ -84,7 +84,7 @@ def match(header: Sequence[str], fields: Sequence[Field], one_of: Sequence[str] 
         if field.name in sources:
             continue
         for alias in field.aliases:
-            position = _position(names, normalised(alias), field.name)
+            position = _position(header, names, alias, field.name)
             if position is not None and position not in taken:
                 sources[field.name] = position
                 by_alias[field.name] = header[position]
@@ -112,15 +112,20 @@ def match(header: Sequence[str], fields: Sequence[Field], one_of: Sequence[str] 
     )
 
 
-def _position(names: list[str], wanted: str, field: str) -> int | None:
-    count = names.count(wanted)
-    if count > 1:
+def _position(header: Sequence[str], names: list[str], wanted: str, field: str) -> int | None:
+    found = [position for position, name in enumerate(names) if name == normalised(wanted)]
+    if len(found) > 1:
+        # Mixpanel's $city and a company's own city: to the letter there is only one.
+        exact = [position for position in found if header[position].strip() == wanted]
+        if len(exact) == 1:
+            return exact[0]
         raise DamagedFileError(
             "doubled_column",
-            f"The column {field} stands {count} times in the header; nothing says which is right.",
+            f"The column {field} stands {len(found)} times in the header; nothing says which is "
+            "right.",
             field,
         )
-    return names.index(wanted) if count else None
+    return found[0] if found else None
 
 
 def _extras(header: Sequence[str], taken: set[int]) -> tuple[tuple[str, int], ...]:

@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -14,7 +15,7 @@ from dagster_project.load.corrections import Corrections, correction_of
 from dagster_project.load.dialect import sniff
 from dagster_project.load.discover import FORMATS, Delivery, delivery_date, format_of
 from dagster_project.load.layout import known_names, match
-from dagster_project.load.stage import Unit
+from dagster_project.load.stage import ParquetColumn, Unit
 from dagster_project.load.targets import Target
 from dagster_project.warehouse import quoted
 
@@ -51,9 +52,10 @@ class Workshop:
             )
         if delivery.format == "parquet":
             source = self._readable(path)
-            header, kinds = self._parquet_columns(source)
+            columns = self._parquet_columns(source)
+            header = tuple(".".join(path) for path, _ in columns)
             layout = match(header, target.fields, target.one_of)
-            return Unit(delivery, content, "parquet", source, header, layout, kinds=kinds)
+            return Unit(delivery, content, "parquet", source, header, layout, columns=columns)
         if delivery.format in ("json", "xlsx"):
             return self._converted(delivery, content, target)
         endings = ", ".join(FORMATS)
@@ -97,16 +99,16 @@ class Workshop:
         shutil.copyfile(path, copy)
         return copy
 
-    def _parquet_columns(self, path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _parquet_columns(self, path: Path) -> tuple[ParquetColumn, ...]:
         try:
-            rows = self.con.execute(
-                f"DESCRIBE SELECT * FROM read_parquet({quoted(str(path))})"
-            ).fetchall()
+            cursor = self.con.execute(f"SELECT * FROM read_parquet({quoted(str(path))}) LIMIT 0")
         except duckdb.Error:
             raise DamagedFileError(
                 "unreadable", "The Parquet file is damaged or not complete; send it again."
             ) from None
-        return tuple(row[0] for row in rows), tuple(row[1] for row in rows)
+        return tuple(
+            column for name, kind, *_ in cursor.description for column in _fields((name,), kind)
+        )
 
     def members(self, delivery: Delivery) -> Iterator[Delivery]:
         """The files within a zip, unpacked; DamagedFileError when it is broken or a bomb."""
@@ -138,6 +140,15 @@ class Workshop:
                 "broken_archive",
                 "The zip file is damaged, protected, or packed in an unusual way; send it again.",
             ) from None
+
+
+def _fields(path: tuple[str, ...], kind: Any) -> Iterator[ParquetColumn]:
+    """A column, or each field of one that holds records, as paths and types."""
+    if kind.id != "struct":
+        yield path, str(kind)
+        return
+    for name, inner in kind.children:
+        yield from _fields((*path, name), inner)
 
 
 def examined(delivery: Delivery) -> Content:

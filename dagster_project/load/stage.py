@@ -20,6 +20,10 @@ STAGE = "temp.load_stage"
 MAX_LINE_BYTES = 32 << 20
 
 
+# Path of a field, from the column inwards, and its DuckDB type.
+ParquetColumn = tuple[tuple[str, ...], str]
+
+
 class NotPlainError(Exception):
     """DuckDB's reader stumbled over a file of the batch, or counted other records than we did."""
 
@@ -32,7 +36,8 @@ class Unit:
     likewise, ``converted`` from the Parquet file at ``source`` that was written for it.
     ``choices`` and ``notes`` say how its columns turned out to be written; ``starts`` holds the
     line of each record where records are not one line each. ``lines`` is
-    None until counted. ``kinds`` are the types of a Parquet file's columns.
+    None until counted. ``columns`` are a Parquet file's; records within it are taken apart into
+    their fields, called by dotted names as in JSON.
     """
 
     delivery: Delivery
@@ -46,7 +51,7 @@ class Unit:
     notes: dict[str, str] = field(default_factory=dict)
     starts: np.ndarray | None = None
     lines: int | None = None
-    kinds: tuple[str, ...] = ()
+    columns: tuple[ParquetColumn, ...] = ()
 
     @property
     def shape(self) -> tuple[object, ...]:
@@ -55,7 +60,7 @@ class Unit:
         reading = (
             (dialect.delimiter, dialect.header_line)
             if dialect and self.kind == "csv"
-            else (self.kinds,)
+            else (self.columns,)
         )
         return (self.delivery.target, self.kind, self.delivery.compression, self.header, reading)
 
@@ -104,8 +109,8 @@ def _parquet(con: duckdb.DuckDBPyConnection, units: Sequence[Unit]) -> str:
     columns = "s.* EXCLUDE (filename, file_row_number)"
     if first.kind == "parquet":
         texts = ", ".join(
-            f"{_parquet_text(name, kind)} AS c{position}"
-            for position, (name, kind) in enumerate(zip(first.header, first.kinds, strict=True))
+            f"{_parquet_text(path, kind)} AS c{position}"
+            for position, (path, kind) in enumerate(first.columns)
         )
         columns = f"{texts}, s.file_row_number + 1 AS _line"
     source = (
@@ -123,7 +128,8 @@ def _paths(units: Sequence[Unit]) -> str:
 
 def parquet_records(con: duckdb.DuckDBPyConnection, unit: Unit, lines: Sequence[int]) -> list[str]:
     """Records of a Parquet file as JSON objects, by their line (1-based, ascending)."""
-    members = ", ".join(f"{identifier(name)} := {identifier(name)}" for name in unit.header)
+    names = dict.fromkeys(identifier(path[0]) for path, _ in unit.columns)
+    members = ", ".join(f"{name} := {name}" for name in names)
     wanted = ", ".join(str(line - 1) for line in lines)
     rows = con.execute(
         f"SELECT CAST(to_json(struct_pack({members})) AS VARCHAR) "
@@ -146,14 +152,14 @@ def _csv(units: Sequence[Unit]) -> str:
     )
 
 
-def _parquet_text(name: str, kind: str) -> str:
-    column = f"s.{identifier(name)}"
+def _parquet_text(path: tuple[str, ...], kind: str) -> str:
+    column = ".".join(["s", *map(identifier, path)])
     if kind == "VARCHAR":
         return column
     if kind in ("FLOAT", "DOUBLE"):
         # pandas writes "no value" in a column of floats as NaN.
         return f"CASE WHEN NOT isnan({column}) THEN CAST({column} AS VARCHAR) END"
-    if kind.startswith(("STRUCT", "MAP")) or kind.endswith("]"):
+    if kind.startswith("MAP") or kind.endswith("]"):
         return f"CAST(to_json({column}) AS VARCHAR)"
     return f"CAST({column} AS VARCHAR)"
 

@@ -41,8 +41,8 @@ def find_mapping(name_or_path: str) -> Mapping:
     known = load_mappings()
     if name_or_path not in known:
         raise UsageError(
-            f"No mapping is called {name_or_path!r}. Known are {', '.join(sorted(known))}; one that "
-            "is being written is named by the path of its .yml file."
+            f"No mapping is called {name_or_path!r}. Known are {', '.join(sorted(known))}; one "
+            "that is being written is named by the path of its .yml file."
         )
     return known[name_or_path]
 
@@ -67,8 +67,9 @@ def try_mapping(
     check_expressions(mapping)
     name = f"{mapping.mapping}/{path.name}"
     found = Discovery([delivery(path, name, mapping.mapping)])
-    with rehearsal(found, path.parent, settings, {mapping.mapping: mapping}) as con:
-        return read_report(con), list(_rows(con, mapping, limit))
+    known = {mapping.mapping: mapping}
+    with rehearsal(found, path.parent, settings, known) as con:
+        return read_report(con, known), list(_rows(con, mapping, limit))
 
 
 def check_expressions(mapping: Mapping) -> None:
