@@ -10,6 +10,7 @@ UV := $(BIN)/uv
 
 # What make soak runs in full and make test runs a little of: kills, any table, any delivery order.
 SOAKS := tests/pipeline/test_publish_faults.py tests/pipeline/test_killed_run.py \
+  tests/pipeline/test_online_retail.py \
   tests/unit/load/test_any_table.py tests/unit/identity/test_histories.py
 
 .DEFAULT_GOAL := help
@@ -33,7 +34,7 @@ test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(ARGS)
 
 soak: $(VENV)/.dev
-	HOURGLASS_SOAK=1 HYPOTHESIS_EXAMPLES=1000 $(BIN)/python -m pytest --timeout 0 $(SOAKS) $(ARGS)
+	SOAK=1 HYPOTHESIS_EXAMPLES=1000 $(BIN)/python -m pytest --timeout 0 $(SOAKS) $(ARGS)
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench $(ARGS)

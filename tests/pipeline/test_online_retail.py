@@ -2,12 +2,21 @@
 
 import gzip
 import os
+import random
 import shutil
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
+from dagster_project.load import load_landing
+from dagster_project.settings import load_settings
+from dagster_project.warehouse import connect
 from tests.pipeline.conftest import Company
+from tests.pipeline.digests import mart_digests
+from tests.soak import SOAK, seeded
+
+ORDERS = 20 if SOAK else 1
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +63,46 @@ def test_customers_and_their_first_cohort(retail):
         "WHERE period_kind = 'month' AND cohort_start = DATE '2010-12-01' AND period_number <= 4 "
         "ORDER BY 1"
     ) == [(0, 885, 885), (1, 885, 324), (2, 885, 286), (3, 885, 340), (4, 885, 321)]
+
+
+def deliver(company: Company, files: list[Path], moments: random.Random) -> None:
+    """Land the files in random order and batches, some again under another name.
+
+    The first batch goes through a whole run, those after it are loaded, the last is run.
+    """
+    landing = company.data_dir / "landing" / "uci_online_retail"
+    landing.mkdir(parents=True)
+    shuffled = moments.sample(files, len(files))
+    batches = moments.randint(2, 5)
+    cuts = sorted(moments.sample(range(1, len(files)), batches - 1))
+    settings = load_settings(data_dir=company.data_dir)
+    for number, (start, end) in enumerate(
+        zip([0, *cuts], [*cuts, len(files)], strict=True), start=1
+    ):
+        for path in shuffled[start:end]:
+            shutil.copyfile(path, landing / path.name)
+        for again, path in enumerate(moments.sample(shuffled[:end], min(end, 5))):
+            shutil.copyfile(path, landing / f"again_{number}_{again}_{path.name}")
+        if number in {1, batches}:
+            company.run()
+        else:
+            with connect(settings, keep_order=True) as con:
+                load_landing(con, settings, run_id=f"batch {number}")
+
+
+def test_order_of_delivery_changes_nothing(retail, shared_data, tmp_path):
+    """A file that came late, or twice, leaves figures that no other run can reproduce."""
+    moments = seeded()
+    files = sorted((shared_data / "online_retail" / "by-day").glob("*.csv.gz"))
+    expected = mart_digests(retail)
+    assert len(expected) > 20
+    for number in range(ORDERS):
+        company = Company(tmp_path / str(number) / "data")
+        deliver(company, files, moments)
+        found = mart_digests(company)
+        differing = {mart for mart in expected if found[mart] != expected[mart]}
+        assert not differing, f"order {number}"
+        shutil.rmtree(company.data_dir.parent)
 
 
 def test_one_more_day_reads_no_earlier_file(retail):
