@@ -20,7 +20,8 @@ FALSE_WORDS = ("false", "f", "0", "0.0", "no", "n", "нет", "off")
 NUMBERS = ("money", "unit_price", "quantity", "rate", "score", "integer")
 
 _OFFSET = r"\d{2}(\.\d+)?\s?(Z|z|UTC|GMT|[+-]\d{2}(:?\d{2})?)$"
-_SHORT_OFFSET = r"([+-]\d{2})(\d{2})$"
+# Shopify puts a space before the offset, others leave out its colon: the engine takes neither.
+_ANY_OFFSET = r"\s?([+-]\d{2}):?(\d{2})$"
 
 
 @dataclass(frozen=True)
@@ -131,16 +132,13 @@ def _timestamp(text: str, time_zone: str, steps: Steps, choice: Choice | None) -
     naive = f"TRY_CAST({text} AS TIMESTAMP)"
     if choice and choice.formats:
         naive = _either(naive, f"try_strptime({trimmed(text)}, {_listed(choice)})", choice)
-    if choice and choice.epoch:
-        naive = f"coalesce({naive}, {_since_1970(text, choice.epoch)})"
     local = steps.let(1, f"CASE WHEN NOT {has_offset} THEN {naive} END")
-    with_colon = f"regexp_replace({text}, {quoted(_SHORT_OFFSET)}, '\\1:\\2')"
+    with_colon = f"regexp_replace({text}, {quoted(_ANY_OFFSET)}, '\\1:\\2')"
     instant = f"TRY_CAST({with_colon} AS TIMESTAMPTZ)"
-    value = steps.let(
-        2,
-        f"CASE WHEN {has_offset} THEN timezone('UTC', {instant}) "
-        f"ELSE {to_utc(local, time_zone)} END",
-    )
+    other = to_utc(local, time_zone)
+    if choice and choice.epoch:
+        other = f"coalesce({other}, {_since_1970(text, choice.epoch)})"
+    value = steps.let(2, f"CASE WHEN {has_offset} THEN timezone('UTC', {instant}) ELSE {other} END")
     # Two-digit years read as years below 100, and 'infinity', are no dates of a business.
     return _between(value, "TIMESTAMP")
 
