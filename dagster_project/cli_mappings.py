@@ -43,10 +43,10 @@ def try_on_file(
 
     Shows personal data. Exits 1 when anything would be quarantined.
     """
-    from dagster_project.load.try_mapping import find_mapping, try_mapping
+    from dagster_project.load.try_mapping import mapping_path, try_mapping
     from dagster_project.settings import load_settings
 
-    report, tables = try_mapping(find_mapping(mapping), file, load_settings(), limit=rows)
+    report, tables = try_mapping(mapping_path(mapping), file, load_settings(), limit=rows)
     console = Console()
     for table in tables:
         _print(console, f"{table.table}: {table.count:,} rows")

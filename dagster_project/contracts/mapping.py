@@ -88,16 +88,19 @@ class Mapping(_Strict):
 
     @model_validator(mode="after")
     def _checked(self) -> "Mapping":
-        try:
-            for name, rule in self.leave_out.items():
-                if self.expression(rule.when).has_aggregate:
-                    raise ValueError(f"leave_out.{name}: no aggregates in a rule")
-            for name, ways in self.tables.items():
-                for table in ways:
-                    self._check_table(name, table)
-        except ExpressionError as error:
-            raise ValueError(str(error)) from None
+        for name, rule in self.leave_out.items():
+            if self._allowed(f"leave_out.{name}.when", rule.when).has_aggregate:
+                raise ValueError(f"leave_out.{name}.when: no aggregates in a rule")
+        for name, ways in self.tables.items():
+            for table in ways:
+                self._check_table(name, table)
         return self
+
+    def _allowed(self, key: str, text: str) -> Expression:
+        try:
+            return self.expression(text)
+        except ExpressionError as error:
+            raise ValueError(f"{key}: {error}") from None
 
     def _check_table(self, name: str, table: MappedTable) -> None:
         canonical = canonical_table(name)
@@ -109,10 +112,16 @@ class Mapping(_Strict):
         lacking = {c.name for c in canonical.columns if c.required} - set(table.columns)
         if lacking:
             raise ValueError(f"tables.{name}: required: {', '.join(sorted(lacking))}")
-        when = self.expression(table.when)
+        when = self._allowed(f"tables.{name}.when", table.when)
         if when.has_aggregate or when.is_over_records:
             raise ValueError(f"tables.{name}.when: only over one record")
-        parsed = {column: self.expression(text) for column, text in table.columns.items()}
+        parsed = {
+            column: self._allowed(f"tables.{name}.columns.{column}", text)
+            for column, text in table.columns.items()
+        }
+        keyless = set(table.key) - set(parsed)
+        if keyless:
+            raise ValueError(f"tables.{name}.key: not among columns: {', '.join(sorted(keyless))}")
         if any(expression.has_aggregate for expression in parsed.values()):
             if any(expression.is_over_records for expression in parsed.values()):
                 raise ValueError(

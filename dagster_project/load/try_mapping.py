@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 
 from dagster_project.contracts import DUCKDB_TYPES
-from dagster_project.contracts.mapping import Mapping, load_mappings, read_mapping
+from dagster_project.contracts.mapping import MAPPINGS_DIR, Mapping, read_mapping
 from dagster_project.errors import UsageError
 from dagster_project.load.check import CheckReport, read_report, rehearsal
 from dagster_project.load.discover import Discovery, delivery, is_named_as
@@ -31,31 +31,33 @@ class TableRows:
     first: tuple[tuple[int, dict[str, Any]], ...]
 
 
-def find_mapping(name_or_path: str) -> Mapping:
-    """A shipped mapping by its name, or the one in a YAML file; UsageError when there is none."""
+def mapping_path(name_or_path: str) -> Path:
+    """The file of a shipped mapping, or the file itself; UsageError when there is none."""
     path = Path(name_or_path)
-    if path.suffix in (".yml", ".yaml"):
-        if not path.is_file():
-            raise UsageError(f"{path} does not exist.")
-        return read_mapping(path)
-    known = load_mappings()
-    if name_or_path not in known:
-        raise UsageError(
-            f"No mapping is called {name_or_path!r}. Known are {', '.join(sorted(known))}; one "
-            "that is being written is named by the path of its .yml file."
-        )
-    return known[name_or_path]
+    if path.suffix not in (".yml", ".yaml"):
+        path = MAPPINGS_DIR / f"{name_or_path}.yml"
+    if path.is_file():
+        return path
+    if path.parent != MAPPINGS_DIR:
+        raise UsageError(f"{path} does not exist.")
+    known = ", ".join(sorted(found.stem for found in MAPPINGS_DIR.glob("*.yml")))
+    raise UsageError(
+        f"No mapping is called {name_or_path!r}. Known are {known}; one that is being written is "
+        "named by the path of its .yml file."
+    )
 
 
 def try_mapping(
-    mapping: Mapping, path: Path, settings: Settings, *, limit: int
+    definition: Path, path: Path, settings: Settings, *, limit: int
 ) -> tuple[CheckReport, list[TableRows]]:
-    """Load ``path`` through ``mapping`` into a warehouse that is thrown away.
+    """Load ``path`` through the mapping in the file ``definition``, into a throw-away warehouse.
 
     The file may lie anywhere. Gives what ``hourglass check`` would say, and of each table that the
-    mapping feeds the first ``limit`` rows with personal data. Raises UsageError when the file does
-    not exist, is not named like the mapping's files, or an expression does not work.
+    mapping feeds the first ``limit`` rows with personal data. Raises UsageError when the mapping is
+    wrong, or the file does not exist or is not named like the mapping's files.
     """
+    mapping = read_mapping(definition)
+    check_expressions(mapping, definition)
     path = path.absolute()
     if not path.is_file():
         raise UsageError(f"{path} {'is no file' if path.exists() else 'does not exist'}.")
@@ -64,7 +66,6 @@ def try_mapping(
             f"{path.name}: the mapping {mapping.mapping} reads files that are called "
             f"{' or '.join(mapping.files)}. Rename the file, or add a pattern to files."
         )
-    check_expressions(mapping)
     name = f"{mapping.mapping}/{path.name}"
     found = Discovery([delivery(path, name, mapping.mapping)])
     known = {mapping.mapping: mapping}
@@ -72,8 +73,11 @@ def try_mapping(
         return read_report(con, known), list(_rows(con, mapping, limit))
 
 
-def check_expressions(mapping: Mapping) -> None:
-    """Let DuckDB look at every expression; UsageError lists those that fit no function or type."""
+def check_expressions(mapping: Mapping, definition: Path) -> None:
+    """Let DuckDB look at every expression; UsageError lists those that fit no function or type.
+
+    ``definition`` is the mapping's file, for the message.
+    """
     columns = {name: f"_c{number}" for number, name in enumerate(mapping.columns)}
     typed = [
         f"CAST(NULL AS {DUCKDB_TYPES[column.type]}) AS {columns[name]}"
@@ -90,7 +94,7 @@ def check_expressions(mapping: Mapping) -> None:
             except duckdb.Error as error:
                 problems.append(f"{key}: {str(error).splitlines()[0]}")
     if problems:
-        raise UsageError(f"The mapping {mapping.mapping}: " + "; ".join(problems))
+        raise UsageError(f"{definition}: " + "; ".join(problems))
 
 
 def _expressions(mapping: Mapping) -> Iterator[tuple[str, str, bool]]:
