@@ -170,15 +170,19 @@ def json_records(
 
     Numbers keep their text. With ``explode`` each item of the lists at those paths is a record,
     with the fields around the lists; an object without items is one record. A line that is no JSON
-    object is a record with a reason; an array that breaks off is a DamagedFileError.
+    object is a record with a reason; an array that breaks off is a DamagedFileError. Records that
+    begin on one line get the numbers from it on: a line names one record.
     """
-    text = _lines_of_json(path, compression)
-    for line, original, value in text:
+    last = 0
+    for line, original, value in _lines_of_json(path, compression):
+        last = max(line, last + 1)
         if isinstance(value, _Broken):
-            yield Record(line, None, original, "broken_json", "The line is no JSON object.")
+            yield Record(last, None, original, "broken_json", "The line is no JSON object.")
             continue
-        for item in _exploded(value, explode):
-            yield Record(line, _flat(item), original)
+        for number, item in enumerate(_exploded(value, explode)):
+            last += number > 0
+            own = original if item is value else json.dumps(item, ensure_ascii=False)
+            yield Record(last, _flat(item), own)
 
 
 class _Broken:

@@ -38,7 +38,7 @@ EXPORTS: list[tuple[str, int, int, dict[str, int], list[tuple[Any, ...]]]] = [
         6,
         4,
         {"in_progress": 1},
-        [(1, "call_center.calls.disposition", "not_accepted")],
+        [(6, "call_center.calls.disposition", "not_accepted")],
     ),
     ("twilio_calls", 9, 6, {"forwarded_leg": 1, "employee_leg": 1, "unfinished": 1}, []),
     ("asterisk_cdr", 10, 7, {"local_leg": 1, "internal_call": 2}, []),

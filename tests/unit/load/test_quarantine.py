@@ -3,11 +3,13 @@
 import csv
 import gzip
 import io
+import json
 import zipfile
 from decimal import Decimal
 
 import pytest
 
+from dagster_project.contracts.mapping import Mapping
 from dagster_project.errors import UsageError
 from dagster_project.load.check import check_path
 from dagster_project.load.quarantine import (
@@ -152,3 +154,62 @@ def test_check_says_what_a_load_would_do(landing, tmp_path):
     stray.write_text("a\n1\n")
     with pytest.raises(UsageError, match="Nothing says"):
         check_path(stray, landing.settings)
+
+
+def test_replayed_record_of_an_array_on_one_line(landing, tmp_path):
+    """A correction of one order of a JSON array takes the place of all orders on its line."""
+    landing.put(
+        "shop/orders.json",
+        '[{"order_id": 1, "ordered_at": "2026-01-01", "status": "paid", "total_amount": 10}, '
+        '{"order_id": 2, "ordered_at": "2026-01-01", "status": "mislaid", "total_amount": 20}, '
+        '{"order_id": 3, "ordered_at": "soon", "status": "paid", "total_amount": 30}]',
+    )
+    landing.load()
+    assert landing.query("SELECT line, column_name FROM ledger.quarantine ORDER BY line") == [
+        (2, "status"),
+        (3, "ordered_at"),
+    ]
+    summary = replay(landing, tmp_path, [{"status": "paid"}, {"ordered_at": "2026-01-03"}])
+    assert (summary.records, summary.accepted, summary.quarantined) == (3, 3, 0)
+    assert landing.query("SELECT order_id, total_amount FROM shop.orders ORDER BY 1") == [
+        (str(number), Decimal(10 * number)) for number in (1, 2, 3)
+    ]
+
+
+def test_replayed_item_of_a_list(landing, tmp_path):
+    """A correction of one call of a page takes the place of all calls of the page."""
+    mapping = Mapping.model_validate(
+        {
+            "mapping": "pages",
+            "description": "Pages of calls.",
+            "reference": "none",
+            "explode": "calls",
+            "columns": {"calls.id": {}, "calls.how": {}, "calls.at": {"type": "timestamp"}},
+            "tables": {
+                "call_center.calls": {
+                    "columns": {
+                        "call_id": '"calls.id"',
+                        "direction": '"calls.how"',
+                        "started_at": '"calls.at"',
+                        "disposition": "'answered'",
+                    }
+                }
+            },
+        }
+    )
+    call = '{{"id": {}, "how": "{}", "at": "2026-01-0{}"}}'
+    page = ", ".join(call.format(n, "inbound" if n % 2 else "sideways", n) for n in range(1, 6))
+    landing.put("pages/1.json", f'{{"calls": [{page}], "count": 5}}')
+    mappings = {"pages": mapping}
+    assert landing.load(mappings=mappings).quarantined == 2
+    (entry,) = landing.query("SELECT original FROM ledger.quarantine WHERE line = 2")
+    assert json.loads(entry[0]) == {
+        "calls": {"id": "2", "how": "sideways", "at": "2026-01-02"},
+        "count": "5",
+    }
+    changes = [{"calls.how": "inbound"}, {"calls.how": "outbound"}]
+    summary = replay(landing, tmp_path, changes, mappings=mappings)
+    assert (summary.records, summary.accepted, summary.quarantined) == (5, 5, 0)
+    assert landing.query(
+        "SELECT call_id, direction, day(started_at) FROM call_center.calls ORDER BY 1"
+    ) == [(str(n), "outbound" if n == 4 else "inbound", n) for n in range(1, 6)]
