@@ -1,5 +1,6 @@
 """What holds of every mapping that is shipped."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -8,9 +9,11 @@ from dagster_project.contracts.mapping import MAPPINGS_DIR, load_mappings
 from dagster_project.errors import UsageError
 from dagster_project.load.discover import is_named_as
 from dagster_project.load.try_mapping import check_expressions
+from dagster_project.settings import PROJECT_ROOT
 from tests.vendor_files import VENDOR_EXPORTS, load_export
 
 MAPPINGS = load_mappings()
+README = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", MAPPINGS)
@@ -35,6 +38,13 @@ def test_mapping_has_an_example(name):
     files = [path.name for path in (VENDOR_EXPORTS / name).iterdir() if path.is_file()]
     assert files
     assert all(is_named_as(file, MAPPINGS[name].files) for file in files)
+
+
+@pytest.mark.parametrize("name", MAPPINGS)
+def test_mapping_is_in_the_readme(name):
+    """A company does not learn that its vendor's export is understood, or what it gives."""
+    (row,) = re.findall(rf"^\| `{name}` \| .+ \| (.+) \|$", README, re.MULTILINE)
+    assert row == ", ".join(f"`{table}`" for table in MAPPINGS[name].tables)
 
 
 def test_uci_online_retail(tmp_path):
