@@ -15,7 +15,7 @@ from dagster_project.load.corrections import Corrections, correction_of
 from dagster_project.load.dialect import sniff
 from dagster_project.load.discover import FORMATS, Delivery, delivery_date, format_of
 from dagster_project.load.layout import known_names, match
-from dagster_project.load.stage import ParquetColumn, Unit
+from dagster_project.load.stage import ParquetColumn, Unit, write_corrected
 from dagster_project.load.targets import Target
 from dagster_project.warehouse import quoted
 
@@ -55,7 +55,13 @@ class Workshop:
             columns = self._parquet_columns(source)
             header = tuple(".".join(path) for path, _ in columns)
             layout = match(header, target.fields, target.one_of)
-            return Unit(delivery, content, "parquet", source, header, layout, columns=columns)
+            unit = Unit(delivery, content, "parquet", source, header, layout, columns=columns)
+            corrected = correction_of(self.corrections, content.file_hash)
+            if not corrected:
+                return unit
+            out = self.new_path(".parquet")
+            write_corrected(self.con, unit, corrected, out)
+            return Unit(delivery, content, "converted", out, header, layout)
         if delivery.format in ("json", "xlsx"):
             return self._converted(delivery, content, target)
         endings = ", ".join(FORMATS)

@@ -142,26 +142,18 @@ def _text(value: Any) -> str:
 def accept_corrections(con: duckdb.DuckDBPyConnection, landing: Path, path: Path) -> int:
     """Take a corrected export into landing, so that the next load replays it; its records.
 
-    UsageError when it is no export, or names a record that is not in quarantine, or one of a
-    Parquet file, which has to be corrected where it comes from.
+    UsageError when it is no export, or names a record that is not in quarantine.
     """
     corrected = read_corrected(path)
     for key, line, _ in corrected:
         entry = con.execute(
-            "SELECT f.reading ->> '$.as' FROM ledger.quarantine q JOIN ledger.files f "
-            "ON q.file_hash = f.file_hash AND q.target = f.target "
-            "WHERE q.quarantine_id = ? AND q.level = 'row'",
+            "SELECT 1 FROM ledger.quarantine WHERE quarantine_id = ? AND level = 'row'",
             [f"{key}-{line}"],
         ).fetchone()
         if entry is None:
             raise UsageError(
                 f"{path}: {key}-{line} is not in quarantine any more. Export again and correct "
                 "what is still there."
-            )
-        if entry[0] == "parquet":
-            raise UsageError(
-                f"{path}: {key}-{line} is a record of a Parquet file. Correct it where the file "
-                "comes from, and deliver the file again."
             )
     mark = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     kept = landing / FOLDER

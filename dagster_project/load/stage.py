@@ -10,6 +10,7 @@ import numpy as np
 
 from dagster_project.load.cells import Choice
 from dagster_project.load.content import Content, count_lines, record_lines
+from dagster_project.load.corrections import Corrected
 from dagster_project.load.dialect import Dialect
 from dagster_project.load.discover import Delivery
 from dagster_project.load.layout import Layout
@@ -128,15 +129,51 @@ def _paths(units: Sequence[Unit]) -> str:
 
 def parquet_records(con: duckdb.DuckDBPyConnection, unit: Unit, lines: Sequence[int]) -> list[str]:
     """Records of a Parquet file as JSON objects, by their line (1-based, ascending)."""
-    names = dict.fromkeys(identifier(path[0]) for path, _ in unit.columns)
-    members = ", ".join(f"{name} := {name}" for name in names)
     wanted = ", ".join(str(line - 1) for line in lines)
     rows = con.execute(
-        f"SELECT CAST(to_json(struct_pack({members})) AS VARCHAR) "
-        f"FROM read_parquet({quoted(str(unit.source))}, file_row_number = true) "
+        f"SELECT {_original(unit)} "
+        f"FROM read_parquet({quoted(str(unit.source))}, file_row_number = true) AS s "
         f"WHERE file_row_number IN ({wanted}) ORDER BY file_row_number"
     ).fetchall()
     return [row[0] for row in rows]
+
+
+def write_corrected(
+    con: duckdb.DuckDBPyConnection, unit: Unit, corrected: Corrected, out: Path
+) -> None:
+    """Write a Parquet file's records to ``out`` as a converted file, the corrected ones in place
+    of the delivered."""
+    corrections = [
+        (line, *(cells.get(name) for name in unit.header)) for line, cells in corrected.items()
+    ]
+    names = [f"c{position}" for position in range(len(unit.header))]
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE load_corrected (line BIGINT, "
+        + ", ".join(f"{name} VARCHAR" for name in names)
+        + ")"
+    )
+    con.executemany(
+        f"INSERT INTO temp.load_corrected VALUES ({', '.join('?' * (len(names) + 1))})", corrections
+    )
+    texts = ", ".join(
+        f"CASE WHEN k.line IS NULL THEN {_parquet_text(path, kind)} ELSE k.{name} END AS {name}"
+        for name, (path, kind) in zip(names, unit.columns, strict=True)
+    )
+    con.execute(
+        f"COPY (SELECT {texts}, s.file_row_number + 1 AS _line, {_original(unit)} AS _original, "
+        "CAST(NULL AS VARCHAR) AS _reason, CAST(NULL AS VARCHAR) AS _message "
+        f"FROM read_parquet({quoted(str(unit.source))}, file_row_number = true) AS s "
+        "LEFT JOIN temp.load_corrected AS k ON k.line = s.file_row_number + 1 "
+        f"ORDER BY s.file_row_number) TO {quoted(str(out))} (FORMAT parquet)"
+    )
+    con.execute("DROP TABLE temp.load_corrected")
+
+
+def _original(unit: Unit) -> str:
+    """SQL of a Parquet record ``s`` as a JSON object."""
+    names = dict.fromkeys(identifier(path[0]) for path, _ in unit.columns)
+    members = ", ".join(f"{name} := s.{name}" for name in names)
+    return f"CAST(to_json(struct_pack({members})) AS VARCHAR)"
 
 
 def _csv(units: Sequence[Unit]) -> str:

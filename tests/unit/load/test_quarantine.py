@@ -116,6 +116,28 @@ def test_replay_within_archives_and_json(landing, tmp_path):
     assert landing.load().files_opened == 0
 
 
+def test_replay_of_a_parquet_record(landing, tmp_path):
+    """A wrong record in a Parquet file can only be mended by the team that sends it."""
+    path = landing.put("shop/orders.parquet", b"")
+    landing.con.execute(
+        "COPY (SELECT * FROM (VALUES (1, TIMESTAMP '2026-01-01', 'paid', 10.5), "
+        "(2, NULL, 'mislaid', 20), (3, TIMESTAMP '2026-01-03', 'paid', NULL)) "
+        f"AS t(order_id, ordered_at, status, total_amount)) TO '{path}' (FORMAT parquet)"
+    )
+    landing.load()
+    changes = [{"ordered_at": "2026-01-02", "status": "paid"}, {"total_amount": ""}]
+    summary = replay(landing, tmp_path, changes)
+    assert (summary.records, summary.accepted, summary.quarantined) == (3, 2, 1)
+    assert landing.query(
+        "SELECT order_id, CAST(ordered_at AS DATE)::VARCHAR, total_amount, _line "
+        "FROM shop.orders ORDER BY 1"
+    ) == [("1", "2026-01-01", Decimal("10.50"), 1), ("2", "2026-01-02", Decimal(20), 2)]
+    assert (
+        json.loads(landing.query("SELECT original FROM ledger.quarantine")[0][0])["order_id"] == 3
+    )
+    assert landing.load().files_opened == 0
+
+
 def test_file_that_is_no_export_is_refused(landing, tmp_path):
     """Any file is taken for a correction."""
     landing.put("shop/orders.csv", ORDERS)
