@@ -86,12 +86,13 @@ def expected_tables(mapping: str) -> dict[str, list[dict[str, str]]]:
 
 
 def deliverer(folder: Path) -> Deliver:
-    """A function that loads the example files of a mapping into a warehouse in memory."""
+    """A function that loads files of a mapping (default: its examples) into memory."""
 
-    def deliver(mapping: str, **settings: Any) -> Delivered:
+    def deliver(mapping: str, *files: Path, **settings: Any) -> Delivered:
         landing = folder / "landing" / mapping
         landing.mkdir(parents=True)
-        for file in sorted(path for path in (EXPORTS / mapping).iterdir() if path.is_file()):
+        examples = (path for path in (EXPORTS / mapping).iterdir() if path.is_file())
+        for file in files or sorted(examples):
             (landing / file.name).write_bytes(file.read_bytes())
         con = connect_file(":memory:", allowed_dirs=[folder], threads=2, keep_order=True)
         own = {name: found for name, found in load_mappings().items() if name == mapping}

@@ -1,18 +1,15 @@
 """Files in vendors' documented formats, and what the load makes of them through their mapping."""
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from dagster_project.contracts.mapping import load_mappings
-from dagster_project.load import load_landing
-from dagster_project.settings import Settings
-from dagster_project.warehouse import connect_file
+from tests.vendor_export import EXPORTS as VENDOR_EXPORTS
+from tests.vendor_export import deliverer
 
-VENDOR_EXPORTS = Path(__file__).resolve().parent / "vendor_exports"
+__all__ = ["VENDOR_EXPORTS", "Loaded", "load_export"]
 _META = ("_file_hash", "_line", "_delivered_on", "_extra")
 
 
@@ -71,15 +68,8 @@ class Loaded:
 
 
 def load_export(folder: Path, mapping: str, *files: Path) -> Loaded:
-    """Load ``files`` (default: all of the mapping's own) as delivered, and check the accounting."""
-    landing = folder / "landing" / mapping
-    landing.mkdir(parents=True)
-    for file in files or sorted((VENDOR_EXPORTS / mapping).iterdir()):
-        shutil.copyfile(file, landing / file.name)
-    con = connect_file(":memory:", allowed_dirs=[folder], threads=2, keep_order=True)
-    mappings = {mapping: load_mappings()[mapping]}
-    load_landing(con, Settings(data_dir=folder), run_id="test", mappings=mappings)
-    loaded = Loaded(con)
+    """Load ``files`` (default: the mapping's examples) as delivered, and check the accounting."""
+    loaded = Loaded(deliverer(folder)(mapping, *files).con)
     assert loaded.accepted + len(loaded.quarantined) + sum(loaded.left_out.values()) == (
         loaded.records
     )

@@ -175,3 +175,23 @@ def test_header_with_a_flipped_byte(landing):
     landing.put("crm/contacts.csv", b"contact_id,na\x00me\n1,x\n")
     assert landing.load().accepted == 1
     assert landing.query("SELECT _extra FROM crm.contacts") == [('{"na\ufffdme":"x"}',)]
+
+
+def test_file_that_the_mapping_does_not_read(landing):
+    """A picture or a note beside an export is loaded as one, or passed over unsaid."""
+    landing.put("tills/day.csv", HEADER + "1,a,2,1.50,2026-01-01 10:00,paid,,\n")
+    landing.put("tills/NOTES.TXT", "receipt,article\n9,a\n")
+    mapping = EXPORT.model_copy(update={"files": ("*.csv", "day*.json")})
+    summary = landing.load(mappings={"tills": mapping})
+    assert (summary.files_loaded, summary.files_quarantined) == (1, 1)
+    (message,) = [found for found in summary.messages if found.reason == "unknown_file"]
+    assert message.path == "tills/NOTES.TXT"
+    assert "*.csv or day*.json" in message.text
+
+
+def test_lines_that_are_no_records(landing):
+    """The line of totals below a report is a broken record, or one of sales."""
+    settings = EXPORT.settings.model_copy(update={"comment": "Total:"})
+    mapping = EXPORT.model_copy(update={"settings": settings})
+    summary = load(landing, "1,a,2,1.50,2026-01-01 10:00,paid,,\nTotal: 1 row\n", mapping=mapping)
+    assert (summary.records, summary.accepted) == (1, 1)
