@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from dagster_project.report import formats
 
@@ -22,14 +23,31 @@ _LABELS_NARROW = 4
 
 @dataclass(frozen=True)
 class Series:
-    """A named run of values over the plot's months; ``mark`` is line or column.
+    """A named run of values over the plot's months; ``mark`` is line, column or range.
 
-    Columns of several series stand on top of each other.
+    Columns of several series stand on top of each other. Values of a range are (low, high).
     """
 
     label: str
-    values: Sequence[Value]
+    values: Sequence[Any]
     mark: str = "line"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What the plot counts in: how a period is called, read and written under the plot."""
+
+    word: str
+    name: Callable[[date], str]
+    label: Callable[[date], str]
+
+
+MONTHS = Unit("month", formats.month_name, lambda month: f"{month:%b}")
+WEEKS = Unit(
+    "week",
+    lambda monday: f"Week of {formats.day(monday)}",
+    lambda monday: f"{monday.day} {monday:%b}",
+)
 
 
 @dataclass(frozen=True)
@@ -114,11 +132,14 @@ def time_plot(
     reading: Callable[[float | int | Decimal], str],
     complete_until: date | None,
     top: float | None = None,
+    unit: Unit = MONTHS,
+    summary: str | None = None,
 ) -> Plot:
     """A chart of ``series`` over ``months`` (first days); later months than ``complete_until``
     are drawn as incomplete.
 
     ``axis`` writes grid labels, ``reading`` writes values; ``top`` fixes the upper end of the axis.
+    ``unit`` WEEKS takes Mondays instead. ``summary`` replaces the sentence per series.
     """
     columns = [item for item in series if item.mark == "column"]
     lines = [item for item in series if item.mark == "line"]
@@ -126,6 +147,8 @@ def time_plot(
         sum((float(item.values[i] or 0) for item in columns), 0.0) for i in range(len(months))
     ]
     drawn = stacked + [float(v) for item in lines for v in item.values if v is not None]
+    ranges = [item for item in series if item.mark == "range"]
+    drawn += [float(end) for item in ranges for v in item.values if v is not None for end in v]
     ticks = nice_ticks(min([0.0, *drawn]), top if top is not None else max([0.0, *drawn]))
     low, high = ticks[0], ticks[-1]
     width = 100 / max(1, len(months))
@@ -139,21 +162,23 @@ def time_plot(
     for style, item in enumerate(series):
         if item.mark == "column":
             marks.append(_column_mark(item, style, floor, width, height, incomplete))
+        elif item.mark == "range":
+            marks.append(_range_mark(item, style, width, height))
         else:
             marks.append(_line_mark(item, style, width, height, incomplete))
     bands = [
         Band(
             round(index * width, 3),
             round(width, 3),
-            _reading(month, index, series, reading, is_open),
+            _reading(month, index, series, reading, is_open, unit),
             is_open,
         )
         for index, (month, is_open) in enumerate(zip(months, incomplete, strict=True))
     ]
     return Plot(
-        summary=_summary(months, series, reading, incomplete),
+        summary=_summary(months, series, reading, incomplete) if summary is None else summary,
         ticks=[Tick(round(height(value), 3), axis(value), value == 0) for value in ticks],
-        labels=_month_labels(months, width),
+        labels=_labels(months, width, unit),
         marks=marks,
         bands=bands,
     )
@@ -215,20 +240,38 @@ def _line_mark(
     return Mark(item.label, "line", style, "".join(solid), "".join(dots), "".join(dashed))
 
 
+def _range_mark(item: Series, style: int, width: float, height: Callable[[float], float]) -> Mark:
+    """A strip from the low to the high values; one point alone is a vertical line."""
+    known = [
+        ((index + 0.5) * width, 100 - height(float(value[0])), 100 - height(float(value[1])))
+        for index, value in enumerate(item.values)
+        if value is not None
+    ]
+    upper = [f"{x:.2f} {high:.2f}" for x, _, high in known]
+    lower = [f"{x:.2f} {low:.2f}" for x, low, _ in reversed(known)]
+    path = f"M{'L'.join(upper + lower)}Z" if known else ""
+    return Mark(item.label, "range", style, path, "", "")
+
+
 def _reading(
     month: date,
     index: int,
     series: Sequence[Series],
     reading: Callable[[float | int | Decimal], str],
     is_open: bool,
+    unit: Unit,
 ) -> str:
-    parts = [
-        f"{item.label}: {formats.NO_VALUE if item.values[index] is None else reading(value)}"
-        for item in series
-        for value in [item.values[index] or 0]
-    ]
-    suffix = " (month not complete)" if is_open else ""
-    return f"{formats.month_name(month)}{suffix}\n" + "\n".join(parts)
+    parts = []
+    for item in series:
+        value = item.values[index]
+        if item.mark == "range":
+            if value is not None:
+                parts.append(f"{item.label}: {reading(value[0])} to {reading(value[1])}")
+        elif value is not None or unit is MONTHS:
+            text = formats.NO_VALUE if value is None else reading(value)
+            parts.append(f"{item.label}: {text}")
+    suffix = f" ({unit.word} not complete)" if is_open else ""
+    return f"{unit.name(month)}{suffix}\n" + "\n".join(parts)
 
 
 def _summary(
@@ -258,20 +301,22 @@ def _summary(
     return " ".join(sentences)
 
 
-def _month_labels(months: Sequence[date], width: float) -> list[Label]:
+def _labels(months: Sequence[date], width: float, unit: Unit) -> list[Label]:
     step = max(1, math.ceil(len(months) / _LABELS_WIDE))
     major = max(step, math.ceil(len(months) / _LABELS_NARROW / step) * step)
     labels = []
     last_year = None
-    # Counted from the end: the newest month is the one a reader looks for.
-    for index, month in enumerate(months):
-        from_end = len(months) - 1 - index
+    # Counted from the end: the newest month is the one a reader looks for. The longer label of a
+    # week would hang over the edge there.
+    last = len(months) - 1 - (step // 2 if unit is WEEKS else 0)
+    for index, month in enumerate(months[: last + 1]):
+        from_end = last - index
         if from_end % step:
             continue
         labels.append(
             Label(
                 at=round((index + 0.5) * width, 3),
-                text=f"{month:%b}",
+                text=unit.label(month),
                 year=str(month.year),
                 is_new_year=month.year != last_year,
                 is_major=from_end % major == 0,

@@ -14,13 +14,16 @@ from dagster_project.report.sections import (
     cohorts,
     customers,
     feedback,
+    forecast,
     identity,
     loading,
     overview,
     retention,
     returns,
     revenue,
+    segments,
     service,
+    value,
 )
 
 SECTIONS: tuple[Callable[[Context], Section], ...] = (
@@ -30,6 +33,9 @@ SECTIONS: tuple[Callable[[Context], Section], ...] = (
     cohorts.build,
     attribution.build,
     customers.build,
+    segments.build,
+    value.build,
+    forecast.build,
     returns.build,
     service.build,
     feedback.build,

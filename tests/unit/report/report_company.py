@@ -9,6 +9,8 @@ from typing import Any
 
 import duckdb
 
+from tests.unit.report import report_predictions
+
 TABLES = {
     "build": "build_id varchar, as_of date, time_zone varchar, currency varchar, sources varchar",
     "customers": """
@@ -50,6 +52,7 @@ TABLES = {
         month date, channel varchar, campaign_id varchar, sale_kind varchar, model varchar,
         attributed_orders double, attributed_revenue decimal(18, 2), new_customers double,
         spend decimal(18, 2), roas double, cac double""",
+    **report_predictions.TABLES,
 }
 
 AS_OF = date(2024, 6, 19)
@@ -271,6 +274,7 @@ def fill(
     con.execute(_CHANNELS, {"models": list(MODELS)})
     for statement in con.extract_statements(_REST):
         con.execute(statement, {"as_of": as_of} if "as_of" in statement.named_parameters else None)
+    report_predictions.fill(con)
 
 
 def manifest() -> dict[str, Any]:

@@ -46,6 +46,14 @@ def _harmless(page: Element, plain: Element, strings: list[str]) -> None:
 _INSERTS = (
     "customers by name select s as customer_id, s as lifecycle_stage, s as acquisition_channel, "
     "s as rfm_segment, s as value_tier, 1 as order_count",
+    "customer_segments by name select s as customer_id, s as persona_label, s as gender, "
+    "s as age_band, s as region, s as country",
+    "segment_migrations by name select date '2030-01-01' as month, s as from_segment, "
+    "s as to_segment, 1 as customers, true as is_move",
+    "demand_forecast by name select s as category, date '2024-06-10' as week_start, "
+    "false as is_forecast, 9e9 as units_sold",
+    "driver_analysis by name select 'spearman' as method, 'churn' as outcome, s as feature, "
+    "0.5 as estimate",
     "attribution_channels by name select date '2024-04-01' as month, s as channel, "
     "s as campaign_id, 'first' as sale_kind, 'last' as model, 9e6 as attributed_revenue",
     "customer_identities by name select s as source_system, s as source_table, s as source_id, "

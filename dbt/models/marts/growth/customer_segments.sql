@@ -7,7 +7,11 @@ customers as (
 people as (
     select
         customer_id,
-        nullif(lower(trim(gender)), '') as gender,
+        case
+            when lower(trim(gender)) in ('m', 'male', 'man', 'м', 'муж', 'мужской') then 'male'
+            when lower(trim(gender)) in ('f', 'female', 'woman', 'ж', 'жен', 'женский') then 'female'
+            else nullif(lower(trim(gender)), '')
+        end as gender,
         extract(year from {{ as_of() }}) - extract(year from birth_date)
         - case
             when

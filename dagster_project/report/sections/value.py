@@ -1,0 +1,327 @@
+"""What customers brought and may bring, and how far these predictions can be trusted."""
+
+from dagster_project.report import formats
+from dagster_project.report.blocks import (
+    Block,
+    Cell,
+    Column,
+    Facts,
+    Folded,
+    Note,
+    Section,
+    Table,
+    bar_share,
+)
+from dagster_project.report.context import Context, Row
+
+_TOTALS = """
+    select
+        count(*) filter (where order_count > 0) as buyers,
+        count(ltv_simple) as profiled,
+        count(predicted_12m_value) as predicted,
+        sum(predicted_12m_value) as value,
+        sum(expected_orders_12m) as orders,
+        sum(p_alive) as alive,
+        count(*) filter (where churn_probability > 0.5) as leaving,
+        count(next_order_expected_date) as dated
+    from customer_value
+"""
+
+# Customers with the same value fall into the same or the next tenth by nothing but their id.
+_TENTHS = """
+    select
+        tenth, count(*) as customers, sum(ltv_to_date) as so_far,
+        sum(predicted_12m_value) as value, avg(p_alive) as alive, avg(churn_probability) as churn
+    from (
+        select *, ntile(10) over (order by predicted_12m_value desc, customer_id) as tenth
+        from customer_value
+        where predicted_12m_value is not null
+    )
+    group by tenth
+    order by tenth
+"""
+
+_QUALITY = """
+    select model, metric, value, note from model_quality where model is not null order by 1, 2
+"""
+
+_DRIVERS = """
+    select feature, outcome, estimate, ci_low, ci_high, n
+    from driver_analysis
+    where method = 'spearman' and outcome in ('churn', 'value') and estimate is not null
+"""
+
+_TRAITS = {
+    "days_since_last_order": "Days since the last order",
+    "purchase_days": "Days with a purchase",
+    "mean_gap_days": "Days between purchases",
+    "average_order_value": "Value of an order",
+    "discount_share": "Share bought at a discount",
+    "weekend_share": "Share bought at weekends",
+    "sales_channels": "Sales channels used",
+}
+
+
+def build(context: Context) -> Section:
+    """Expected value by tenth of customers, the models' record, what goes with leaving."""
+    section = {
+        "id": "value",
+        "title": "Customer value ahead",
+        "definition": (
+            "Expected value is the net revenue that a customer may bring in the twelve months "
+            f"after {formats.day(context.as_of)}: how many purchases (BG/NBD, from how often and "
+            "how lately each has bought) times what a purchase is worth (Gamma-Gamma). It is an "
+            "average over people with the same history, not a promise by one of them. Who withdrew "
+            "the consent to be profiled is left out."
+        ),
+    }
+    totals = context.row(_TOTALS)
+    if not totals["buyers"]:
+        return Section(
+            **section, absent=context.absent("sales of identified buyers", "shop.orders")
+        )
+    quality: dict[tuple[str, str], Row] = {
+        (row["model"], row["metric"]): row for row in context.rows(_QUALITY)
+    }
+    blocks: list[Block] = []
+    if totals["predicted"]:
+        blocks += [_facts(context, totals, quality), _tenths(context)]
+    else:
+        blocks.append(Note(f"Nothing is predicted: {_reason(quality, 'bg_nbd', 'gamma_gamma')}."))
+    record = _record(context, quality)
+    if record.rows:
+        blocks.append(record)
+    drivers = _drivers(context)
+    if drivers:
+        blocks.append(Folded("What goes together with leaving and with value", [drivers]))
+    parameters = _parameters(quality)
+    if parameters.rows:
+        blocks.append(Folded("Parameters of the models", [parameters]))
+    return Section(**section, blocks=blocks)
+
+
+def _reason(quality: dict[tuple[str, str], Row], *models: str) -> str:
+    for model in (*models, "customer_values"):
+        row = quality.get((model, "fitted"))
+        if row and not row["value"] and row["note"]:
+            return formats.clean(row["note"])
+    return "the build does not say why"
+
+
+def _value(quality: dict[tuple[str, str], Row], model: str, metric: str) -> float | None:
+    row = quality.get((model, metric))
+    return row["value"] if row else None
+
+
+def _facts(context: Context, totals: Row, quality: dict[tuple[str, str], Row]) -> Facts:
+    horizon = _value(quality, "churn_propensity", "horizon_days")
+    items = [
+        (
+            "Expected in twelve months",
+            context.money.whole(totals["value"]),
+            totals["value"],
+        ),
+        ("Expected purchases", formats.count(totals["orders"]), totals["orders"]),
+        (
+            "Still customers",
+            f"about {formats.count(totals['alive'])} of {formats.count(totals['predicted'])}",
+            totals["alive"],
+        ),
+    ]
+    if horizon:
+        items.append(
+            (
+                f"More likely than not to buy nothing for {formats.count(horizon)} days",
+                formats.count(totals["leaving"]),
+                totals["leaving"],
+            )
+        )
+    withdrawn = totals["buyers"] - totals["profiled"]
+    if withdrawn > 0:
+        items.append(("Buyers who are not profiled", formats.count(withdrawn), withdrawn))
+    return Facts(items)
+
+
+def _tenths(context: Context) -> Table:
+    rows = context.rows(_TENTHS)
+    total = sum((row["value"] or 0) for row in rows)
+    top = max((row["value"] or 0) for row in rows)
+    return Table(
+        "value-tenths",
+        "Customers with a sale by expected value, the best tenth first",
+        [
+            Column("Tenth", "text"),
+            Column("", "bar"),
+            Column("Customers"),
+            Column("Expected"),
+            Column("Share"),
+            Column("So far"),
+            Column("Still customers"),
+            Column("Likely to leave"),
+        ],
+        [
+            [
+                Cell(formats.count(row["tenth"]) if len(rows) == 10 else f"Part {row['tenth']}"),
+                Cell("", bar=bar_share(row["value"], top)),
+                Cell(formats.count(row["customers"]), row["customers"]),
+                Cell(context.money.whole(row["value"]), row["value"]),
+                _percent(row["value"] / total if total else None),
+                Cell(context.money.whole(row["so_far"]), row["so_far"]),
+                _percent(row["alive"]),
+                _percent(row["churn"]),
+            ]
+            for row in rows
+        ],
+        note="Still customers: mean probability that they have not left for good, under BG/NBD. "
+        "Likely to leave: mean probability of no purchase within the churn horizon.",
+        is_wide=True,
+    )
+
+
+def _percent(share: float | None) -> Cell:
+    return Cell(formats.percent(share), share)
+
+
+def _record(context: Context, quality: dict[tuple[str, str], Row]) -> Table:
+    """One line per model: its error and the simple rule's, on days that it had not seen."""
+    lines: list[list[Cell]] = []
+
+    def error(label: str, model: str, measure: str, better: float | None, *values: Cell) -> None:
+        verdict = "Better than the simple rule" if better else "No better than the simple rule"
+        state = "pass" if better else "warn"
+        lines.append([Cell(label), Cell(measure), *values, Cell(verdict, status=state)])
+
+    for model, label, write in (
+        ("bg_nbd", "Purchases of a customer", lambda v: formats.decimal(v)),
+        ("predicted_value", "Value of a customer", context.money.exact),
+    ):
+        found = _value(quality, model, "holdout_rmse")
+        baseline = _value(quality, model, "baseline_rmse")
+        if found is None or baseline is None:
+            continue
+        days = formats.count(_value(quality, model, "holdout_days"))
+        error(
+            label,
+            model,
+            f"Typical error over {days} days",
+            _value(quality, model, "beats_baseline"),
+            Cell(write(found), found),
+            Cell(write(baseline), baseline),
+        )
+    for model, label in (
+        ("churn_propensity", "Who leaves"),
+        ("repurchase_propensity", "Who buys again"),
+    ):
+        chosen = quality.get((model, "chosen"))
+        kind = (chosen["note"] or "").split(":")[0] if chosen else ""
+        if kind == "baseline":
+            kind = _better_candidate(quality, model)
+        found = _value(quality, f"{model}.{kind}", "auc")
+        baseline = _value(quality, f"{model}.baseline", "auc")
+        if found is None or baseline is None:
+            continue
+        days = formats.count(_value(quality, model, "horizon_days"))
+        error(
+            label,
+            model,
+            f"Pairs put in the right order, {days} days",
+            _value(quality, model, "beats_baseline"),
+            _percent(found),
+            _percent(baseline),
+        )
+    return Table(
+        "value-record",
+        "How the models did on a later period that they had not seen",
+        [
+            Column("What is predicted", "text"),
+            Column("Measured by", "text"),
+            Column("Model"),
+            Column("Simple rule"),
+            Column("Verdict", "status"),
+        ],
+        lines,
+        note="The simple rule continues each customer's own past, or takes the rate among those "
+        "who bought as long ago. Who leaves and who buys again is predicted by the simple rule "
+        "where the model is not clearly better by the Brier score. By chance, half of all pairs "
+        "would be in the right order.",
+        is_wide=True,
+    )
+
+
+def _better_candidate(quality: dict[tuple[str, str], Row], model: str) -> str:
+    def brier(kind: str) -> float:
+        value = _value(quality, f"{model}.{kind}", "brier")
+        return value if value is not None else 1.0
+
+    return min(("logistic", "gradient_boosting"), key=brier)
+
+
+def _drivers(context: Context) -> Table | None:
+    found: dict[str, dict[str, Row]] = {}
+    for row in context.rows(_DRIVERS):
+        found.setdefault(formats.clean(row["feature"]), {})[row["outcome"]] = row
+    if not found:
+        return None
+
+    def strength(feature: str) -> float:
+        row = found[feature].get("churn") or found[feature].get("value") or {}
+        return -abs(row.get("estimate") or 0)
+
+    def cells(row: Row | None) -> list[Cell]:
+        if row is None:
+            return [Cell(formats.NO_VALUE), Cell(formats.NO_VALUE)]
+        interval = formats.NO_VALUE
+        if row["ci_low"] is not None and row["ci_high"] is not None:
+            low, high = formats.decimal(row["ci_low"]), formats.decimal(row["ci_high"])
+            interval = f"{low} to {high}"
+        return [Cell(formats.decimal(row["estimate"]), row["estimate"]), Cell(interval)]
+
+    return Table(
+        "value-drivers",
+        "Rank correlation with leaving and with later value",
+        [
+            Column("Of a customer, one horizon ago", "text"),
+            Column("With leaving"),
+            Column("95% interval"),
+            Column("With value"),
+            Column("95% interval"),
+        ],
+        [
+            [
+                Cell(_TRAITS.get(feature, feature)),
+                *cells(found[feature].get("churn")),
+                *cells(found[feature].get("value")),
+            ]
+            for feature in sorted(found, key=lambda name: (strength(name), name))
+        ],
+        note="From \u22121 (the more of it, the less) over 0 (nothing in common) to 1. What goes "
+        "together need not be a cause: it tells where to look. Regression, discriminant, factor "
+        "and frequency analysis are in the mart driver_analysis.",
+        is_wide=True,
+    )
+
+
+def _parameters(quality: dict[tuple[str, str], Row]) -> Table:
+    names = {"bg_nbd": ("r", "alpha", "a", "b"), "gamma_gamma": ("p", "q", "gamma")}
+    titles = {"bg_nbd": "BG/NBD", "gamma_gamma": "Gamma-Gamma"}
+    rows = []
+    for model, parameters in names.items():
+        for name in (*parameters, "log_likelihood", "customers"):
+            value = _value(quality, model, name)
+            if value is None:
+                continue
+            deviation = _value(quality, model, f"{name}_standard_error")
+            places = 0 if name == "customers" else 4
+            rows.append(
+                [
+                    Cell(f"{titles[model]}: {name.replace('_', ' ')}"),
+                    Cell(formats.decimal(value, places), value),
+                    Cell(formats.decimal(deviation, 4), deviation),
+                ]
+            )
+    return Table(
+        "value-parameters",
+        "Fitted parameters",
+        [Column("Parameter", "text"), Column("Value"), Column("Standard error")],
+        rows,
+    )
