@@ -19,7 +19,7 @@ EXPORTS: list[tuple[str, int, int, dict[str, int], list[tuple[Any, ...]]]] = [
     ("bitrix24_deals", 5, 3, {"deal_without_person": 1, "recurring_template": 1}, []),
     ("amocrm_contacts", 3, 3, {}, []),
     ("amocrm_leads", 4, 2, {"lead_without_contact": 1, "deleted": 1}, []),
-    ("shopify_orders", 8, 5, {"test_order": 2}, [(9, "shop.orders.status", "unknown_word")]),
+    ("shopify_orders", 9, 6, {"test_order": 2}, [(9, "shop.orders.status", "unknown_word")]),
     ("shopify_customers", 3, 3, {}, []),
     ("shopify_products", 5, 4, {"further_image": 1}, []),
     (

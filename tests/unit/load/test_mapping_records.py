@@ -158,7 +158,7 @@ def test_what_only_the_first_of_several_records_says(landing):
     load(
         landing,
         "articles.csv",
-        "handle,sku,title\ncup,c1,Cup\npen,p1,Pen\ncup,c2,\npen,p2,\n",
+        "handle,sku,title\ncup,c1,\npen,p1,Pen\ncup,c2,Cup\npen,p2,\n",
         columns={"handle": {}, "sku": {}, "title": {}},
         tables={
             "shop.products": {
