@@ -8,6 +8,7 @@ import random
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dagster_project.contracts.mapping import Mapping
 from tests.unit.load.conftest import PERMISSIVE
 
 CELLS = st.text(
@@ -57,6 +58,82 @@ def test_accepted_cells_are_those_that_were_written(make_landing, table, delimit
     assert summary.accepted == len(rows)
     expected = [{f"name {n}": cell for n, cell in enumerate(row) if cell} for row in rows]
     found = [{k: v for k, v in row.items() if v} for row in landing.extras()]
+    assert found == expected
+    landing.con.close()
+
+
+# Text of one script, in the encoding that old systems write it in; None is found out by the load.
+SCRIPTS = {
+    "utf-8": (None, "aé日,;|\t\"'\n 0😀"),
+    "utf-16": (None, "aé日,;|\t\"'\n 0😀"),
+    "cp1251": ("windows-1251", "aЖя№,;|\t\"'\n 0"),
+    "latin-1": ("latin-1", "aéßø,;|\t\"'\n 0"),
+    "shift_jis": ("shift_jis", "a日本カ,;|\t\"'\n 0"),
+}
+FATES = ("whole", "whole", "changed", "extra field", "lost field", "cut")
+
+
+NAMES = ("first_name", "last_name", "city", "company")
+
+
+@st.composite
+def damaged_tables(draw):
+    """(encoding, [(cells, fate)]): what is written, and what happens to it."""
+    encoding = draw(st.sampled_from(sorted(SCRIPTS)))
+    width = len(NAMES)
+    cells = st.lists(st.text(SCRIPTS[encoding][1], max_size=8), min_size=width, max_size=width)
+    rows = draw(st.lists(st.tuples(cells, st.sampled_from(FATES)), min_size=1, max_size=10))
+    return encoding, rows
+
+
+def people(encoding: str | None) -> Mapping:
+    return Mapping.model_validate(
+        {
+            "mapping": "people",
+            "description": "Four columns of text.",
+            "reference": "none",
+            "settings": {"encoding": encoding},
+            "columns": {name: {} for name in NAMES},
+            "tables": {
+                "crm.contacts": {
+                    "columns": {"contact_id": "line_number()"} | {name: name for name in NAMES}
+                }
+            },
+        }
+    )
+
+
+@QUICK
+@given(
+    table=damaged_tables(),
+    delimiter=st.sampled_from(",;\t|"),
+    end=st.sampled_from(["\n", "\r\n"]),
+)
+def test_damaged_records_alone_are_refused(make_landing, table, delimiter, end):
+    """A record with a field too many takes its neighbours along, or shifts their cells."""
+    encoding, rows = table
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL)
+    writer.writerow(NAMES)
+    expected, refused = [], 0
+    for cells, fate in rows:
+        if fate == "cut":
+            continue
+        sent = {
+            "changed": ["0", *cells[1:]],
+            "extra field": [*cells, "0"],
+            "lost field": cells[1:],
+        }.get(fate, cells)
+        writer.writerow(sent)
+        if len(sent) == len(NAMES):
+            expected.append(tuple(cell or None for cell in sent))
+        else:
+            refused += 1
+    landing = make_landing(str(next(COUNT)))
+    landing.put("people/t.csv", buffer.getvalue().encode(encoding))
+    summary = landing.load(mappings={"people": people(SCRIPTS[encoding][0])})
+    assert (summary.accepted, summary.quarantined) == (len(expected), refused)
+    found = landing.query(f"SELECT {', '.join(NAMES)} FROM crm.contacts ORDER BY _line")
     assert found == expected
     landing.con.close()
 
