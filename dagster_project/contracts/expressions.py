@@ -45,11 +45,12 @@ _OVER_RECORDS = {
     "delivered_on": '"_delivered"',
 }
 # Functions of one record: their arguments by position, as DuckDB SQL. TRY stands close around
-# what can fail: DuckDB does not catch an error within NULLIF or CASE.
+# what can fail: DuckDB does not catch an error within NULLIF or CASE, nor one of a part that stands
+# in two expressions and is computed once for both. TRY_CAST holds everywhere.
 _OWN: dict[str, str] = {
     "json_find": (
-        "TRY(list_filter(CAST(CAST({0} AS JSON) AS JSON[]), "
-        "lambda item: json_extract_string(item, {1}) = {2})[1] ->> {3})"
+        "list_filter(TRY_CAST(TRY_CAST({0} AS JSON) AS JSON[]), "
+        "lambda item: json_extract_string(item, {1}) = {2})[1] ->> {3}"
     ),
     "url_path": (
         "nullif(regexp_extract({0}, '^(?:[A-Za-z][A-Za-z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)', 1), '')"
@@ -91,9 +92,8 @@ _RAISING = (
     exp.UnixToTime,
     exp.TimestampFromParts,
     exp.DateFromParts,
-    exp.JSONExtract,
-    exp.JSONExtractScalar,
 )
+_OF_JSON = (exp.JSONExtract, exp.JSONExtractScalar)
 
 
 class ExpressionError(ValueError):
@@ -134,6 +134,9 @@ def _engine_function(node: exp.Expression) -> exp.Expression:
     name = _function_name(node)
     if name == "first" or isinstance(node, exp.First):
         return exp.Anonymous(this="arg_min", expressions=[_argument(node), _column("_row")])
+    if isinstance(node, _OF_JSON):
+        node.set("this", exp.TryCast(this=node.this, to=exp.DataType.build("JSON", "duckdb")))
+        return node
     if isinstance(node, _RAISING):
         return exp.Anonymous(this="TRY", expressions=[node])
     parts = [part.sql(dialect="duckdb") for part in node.expressions]

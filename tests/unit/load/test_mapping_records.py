@@ -248,3 +248,30 @@ def test_damaged_record_of_a_file_without_a_header(landing):
         (2, "field_count", "b,who")
     ]
     assert landing.query("SELECT _line FROM crm.contacts ORDER BY 1") == [(1,), (3,)]
+
+
+def test_list_that_is_no_json(landing):
+    """One contact's damaged list of fields keeps the whole file out."""
+    field = "json_find(fields, 'code', '{}', '$.value')"
+    summary = load(
+        landing,
+        "people.csv",
+        'id,fields\n1,x[\n2,"[{""code"": ""PHONE"", ""value"": ""+1""}]"\n3,\n',
+        columns={"id": {}, "fields": {}},
+        tables={
+            "crm.contacts": {
+                "columns": {
+                    "contact_id": "id",
+                    "phone": field.format("PHONE"),
+                    "email": field.format("EMAIL"),
+                    "company": "json_extract_string(fields, '$[0].code')",
+                }
+            }
+        },
+    )
+    assert (summary.accepted, summary.quarantined) == (3, 0)
+    assert landing.query("SELECT contact_id, phone, company FROM crm.contacts ORDER BY 1") == [
+        ("1", None, None),
+        ("2", "+1", "PHONE"),
+        ("3", None, None),
+    ]
