@@ -1,7 +1,8 @@
 """Raw tables: one step loads what landed and decides whether there is anything to build."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
@@ -18,6 +19,7 @@ from dagster_project.identity import (
 )
 from dagster_project.identity.overrides import sync_overrides
 from dagster_project.load import create_raw_tables, load_landing
+from dagster_project.load.accounting import ledger_summary
 from dagster_project.predict import create_prediction_tables
 from dagster_project.publish import restricted_database
 from dagster_project.settings import Settings
@@ -27,6 +29,7 @@ SHOWN_COUNTS = (
     *("files_seen", "files_loaded", "files_skipped", "files_quarantined", "files_waiting"),
     *("records", "accepted", "quarantined", "left_out", "erased", "nulled"),
 )
+QUARANTINE_KEY = dg.AssetKey(["ledger", "quarantine"])
 LEDGER = {
     "files": "One row per file content that was ever read: its records and what became of them.",
     "file_tables": "Rows that each file gave to each raw table.",
@@ -110,6 +113,28 @@ def raw_asset_specs() -> list[dg.AssetSpec]:
     return specs
 
 
+def held_back(key: dg.AssetKey, ledger: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a table's own files was refused and why, and how its deliveries stand: counts."""
+    shown: dict[str, Any] = {}
+    source = None if key == QUARANTINE_KEY else ".".join(key.path)
+    reasons = [row for row in ledger["reasons"] if source in (None, row["source"])]
+    if reasons:
+        columns = ("source", "level", "reason", "records")
+        shown["held back"] = dg.MetadataValue.table(
+            [dg.TableRecord({name: row[name] or "" for name in columns}) for row in reasons],
+            dg.TableSchema([dg.TableColumn(name) for name in columns]),
+        )
+    for row in ledger["by_source"]:
+        if row["source"] == source:
+            shown |= {name: row[name] for name in ("accepted", "quarantined", "left_out")}
+            shown["newest delivery"] = row["newest_delivery"]
+    for name in ("deliveries", "schema_changes"):
+        said = [row["message"] for row in ledger[name] if row["source"] == source]
+        if said:
+            shown[name.replace("_", " ")] = dg.MetadataValue.md("\n".join(f"- {s}" for s in said))
+    return shown
+
+
 @dg.multi_asset(
     name="load",
     specs=raw_asset_specs(),
@@ -151,6 +176,7 @@ def load(
                 ).fetchone()
                 for key in context.selected_asset_keys
             }
+            ledger = ledger_summary(con)
     for message in summary.messages:
         log = {"info": context.log.info, "warning": context.log.warning}.get(
             message.level, context.log.error
@@ -173,4 +199,7 @@ def load(
     if not plan.is_needed:
         return
     for key in sorted(counts):
-        yield dg.MaterializeResult(asset_key=key, metadata={"dagster/row_count": counts[key][0]})
+        yield dg.MaterializeResult(
+            asset_key=key,
+            metadata={"dagster/row_count": counts[key][0], **held_back(key, ledger)},
+        )
