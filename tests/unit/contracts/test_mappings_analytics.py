@@ -250,11 +250,10 @@ def test_amplitude_zip_of_gzipped_files(tmp_path):
     assert loaded.quarantined == [(7, "event_time", "invalid_value")]
 
 
-def test_heap(tmp_path):
-    """Heap's page views count twice, or clicks of an event's own table count as page views."""
-    loaded = load_export(tmp_path, "heap")
-    rows = sorted(loaded.rows("shop.web_events"), key=lambda row: row["event_id"])
-    assert rows == [
+def test_heap_pageviews(tmp_path):
+    """Heap's page views are missing, or years off where times are milliseconds."""
+    loaded = load_export(tmp_path, "heap_pageviews")
+    assert loaded.rows("shop.web_events") == [
         {
             "event_id": "7001",
             "visitor_id": "5551",
@@ -277,18 +276,32 @@ def test_heap(tmp_path):
             "device": "Mobile",
             "country": "France",
         },
+    ]
+    assert loaded.left_out == {}
+    assert loaded.quarantined == [(4, "user_id", "missing_value")]
+
+
+def test_heap_events(tmp_path):
+    """Heap's page views count twice, because all_events repeats them."""
+    loaded = load_export(tmp_path, "heap_events")
+    assert loaded.rows("shop.web_events") == [
         {
             "event_id": "7004",
             "visitor_id": "5551",
             "occurred_at": at("09:01:00"),
             "event_name": "add_to_cart",
-        },
+        }
     ]
-    assert loaded.left_out == {"pageview_in_all_events": 1, "other_event": 1}
-    assert loaded.quarantined == [
-        (2, "shop.web_events.event_name", "missing_value"),
-        (4, "user_id", "missing_value"),
-    ]
+    assert loaded.left_out == {"page_view": 1, "other_event": 1}
+    assert loaded.quarantined == []
+
+
+def test_heap_table_of_one_event(tmp_path):
+    """A table that does not say which event it holds is loaded as any event."""
+    path = tmp_path / "checkout_started.csv"
+    path.write_text("user_id,event_id,time,type\n5551,7006,2026-01-10 09:03:00,click\n")
+    loaded = load_export(tmp_path, "heap_events", path)
+    assert loaded.quarantined == [(None, "event_table_name", "missing_column")]
 
 
 def test_hotjar(tmp_path):
