@@ -21,12 +21,27 @@ from tests.integration.dbt_core.company import Company, shop_of_one_week
 
 @dataclass(frozen=True)
 class Project:
-    """A built project: its warehouse, dbt's results and the compiled SQL in building order."""
+    """A built project: its warehouse, dbt's results and the compiled SQL in building order.
+
+    ``parents``: the models that each model reads.
+    """
 
     warehouse: Path
     results: list[dict[str, Any]]
     models: dict[str, tuple[str, str]]
     seeds: dict[str, tuple[str, Path, dict[str, str]]]
+    parents: dict[str, set[str]]
+
+    def with_ancestors(self, *models: str) -> set[str]:
+        """These models and all that they stand on."""
+        found: set[str] = set()
+        todo = list(models)
+        while todo:
+            model = todo.pop()
+            if model not in found:
+                found.add(model)
+                todo += self.parents[model]
+        return found
 
 
 def create_tables(con: duckdb.DuckDBPyConnection) -> None:
@@ -102,7 +117,15 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         for node in manifest["nodes"].values()
         if node["resource_type"] == "seed"
     }
-    return Project(warehouse, results, models, seeds)
+    parents = {
+        node["name"]: {
+            manifest["nodes"][key]["name"]
+            for key in node["depends_on"]["nodes"]
+            if key.startswith("model.")
+        }
+        for node in _building_order(manifest)
+    }
+    return Project(warehouse, results, models, seeds, parents)
 
 
 class Warehouse:
@@ -131,6 +154,10 @@ class Warehouse:
         for (table,) in self.inputs:
             self.con.execute(f"DELETE FROM {table}")
         fill(self.con, company)
+        self.run_models(until)
+
+    def run_models(self, until: set[str] | None = None) -> None:
+        """Build the models on the rows that are there."""
         for name, (schema, sql) in self.project.models.items():
             if until is None or name in until:
                 self.con.execute(f"CREATE OR REPLACE TABLE {schema}.{name} AS {sql}")
