@@ -9,6 +9,7 @@ from decimal import Decimal
 import duckdb
 import pytest
 
+from dagster_project.contracts.mapping import load_mappings
 from tests.vendor_files import VENDOR_EXPORTS, load_export
 
 NINA = "Nina.Vogel@example.org"
@@ -204,6 +205,16 @@ def test_mixpanel(tmp_path):
     assert loaded.rows("shop.web_events") == MIXPANEL_ROWS
     assert loaded.left_out == {"automatic_event": 1, "other_event": 1}
     assert loaded.quarantined == [(7, "properties.time", "missing_value")]
+
+
+def test_mixpanel_counts_seconds_in_the_projects_time_zone(tmp_path, monkeypatch):
+    """The visits of an older project are hours off, because its clock is taken for UTC."""
+    mapping = load_mappings()["mixpanel"]
+    settings = mapping.settings.model_copy(update={"time_zone": "America/Los_Angeles"})
+    changed = mapping.model_copy(update={"settings": settings})
+    monkeypatch.setattr("tests.vendor_export.load_mappings", lambda: {"mixpanel": changed})
+    rows = load_export(tmp_path, "mixpanel").rows("shop.web_events")
+    assert [row["occurred_at"].hour for row in rows] == [17, 17, 17, 17]
 
 
 def test_amplitude_zip_of_gzipped_files(tmp_path):
