@@ -20,6 +20,7 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import pairwise
+from zoneinfo import available_timezones
 
 import sqlglot
 from sqlglot import exp
@@ -31,7 +32,8 @@ _FUNCTION_NAMES = """
     epoch_ms extract floor greatest if ifnull instr json_extract_string least left length lower
     lpad ltrim make_date make_timestamp md5 mod nullif position prefix regexp_extract
     regexp_full_match regexp_matches regexp_replace replace reverse right round rpad rtrim sha256
-    sign split_part starts_with strpos substr substring suffix to_timestamp trim try_strptime upper
+    sign split_part starts_with strpos substr substring suffix timezone to_timestamp trim
+    try_strptime upper
 """
 FUNCTIONS = frozenset(_FUNCTION_NAMES.split())
 _OVER = 'OVER (PARTITION BY "_file"{keys} ORDER BY "_row"'
@@ -203,6 +205,10 @@ def _check_own(text: str, node: exp.Expression) -> None:
         raise ExpressionError(f"{text!r}: first, min, max and sum go around {name}, not into it")
     if isinstance(node, exp.JSONExtractScalar) and not isinstance(node.expression, exp.JSONPath):
         raise ExpressionError(f"{text!r}: a path within JSON is a plain text such as '$.name'")
+    if name == "timezone" and not (node.expressions and _is_zone(node.expressions[0])):
+        raise ExpressionError(
+            f"{text!r}: timezone takes a name such as 'Europe/Moscow', and a time"
+        )
     if name not in _OWN:
         return
     wanted = 1 + max(int(number) for number in re.findall(r"\{(\d)\}", _OWN[name]))
@@ -210,6 +216,10 @@ def _check_own(text: str, node: exp.Expression) -> None:
         raise ExpressionError(f"{text!r}: {name} takes {wanted} arguments")
     if not all(isinstance(part, exp.Literal) and part.is_string for part in node.expressions[1:]):
         raise ExpressionError(f"{text!r}: {name} takes plain texts after its first argument")
+
+
+def _is_zone(node: exp.Expression) -> bool:
+    return isinstance(node, exp.Literal) and node.is_string and node.name in available_timezones()
 
 
 def _check_calls(text: str) -> None:

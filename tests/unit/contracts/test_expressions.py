@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-import duckdb
 import pytest
 
 from dagster_project.contracts.expressions import ExpressionError, parse
+from dagster_project.warehouse import connect_file
 
 PARAMETERS = (
     '[{"key": "page", "value": {"string_value": "https://shop.example/a?utm_source=x%20y+z"}},'
@@ -16,7 +16,7 @@ PARAMETERS = (
 def evaluate(text: str, value: object) -> object:
     """The expression over a record whose only column ``a`` holds ``value``."""
     sql = parse(text, {"a"}).sql(lambda name: f'"{name}"')
-    with duckdb.connect() as con:
+    with connect_file(":memory:") as con:
         # Two records: a constant alone is worked out before TRY can catch its error.
         rows = con.execute(f"SELECT {sql} FROM (VALUES (?), (NULL)) AS t(a)", [value]).fetchall()
     return rows[0][0]
@@ -50,6 +50,11 @@ def evaluate(text: str, value: object) -> object:
         ("make_timestamp(a)", 1_700_000_000_123_456, datetime(2023, 11, 14, 22, 13, 20, 123456)),
         ("make_timestamp(a)", 2**63 - 1, None),
         ("epoch_ms(a)", 2**63 - 1, None),
+        (
+            "CAST(timezone('Asia/Tokyo', a) AS TIMESTAMP)",
+            datetime(2026, 1, 1, 9),
+            datetime(2026, 1, 1),
+        ),
         ("CAST(CAST(a AS DECIMAL(4, 2)) AS INTEGER)", "no number", None),
     ],
 )
@@ -107,6 +112,9 @@ def test_functions(text, value, expected):
         "a || (TABLE ledger.files)",
         "UNNEST([1])",
         "struct_extract(a, 'x')",
+        "timezone(a, a)",
+        "timezone('Nowhere/City', a)",
+        "timezone()",
         "[x FOR x IN a]",
     ],
 )

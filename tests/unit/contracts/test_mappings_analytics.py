@@ -1,6 +1,7 @@
 """Web and product analytics: files in the vendors' documented formats, to canonical rows."""
 
 import gzip
+import re
 import shutil
 import zipfile
 from datetime import date, datetime
@@ -9,7 +10,7 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-from dagster_project.contracts.mapping import load_mappings
+from dagster_project.contracts.mapping import MAPPINGS_DIR, read_mapping
 from tests.vendor_files import VENDOR_EXPORTS, load_export
 
 NINA = "Nina.Vogel@example.org"
@@ -209,10 +210,12 @@ def test_mixpanel(tmp_path):
 
 def test_mixpanel_counts_seconds_in_the_projects_time_zone(tmp_path, monkeypatch):
     """The visits of an older project are hours off, because its clock is taken for UTC."""
-    mapping = load_mappings()["mixpanel"]
-    settings = mapping.settings.model_copy(update={"time_zone": "America/Los_Angeles"})
-    changed = mapping.model_copy(update={"settings": settings})
-    monkeypatch.setattr("tests.vendor_export.load_mappings", lambda: {"mixpanel": changed})
+    text = (MAPPINGS_DIR / "mixpanel.yml").read_text()
+    (told,) = re.findall(r"#   (timezone\(.+\))", text)
+    changed = tmp_path / "mixpanel.yml"
+    changed.write_text(re.sub(r"occurred_at: .+", lambda found: f"occurred_at: {told}", text))
+    mappings = {"mixpanel": read_mapping(changed)}
+    monkeypatch.setattr("tests.vendor_export.load_mappings", lambda: mappings)
     rows = load_export(tmp_path, "mixpanel").rows("shop.web_events")
     assert [row["occurred_at"].hour for row in rows] == [17, 17, 17, 17]
 
