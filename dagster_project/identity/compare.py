@@ -84,6 +84,12 @@ _NATIONAL = """
         ELSE 0
     END"""
 
+# One digit wrong or two exchanged, as people mistype; numbers given one after the other, as to
+# twins, differ in the last digit, or in more than one because of a check digit.
+_SLIP = """
+    coalesce(damerau_levenshtein(a.national_id, b.national_id) = 1
+        AND left(a.national_id, -1) <> left(b.national_id, -1), false)"""
+
 # First names that no typing error explains: a sister, a twin or a wife. A household shares the
 # rest, so names that are only a little alike need something of the person's own.
 _LETTERS = "jaccard(a.first_key, b.first_key)"
@@ -92,7 +98,7 @@ _OTHER_FIRST = f"""
         ({_FIRST}) = 0 AND CASE
             WHEN least(length(a.first_key), length(b.first_key)) >= 4 AND {_LETTERS} >= 0.8
                 THEN false
-            WHEN ({_BIRTH}) >= 1 OR damerau_levenshtein(a.email, b.email) <= 2
+            WHEN ({_BIRTH}) >= 1 OR damerau_levenshtein(a.email, b.email) <= 2 OR {_SLIP}
                 THEN jaro_winkler_similarity(a.first_key, b.first_key) < 0.78 AND {_LETTERS} < 0.6
             ELSE true
         END, false)"""
@@ -111,22 +117,25 @@ LEVELS = f"""
     {_LAST} AS last_level,
     {_BIRTH} AS birth_level,
     {_NATIONAL} AS national_level,
+    {_SLIP} AS is_national_slip,
     {_OTHER_FIRST} AS is_other_first_name,
     {_GENERATION} AS is_other_generation"""
 
 # Two profiles that are not one person, whatever else they share: another first name, or another
 # generation, or another national id together with another name or birth date. An agreeing
-# national id outweighs the first two. Read over the columns of LEVELS.
+# national id outweighs the first two; one with a slip does with a birth date, or a
+# last name that no birth date speaks against. Read over the columns of LEVELS.
 CONTRADICTS = """
     coalesce(
         (national_level = 0 AND (is_other_first_name OR (last_level = 0 AND birth_level = 0)))
-        OR (is_other_first_name AND NOT coalesce(national_level = 2, false))
+        OR (is_other_first_name AND NOT coalesce(
+            national_level = 2 OR (is_national_slip AND (birth_level = 2
+                OR (last_level >= 1 AND birth_level IS DISTINCT FROM 0))),
+            false))
         OR (is_other_generation AND NOT coalesce(national_level >= 1, false))
         OR (first_level = 0 AND last_level = 0 AND birth_level = 0),
         false)"""
 
-# How much a contradiction weighs against links, in bits. With one date of birth it may be a second
-# name of one person, which one link of full strength outweighs; the others take several.
-CONTRADICTION_BITS = """
-    CASE WHEN birth_level = 2 THEN 15.0
-        ELSE 40.0 END"""
+# How much a contradiction weighs against links, in bits: a pair that says so outweighs a link or
+# two that happen to hold, and gives way to several records that agree with both sides.
+CONTRADICTION_BITS = 15.0
