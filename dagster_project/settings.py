@@ -54,6 +54,17 @@ class Settings(BaseSettings):
     half_life_days: float = Field(
         default=7.0, gt=0, le=365, description="Attribution: half-life of the time-decay model."
     )
+    changed_ids_percent: float = Field(
+        default=5.0,
+        ge=0,
+        le=100,
+        description="Gate: share of the published customers whose id may change in one build.",
+    )
+    largest_customer_growth: int = Field(
+        default=10,
+        ge=0,
+        description="Gate: contacts and accounts that the largest customer may gain in one build.",
+    )
     keep_versions: int = Field(
         default=7, ge=3, le=1000, description="Published versions kept for rollback and readers."
     )

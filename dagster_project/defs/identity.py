@@ -7,6 +7,7 @@ import dagster as dg
 from dagster_project.defs.groups import Group
 from dagster_project.defs.resources import RunLock, told_plainly
 from dagster_project.identity import IDENTITY_TABLES, resolve
+from dagster_project.publish import restricted_database
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect, identifier
 
@@ -32,7 +33,9 @@ def identity(
     context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], run_lock: RunLock
 ) -> Iterator[dg.MaterializeResult]:
     with told_plainly(context), connect(settings) as con:
-        summary = resolve(con, settings, run_id=context.run_id)
+        summary = resolve(
+            con, settings, run_id=context.run_id, published=restricted_database(settings)
+        )
         counts = {
             name: con.execute(f"SELECT count(*) FROM identity.{identifier(name)}").fetchone()
             for name in IDENTITY_TABLES

@@ -14,6 +14,7 @@ from dagster_project.defs.resources import RunLock, told_plainly
 from dagster_project.errors import UsageError
 from dagster_project.identity import (
     create_identity_tables,
+    forget_resolution,
     is_registry_empty,
     restore_registry,
 )
@@ -155,6 +156,8 @@ def load(
             create_control_tables(con)
             create_identity_tables(con)
             create_prediction_tables(con)
+            if config.full_refresh:
+                forget_resolution(con)
             registry = restricted_database(settings)
             if registry is not None and is_registry_empty(con):
                 restore_registry(con, registry)

@@ -9,6 +9,8 @@ Input: ``intermediate.int_identity_records``, ``int_identity_values``, ``int_ide
 Output: the tables in ``identity.*`` (see ``tables``).
 """
 
+from pathlib import Path
+
 import duckdb
 
 from dagster_project.identity.summary import IdentitySummary
@@ -16,6 +18,7 @@ from dagster_project.identity.tables import (
     IDENTITY_TABLES,
     REGISTRY_TABLES,
     create_identity_tables,
+    forget_resolution,
     is_registry_empty,
     restore_registry,
 )
@@ -26,18 +29,26 @@ __all__ = [
     "REGISTRY_TABLES",
     "IdentitySummary",
     "create_identity_tables",
+    "forget_resolution",
     "is_registry_empty",
     "resolve",
     "restore_registry",
 ]
 
 
-def resolve(con: duckdb.DuckDBPyConnection, settings: Settings, *, run_id: str) -> IdentitySummary:
+def resolve(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    *,
+    run_id: str,
+    published: Path | None = None,
+) -> IdentitySummary:
     """Resolve ``intermediate.int_identity_*`` to customers and write ``identity.*``.
 
-    One transaction. Raises HourglassError when the input tables are missing or DuckDB fails.
+    ``published``: ``restricted.duckdb`` of the version in force, which ids are compared with. One
+    transaction. Raises HourglassError when the input tables are missing or DuckDB fails.
     """
     # scipy and phonenumbers take half a second to import, and reading definitions needs neither.
     from dagster_project.identity.resolution import resolve_records
 
-    return resolve_records(con, settings, run_id=run_id)
+    return resolve_records(con, settings, run_id=run_id, published=published)

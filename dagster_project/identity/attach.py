@@ -58,7 +58,10 @@ def _count(con: duckdb.DuckDBPyConnection) -> int:
 
 
 def _owners(con: duckdb.DuckDBPyConnection) -> None:
-    """``id_owners`` (vid, cluster, owners): profiles own a value; without any, attached records."""
+    """``id_owners`` (vid, cluster, owners): profiles own a value; without any, attached records.
+
+    A value of more profiles than are looked at is several people's, whoever of them is here.
+    """
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE id_owners AS
@@ -68,6 +71,8 @@ def _owners(con: duckdb.DuckDBPyConnection) -> None:
             UNION ALL
             SELECT b.vid, t.cluster, false
             FROM id_bears AS b JOIN id_attached AS t ON t.rid = b.rid
+            UNION ALL
+            SELECT vid, unnest([-1, -2]), true FROM id_vids WHERE heavy_profiles IS NOT NULL
         ),
         strongest AS (
             SELECT vid, bool_or(by_profile) AS by_profile FROM claims GROUP BY vid

@@ -100,8 +100,10 @@ def link_by_identifiers(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE id_profile_values AS
-        SELECT vid, any_value(kind) AS kind, count(*) AS profiles
-        FROM id_bears WHERE is_profile GROUP BY vid
+        SELECT b.vid, any_value(b.kind) AS kind,
+               greatest(count(*), coalesce(any_value(v.heavy_profiles), 0)) AS profiles
+        FROM id_bears AS b JOIN id_vids AS v ON v.vid = b.vid
+        WHERE b.is_profile GROUP BY b.vid
         """
     )
     con.execute(

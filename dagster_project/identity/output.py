@@ -1,90 +1,126 @@
-"""The tables that the rest of the project reads, from the temporary ones of a resolution."""
+"""The tables that the rest of the project reads, from the temporary ones of a resolution.
+
+``stage`` puts what changes into temporary tables; ``write`` moves them in one transaction. DuckDB
+1.5 has no statistics of rows that are not committed, and a join with them takes minutes.
+
+A resolution of a part replaces the rows of its records and of those that are gone: ``id_old_keys``.
+"""
 
 import duckdb
+import pyarrow as pa
 
 from dagster_project.identity.arrays import create_table
-from dagster_project.identity.guards import Guards
 from dagster_project.identity.normalise import KINDS
 from dagster_project.identity.registry import keyed_hash
 from dagster_project.identity.tables import hash_key
 
+_KEY = "source_system, source_table, source_id"
 
-def write_tables(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
-    """Rewrite assignments, identifiers, customers, links, guard_stops and metrics."""
-    _assignments(con)
-    _identifiers(con)
-    _replace(
-        con,
-        "customers",
-        """
-        SELECT a.customer_id, any_value(i.minted_at), count(*)
-        FROM identity.assignments AS a
-        JOIN identity.registry_ids AS i ON i.customer_id = a.customer_id
-        WHERE a.method <> 'visitor' GROUP BY a.customer_id
-        """,
-    )
-    _replace(
-        con,
-        "links",
-        """
-        SELECT a.source_system, a.source_table, a.source_id,
-               b.source_system, b.source_table, b.source_id, l.rule, l.probability, o.customer_id,
-               s.weight, s.bits_first_name, s.bits_last_name, s.bits_birth_date,
-               s.bits_national_id, s.bits_email, s.bits_phone, s.bits_loyalty_card,
-               s.bits_address, s.bits_gender
-        FROM id_links AS l
-        LEFT JOIN id_scored AS s ON s.a = l.a AND s.b = l.b
-        JOIN id_nodes AS a ON a.rid = l.a
-        JOIN id_nodes AS b ON b.rid = l.b
-        JOIN id_members AS m ON m.rid = l.a
-        JOIN id_members AS n ON n.rid = l.b
-        LEFT JOIN id_owner AS o ON o.cluster = m.cluster AND n.cluster = m.cluster
-        """,
-    )
-    _replace(con, "blocks", "SELECT block, pairs FROM id_blocks")
+
+def stage(con: duckdb.DuckDBPyConnection, *, part: bool) -> None:
+    """``id_out_<table>`` with the new rows, and what tells the old rows that they replace."""
+    _old_keys(con, part)
+    _assignments(con, part)
+    _customers(con)
+    _identifiers(con, part)
+    _links(con)
     _review(con)
-    _guard_stops(con, guards)
+
+
+def write(con: duckdb.DuckDBPyConnection, *, part: bool) -> None:
+    """Replace rows of ``identity.*`` by the staged ones, then the counts."""
+    old = f"(SELECT {_KEY} FROM id_old_keys)"
+    gone = {
+        "assignments": f"({_KEY}) IN {old} OR method = 'visitor'",
+        "customers": "customer_id IN (SELECT customer_id FROM id_old_customers)",
+        "identifiers": "(identifier_kind, raw_value) IN "
+        "(SELECT identifier_kind, raw_value FROM id_old_raws)",
+        "links": f"(left_system, left_table, left_id) IN {old} "
+        f"OR (right_system, right_table, right_id) IN {old}",
+        "review": f"""
+            (left_system, left_table, left_id) IN {old}
+            AND (right_system, right_table, right_id) IN {old}
+            OR (left_system, left_table, left_id) IN (SELECT {_KEY} FROM id_old_scored)
+            OR (right_system, right_table, right_id) IN (SELECT {_KEY} FROM id_old_scored)""",
+    }
+    for table, condition in gone.items():
+        con.execute(f"DELETE FROM identity.{table} WHERE {condition if part else 'true'}")
+        con.execute(f"INSERT INTO identity.{table} SELECT * FROM id_out_{table}")
+    con.execute("DELETE FROM identity.blocks")
+    con.execute("INSERT INTO identity.blocks SELECT name, pairs FROM id_limits")
+    con.execute("DELETE FROM identity.guard_stops")
+    con.execute("INSERT INTO identity.guard_stops BY NAME SELECT * FROM id_out_stops")
     _metrics(con)
 
 
-def _replace(con: duckdb.DuckDBPyConnection, table: str, query: str) -> None:
-    con.execute(f"DELETE FROM identity.{table}")
-    con.execute(f"INSERT INTO identity.{table} {query}")
-
-
-def _assignments(con: duckdb.DuckDBPyConnection) -> None:
-    _hashes(con)
-    _replace(
-        con,
-        "assignments",
+def _old_keys(con: duckdb.DuckDBPyConnection, part: bool) -> None:
+    if not part:
+        return
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE id_old_keys AS SELECT {_KEY} FROM id_nodes "
+        f"UNION SELECT {_KEY} FROM id_gone_nodes"
+    )
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE id_old_scored AS
+        SELECT {_KEY} FROM id_nodes SEMI JOIN id_rescored USING (node)
+        UNION SELECT {_KEY} FROM id_gone_nodes
         """
-        WITH records AS (
-            SELECT n.source_system, n.source_table, n.source_id, o.customer_id, f.method,
-                   f.probability, g.linked_at
-            FROM id_final AS f
-            JOIN id_owner AS o ON o.cluster = f.cluster
-            JOIN id_nodes AS n ON n.rid = f.rid
-            JOIN identity.registry AS g
-              ON g.source_system = n.source_system AND g.source_table = n.source_table
-             AND g.source_id = n.source_id
-        ),
-        seen AS (
-            SELECT v.visitor_id, min(r.customer_id) AS customer_id, min(r.linked_at) AS linked_at
-            FROM intermediate.int_identity_visitors AS v
-            JOIN records AS r
-              ON r.source_system = v.reference_system AND r.source_table = v.reference_table
-             AND r.source_id = v.reference_id
-            GROUP BY v.visitor_id HAVING count(DISTINCT r.customer_id) = 1
-        ),
-        assigned AS (
-            SELECT * FROM records
-            UNION ALL
-            SELECT 'shop', 'web_events', visitor_id, customer_id, 'visitor', 1.0, linked_at
-            FROM seen
+    )
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE id_old_customers AS
+        SELECT DISTINCT customer_id FROM resolution.places
+        WHERE customer_id IS NOT NULL AND node IN (
+            SELECT node FROM id_nodes UNION ALL SELECT node FROM id_gone
         )
+        """
+    )
+
+
+def _assignments(con: duckdb.DuckDBPyConnection, part: bool) -> None:
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE id_assigned AS
+        SELECT n.source_system, n.source_table, n.source_id, o.customer_id, f.method,
+               f.probability,
+               CASE WHEN w.source_id IS NULL THEN g.linked_at ELSE $now END AS linked_at
+        FROM id_final AS f
+        JOIN id_owner AS o ON o.cluster = f.cluster
+        JOIN id_nodes AS n ON n.rid = f.rid
+        LEFT JOIN identity.registry AS g USING ({_KEY})
+        LEFT JOIN id_now AS w USING ({_KEY})
+        """.replace("$now", "(SELECT now_at FROM id_clock)")
+    )
+    others = (
+        f"""
+        UNION ALL
+        SELECT {_KEY}, customer_id, linked_at FROM identity.assignments
+        WHERE method <> 'visitor' AND ({_KEY}) NOT IN (SELECT {_KEY} FROM id_old_keys)
+        """
+        if part
+        else ""
+    )
+    con.execute(
+        f"""
+        INSERT INTO id_assigned
+        WITH records AS (SELECT {_KEY}, customer_id, linked_at FROM id_assigned {others})
+        SELECT 'shop', 'web_events', v.visitor_id, min(r.customer_id), 'visitor', 1.0,
+               min(r.linked_at)
+        FROM intermediate.int_identity_visitors AS v
+        JOIN records AS r
+          ON r.source_system = v.reference_system AND r.source_table = v.reference_table
+         AND r.source_id = v.reference_id
+        GROUP BY v.visitor_id HAVING count(DISTINCT r.customer_id) = 1
+        """
+    )
+    _hashes(con)
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE id_out_assignments AS
         SELECT a.*, coalesce(h.hashed, a.source_id)
-        FROM assigned AS a LEFT JOIN id_hashed AS h ON h.source_id = a.source_id
-        """,
+        FROM id_assigned AS a LEFT JOIN id_hashed AS h ON h.source_id = a.source_id
+        """
     )
 
 
@@ -92,10 +128,7 @@ def _hashes(con: duckdb.DuckDBPyConnection) -> None:
     """``id_hashed``: keys of records that are themselves an e-mail or a phone, hashed."""
     rows = con.execute(
         """
-        SELECT DISTINCT source_id FROM (
-            SELECT source_id FROM id_nodes
-            UNION ALL SELECT visitor_id FROM intermediate.int_identity_visitors
-        )
+        SELECT DISTINCT source_id FROM id_assigned
         WHERE contains(source_id, '@') OR source_id LIKE '+%'
            OR source_id IN (
                SELECT raw_value FROM identity.normalised
@@ -109,19 +142,27 @@ def _hashes(con: duckdb.DuckDBPyConnection) -> None:
         con,
         "id_hashed",
         {
-            "source_id": _strings(texts),
-            "hashed": _strings([f"hashed-{keyed_hash(key, text)}" for text in texts]),
+            "source_id": pa.array(texts, pa.string()),
+            "hashed": pa.array([f"hashed-{keyed_hash(key, text)}" for text in texts], pa.string()),
         },
     )
 
 
-def _strings(values: list[str]) -> object:
-    import pyarrow as pa
+def _customers(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE id_out_customers AS
+        SELECT a.customer_id, any_value(coalesce(i.minted_at, c.now_at)), count(*)
+        FROM id_assigned AS a
+        CROSS JOIN id_clock AS c
+        LEFT JOIN identity.registry_ids AS i ON i.customer_id = a.customer_id
+        WHERE a.method <> 'visitor' GROUP BY a.customer_id
+        """
+    )
 
-    return pa.array(values, pa.string())
 
-
-def _identifiers(con: duckdb.DuckDBPyConnection) -> None:
+def _identifiers(con: duckdb.DuckDBPyConnection, part: bool) -> None:
+    """Values that several customers bear, or more profiles than are looked at, have no owner."""
     columns = " UNION ALL ".join(
         f"SELECT '{kind}' AS identifier_kind, {kind} AS value, rid FROM id_nodes "
         f"WHERE {kind} IS NOT NULL"
@@ -131,30 +172,66 @@ def _identifiers(con: duckdb.DuckDBPyConnection) -> None:
         f"""
         CREATE OR REPLACE TEMP TABLE id_value_owner AS
         SELECT b.identifier_kind, b.value, min(o.customer_id) AS customer_id,
-               count(DISTINCT o.customer_id) AS customers, count(*) AS records
+               count(DISTINCT o.customer_id) AS customers, count(*) AS records, min(b.rid) AS rid
         FROM ({columns}) AS b
         LEFT JOIN id_final AS f ON f.rid = b.rid
         LEFT JOIN id_owner AS o ON o.cluster = f.cluster
+        ANTI JOIN id_heavy AS h ON h.kind = b.identifier_kind AND h.value = b.value
         GROUP BY b.identifier_kind, b.value
         """
     )
-    _replace(
-        con,
-        "identifiers",
-        """
+    if part:
+        gone = " UNION ALL ".join(
+            f"SELECT '{kind}', {kind} FROM id_gone_nodes WHERE {kind} IS NOT NULL" for kind in KINDS
+        )
+        con.execute(
+            f"""
+            CREATE OR REPLACE TEMP TABLE id_old_raws AS
+            SELECT n.identifier_kind, n.raw_value FROM identity.normalised AS n
+            SEMI JOIN (
+                SELECT kind AS identifier_kind, value FROM id_borne UNION ALL {gone}
+            ) AS v ON v.identifier_kind = n.identifier_kind AND v.value = n.normalised_value
+            UNION FROM id_raw_new UNION FROM id_raw_gone
+            """
+        )
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE id_out_identifiers AS
         SELECT i.identifier_kind, i.raw_value, n.normalised_value,
                n.block_reason IS NOT NULL, n.block_reason,
                CASE WHEN v.customers = 1 THEN v.customer_id END
         FROM intermediate.int_identity_values AS i
+        {"SEMI JOIN id_old_raws AS o USING (identifier_kind, raw_value)" if part else ""}
         JOIN identity.normalised AS n
           ON n.identifier_kind = i.identifier_kind AND n.raw_value = i.raw_value
         LEFT JOIN id_value_owner AS v
           ON v.identifier_kind = i.identifier_kind AND v.value = n.normalised_value
-        """,
+        """
     )
 
 
-def _parted(pairs: str, columns: str) -> str:
+def _links(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE id_out_links AS
+        SELECT a.source_system, a.source_table, a.source_id,
+               b.source_system, b.source_table, b.source_id, l.rule, l.probability,
+               CASE WHEN n.cluster = m.cluster THEN o.customer_id END AS customer_id, s.weight,
+               s.bits_first_name, s.bits_last_name, s.bits_birth_date,
+               s.bits_national_id, s.bits_email, s.bits_phone, s.bits_loyalty_card,
+               s.bits_address, s.bits_gender
+        FROM id_links AS l
+        LEFT JOIN id_scored AS s ON s.a = l.a AND s.b = l.b
+        JOIN id_nodes AS a ON a.rid = l.a
+        JOIN id_nodes AS b ON b.rid = l.b
+        JOIN id_members AS m ON m.rid = l.a
+        JOIN id_members AS n ON n.rid = l.b
+        LEFT JOIN id_owner AS o ON o.cluster = m.cluster
+        """
+    )
+
+
+def parted(pairs: str, columns: str) -> str:
     """CTE ``parted``: the pairs whose records are two customers.
 
     Materialised, because DuckDB 1.5 takes ``<>`` between the two clusters for a join condition
@@ -172,11 +249,10 @@ def _parted(pairs: str, columns: str) -> str:
 
 def _review(con: duckdb.DuckDBPyConnection) -> None:
     """Pairs of two customers that look like one: neither linked nor safely told apart."""
-    _replace(
-        con,
-        "review",
+    con.execute(
         f"""
-        WITH {_parted("id_scored", "probability, e.is_vetoed")}
+        CREATE OR REPLACE TEMP TABLE id_out_review AS
+        WITH {parted("id_scored", "probability, e.is_vetoed")}
         SELECT a.source_system, a.source_table, a.source_id,
                b.source_system, b.source_table, b.source_id, s.probability,
                CASE WHEN s.is_vetoed THEN 'probable, but a contradiction stands against it'
@@ -187,74 +263,24 @@ def _review(con: duckdb.DuckDBPyConnection) -> None:
         JOIN id_nodes AS b ON b.rid = s.b
         LEFT JOIN id_links AS l ON l.a = s.a AND l.b = s.b
         WHERE NOT EXISTS (SELECT 1 FROM id_forbidden AS f WHERE f.a = s.a AND f.b = s.b)
-        """,
-    )
-
-
-def _guard_stops(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
-    raw = " UNION ALL ".join(
-        f"SELECT '{kind}' AS kind, {kind} AS raw FROM intermediate.int_identity_records "
-        f"WHERE {kind} IS NOT NULL"
-        for kind in KINDS
-    )
-    stops = con.execute(
-        f"""
-        WITH {_parted("id_cut", "a AS left_rid")}
-        SELECT 'blocked_value', r.kind, r.raw, count(*), NULL, any_value(n.block_reason)
-        FROM ({raw}) AS r
-        JOIN identity.normalised AS n ON n.identifier_kind = r.kind AND n.raw_value = r.raw
-        WHERE n.block_reason IS NOT NULL GROUP BY r.kind, r.raw
-        UNION ALL
-        SELECT 'shared_value', identifier_kind, value, records, customers,
-               'borne by several people: joins nobody'
-        FROM id_value_owner WHERE customers > 1
-        UNION ALL
-        SELECT 'too_many_profiles', v.kind, v.value, p.profiles, NULL,
-               'more than {guards.profiles_per_value} profiles: not looked at'
-        FROM id_profile_values AS p JOIN id_vids AS v ON v.vid = p.vid
-        WHERE p.profiles > {guards.profiles_per_value}
-        UNION ALL
-        SELECT 'too_many_people', v.kind, v.value, s.profiles, s.people,
-               'more people than the limit of its kind: joins nobody'
-        FROM id_overshared AS s JOIN id_vids AS v ON v.vid = s.vid
-        UNION ALL
-        SELECT 'contradiction', NULL, a.source_id || chr(31) || b.source_id, 2, 2,
-               'a link that would have joined two people was not followed'
-        FROM parted AS c
-        JOIN id_nodes AS a ON a.rid = c.a
-        JOIN id_nodes AS b ON b.rid = c.b
-        ORDER BY ALL
         """
-    ).fetchall()
-    con.execute("DELETE FROM identity.guard_stops")
-    if not stops:
-        return
-    key = hash_key(con)
-    names = (
-        "guard",
-        "identifier_kind",
-        "identifier_hash",
-        "record_count",
-        "customer_count",
-        "reason",
     )
-    columns = dict(zip(names, map(list, zip(*stops, strict=True)), strict=True))
-    columns["identifier_hash"] = [keyed_hash(key, value) for value in columns["identifier_hash"]]
-    create_table(con, "id_stops", columns)
-    con.execute("INSERT INTO identity.guard_stops BY NAME SELECT * FROM id_stops")
 
 
 def _metrics(con: duckdb.DuckDBPyConnection) -> None:
-    _replace(
-        con,
-        "metrics",
+    con.execute("DELETE FROM identity.metrics")
+    con.execute(
         """
-        SELECT 'records', count(*) FROM id_nodes
-        UNION ALL SELECT 'records_assigned', count(*) FROM id_final
+        INSERT INTO identity.metrics
+        SELECT 'records', count(*) FROM resolution.nodes
+        UNION ALL SELECT 'records_assigned', count(*) FROM identity.assignments
+            WHERE method <> 'visitor'
         UNION ALL SELECT 'customers', count(*) FROM identity.customers
-        UNION ALL SELECT 'largest_customer_profiles', coalesce(max(n), 0)
-            FROM (SELECT count(*) AS n FROM id_members GROUP BY cluster)
+        UNION ALL SELECT 'largest_customer_profiles', coalesce(max(n), 0) FROM (
+            SELECT count(*) AS n FROM identity.assignments
+            WHERE source_table IN ('contacts', 'accounts') GROUP BY customer_id
+        )
         UNION ALL SELECT 'method:' || method, count(*) FROM identity.assignments GROUP BY method
         UNION ALL SELECT 'links:' || rule, count(*) FROM identity.links GROUP BY rule
-        """,
+        """
     )

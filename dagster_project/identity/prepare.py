@@ -1,9 +1,13 @@
 """Records and the identifiers that they bear, each in one form and with a number.
 
+``resolution.nodes``  one row per record: ``node`` (a number that lasts until everything is resolved
+                    anew), hash of the row that it came from, normalised identifiers and
+                    comparison keys
+
 Temporary tables made here, all in this connection only:
 
-``id_nodes``   one row per record: ``rid`` (0..n-1, profiles first, ordered by key, so that the
-               order of delivery plays no part), normalised identifiers and comparison keys
+``id_nodes``   the nodes that are resolved now: ``rid`` (0..n-1, profiles first, ordered by key, so
+               that the order of delivery plays no part) and the columns of ``resolution.nodes``
 ``id_bears``   rid, kind, vid: which record bears which value; a reference to an account or contact
                is a value too, borne by that account or contact and by all that refer to it
 ``id_vids``    vid, kind, value
@@ -15,27 +19,40 @@ import pyarrow as pa
 from dagster_project.identity.guards import Guards
 from dagster_project.identity.normalise import KINDS, first_name_keys, name_key, normaliser
 
-
-def prepare(con: duckdb.DuckDBPyConnection, guards: Guards, region: str) -> None:
-    """Fill ``identity.normalised`` and the temporary tables."""
-    normalise_values(con, guards, region)
-    _name_tables(con, guards)
-    _nodes(con, guards)
-    _bears(con)
+# What a node is made of; a row is new to the identity step when one of these differs.
+RAW_COLUMNS = (
+    "source_system, source_table, source_id, seen_at, email, phone, loyalty_card, national_id, "
+    "first_name, last_name, birth_date, gender, postal_code, street_address, city, account_id, "
+    "contact_id"
+)
+ROW_HASH = f"hash({RAW_COLUMNS})"
 
 
 def normalise_values(con: duckdb.DuckDBPyConnection, guards: Guards, region: str) -> int:
-    """Bring raw values never seen under these rules to one form; returns how many there were."""
+    """Bring raw values never seen under these rules to one form; returns how many there were.
+
+    ``id_raw_new`` and ``id_raw_gone`` (identifier_kind, raw_value): how the values differ from
+    those of ``identity.identifiers``, the last resolution's.
+    """
     version = f"{guards.version}-{region}"
     con.execute("DELETE FROM identity.normalised WHERE rules_hash <> ?", [version])
+    for name, here, there in (
+        ("new", "intermediate.int_identity_values", "identity.identifiers"),
+        ("gone", "identity.identifiers", "intermediate.int_identity_values"),
+    ):
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE id_raw_{name} AS "
+            f"SELECT v.identifier_kind, v.raw_value FROM {here} AS v "
+            f"ANTI JOIN {there} AS w USING (identifier_kind, raw_value)"
+        )
     total = 0
     for kind in KINDS:
         raws = [
             row[0]
             for row in con.execute(
-                "SELECT raw_value FROM intermediate.int_identity_values WHERE identifier_kind = ? "
-                "EXCEPT SELECT raw_value FROM identity.normalised WHERE identifier_kind = ?",
-                [kind, kind],
+                "SELECT raw_value FROM id_raw_new WHERE identifier_kind = $1 EXCEPT "
+                "SELECT raw_value FROM identity.normalised WHERE identifier_kind = $1",
+                [kind],
             ).fetchall()
         ]
         if not raws:
@@ -63,20 +80,13 @@ def _insert(con: duckdb.DuckDBPyConnection, table: str, columns: dict[str, pa.Ar
     con.unregister("id_incoming")
 
 
-def _distinct(con: duckdb.DuckDBPyConnection, column: str) -> list[str]:
-    rows = con.execute(
-        f"SELECT DISTINCT {column} FROM intermediate.int_identity_records "
-        f"WHERE {column} IS NOT NULL"
-    ).fetchall()
-    return [row[0] for row in rows]
-
-
-def _name_tables(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
+def normalise_names(con: duckdb.DuckDBPyConnection, guards: Guards, records: str) -> None:
+    """``id_first`` and ``id_last``: the keys of every distinct name in ``records``."""
     con.execute(
         "CREATE OR REPLACE TEMP TABLE id_first "
         "(raw VARCHAR, first_key VARCHAR, first_names VARCHAR[], last_in_first VARCHAR)"
     )
-    raws = _distinct(con, "first_name")
+    raws = _distinct(con, records, "first_name")
     keys = [first_name_keys(raw, guards) for raw in raws]
     _insert(
         con,
@@ -91,7 +101,7 @@ def _name_tables(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
     con.execute(
         "CREATE OR REPLACE TEMP TABLE id_last (raw VARCHAR, last_key VARCHAR, last_names VARCHAR[])"
     )
-    raws = _distinct(con, "last_name")
+    raws = _distinct(con, records, "last_name")
     last_keys = [name_key(raw, guards) for raw in raws]
     _insert(
         con,
@@ -107,7 +117,18 @@ def _name_tables(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
     )
 
 
-def _nodes(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
+def _distinct(con: duckdb.DuckDBPyConnection, records: str, column: str) -> list[str]:
+    rows = con.execute(
+        f"SELECT DISTINCT {column} FROM {records} WHERE {column} IS NOT NULL"
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def nodes_of(guards: Guards, records: str) -> str:
+    """Query for the columns of ``resolution.nodes`` but ``node``, a row per row of ``records``.
+
+    Names must have been through :func:`normalise_names`.
+    """
     defaults = ", ".join(f"DATE '{day}'" for day in guards.default_birth_dates)
     value = (
         "(SELECT raw_value, normalised_value FROM identity.normalised "
@@ -116,73 +137,127 @@ def _nodes(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
     joins = "\n".join(
         f"LEFT JOIN {value.format(kind)} ON {kind}_n.raw_value = r.{kind}" for kind in KINDS
     )
+    columns = ", ".join(f"r.{column.strip()}" for column in RAW_COLUMNS.split(","))
+    return f"""
+        SELECT
+            r.source_system, r.source_table, r.source_id, r.seen_at,
+            hash({columns}) AS row_hash,
+            r.source_table IN ('contacts', 'accounts') AS is_profile,
+            email_n.normalised_value AS email,
+            phone_n.normalised_value AS phone,
+            loyalty_card_n.normalised_value AS loyalty_card,
+            national_id_n.normalised_value AS national_id,
+            f.first_key,
+            coalesce(f.first_names, []) AS first_names,
+            coalesce(l.last_key, f.last_in_first) AS last_key,
+            coalesce(l.last_names, []) AS last_names,
+            CASE WHEN r.birth_date IN ({defaults}) THEN NULL ELSE r.birth_date END AS birth_date,
+            lower(left(trim(r.gender), 1)) AS gender,
+            nullif(regexp_replace(lower(r.postal_code), '[^0-9a-z]', '', 'g'), '') AS postal_code,
+            nullif(regexp_replace(lower(r.street_address), '[\\s\\p{{P}}]+', ' ', 'g'), '')
+                AS street,
+            nullif(regexp_extract(r.street_address, '([0-9]+)', 1), '') AS house,
+            nullif(lower(trim(r.city)), '') AS city,
+            r.account_id, r.contact_id
+        FROM {records} AS r
+        {joins}
+        LEFT JOIN id_first AS f ON f.raw = r.first_name
+        LEFT JOIN id_last AS l ON l.raw = r.last_name
+        """
+
+
+def prepare_all(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
+    """``resolution.nodes`` anew from all records, and all of them to be resolved."""
+    records = "intermediate.int_identity_records"
+    normalise_names(con, guards, records)
     con.execute(
         f"""
-        CREATE OR REPLACE TEMP TABLE id_nodes AS
-        SELECT
-            row_number() OVER (
-                ORDER BY is_profile DESC, source_system, source_table, source_id
-            ) - 1 AS rid, *
-        FROM (
-            SELECT
-                r.source_system, r.source_table, r.source_id, r.seen_at, r.is_deleted,
-                r.source_table IN ('contacts', 'accounts') AS is_profile,
-                email_n.normalised_value AS email,
-                phone_n.normalised_value AS phone,
-                loyalty_card_n.normalised_value AS loyalty_card,
-                national_id_n.normalised_value AS national_id,
-                f.first_key,
-                coalesce(f.first_names, []) AS first_names,
-                coalesce(l.last_key, f.last_in_first) AS last_key,
-                coalesce(l.last_names, []) AS last_names,
-                CASE WHEN r.birth_date IN ({defaults}) THEN NULL ELSE r.birth_date END
-                    AS birth_date,
-                lower(left(trim(r.gender), 1)) AS gender,
-                nullif(regexp_replace(lower(r.postal_code), '[^0-9a-z]', '', 'g'), '')
-                    AS postal_code,
-                nullif(regexp_replace(lower(r.street_address), '[\\s\\p{{P}}]+', ' ', 'g'), '')
-                    AS street,
-                nullif(regexp_extract(r.street_address, '([0-9]+)', 1), '') AS house,
-                nullif(lower(trim(r.city)), '') AS city,
-                r.account_id, r.contact_id
-            FROM intermediate.int_identity_records AS r
-            {joins}
-            LEFT JOIN id_first AS f ON f.raw = r.first_name
-            LEFT JOIN id_last AS l ON l.raw = r.last_name
-        )
+        CREATE OR REPLACE TABLE resolution.nodes AS
+        SELECT row_number() OVER (
+            ORDER BY is_profile DESC, source_system, source_table, source_id
+        ) - 1 AS node, *
+        FROM ({nodes_of(guards, records)})
         """
     )
+    con.execute(
+        "CREATE OR REPLACE TEMP VIEW id_nodes AS SELECT node AS rid, * FROM resolution.nodes"
+    )
+    _count_heavy(con, guards)
+    link_values(con)
 
 
-def _bears(con: duckdb.DuckDBPyConnection) -> None:
+def prepare_part(con: duckdb.DuckDBPyConnection) -> None:
+    """The nodes in ``id_part`` (node) are to be resolved; ``id_heavy`` is there already."""
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE id_part_nodes AS
+        SELECT row_number() OVER (
+            ORDER BY n.is_profile DESC, n.source_system, n.source_table, n.source_id
+        ) - 1 AS rid, n.*
+        FROM resolution.nodes AS n SEMI JOIN id_part AS p ON p.node = n.node
+        """
+    )
+    con.execute("CREATE OR REPLACE TEMP VIEW id_nodes AS FROM id_part_nodes")
+    link_values(con)
+
+
+def borne(relation: str, number: str) -> str:
+    """Query (number, kind, value, is_profile) of all that the nodes in ``relation`` bear."""
     parts = [
-        f"SELECT rid, '{kind}' AS kind, {kind} AS value FROM id_nodes WHERE {kind} IS NOT NULL"
+        f"SELECT {number}, '{kind}' AS kind, {kind} AS value, is_profile FROM {relation} "
+        f"WHERE {kind} IS NOT NULL"
         for kind in KINDS
     ]
     for kind, table in (("contact", "contacts"), ("account", "accounts")):
         parts.append(
-            f"SELECT rid, '{kind}', source_id FROM id_nodes WHERE source_table = '{table}'"
+            f"SELECT {number}, '{kind}', source_id, is_profile FROM {relation} "
+            f"WHERE source_table = '{table}'"
         )
-        parts.append(f"SELECT rid, '{kind}', {kind}_id FROM id_nodes WHERE {kind}_id IS NOT NULL")
+        parts.append(
+            f"SELECT {number}, '{kind}', {kind}_id, is_profile FROM {relation} "
+            f"WHERE {kind}_id IS NOT NULL"
+        )
+    return " UNION ALL ".join(parts)
+
+
+def _count_heavy(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
+    """``id_heavy`` (kind, value, profiles): values of more profiles than are looked at."""
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE id_borne AS "
-        f"SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)})"
+        f"""
+        CREATE OR REPLACE TEMP TABLE id_heavy AS
+        SELECT kind, value, count(DISTINCT rid) AS profiles
+        FROM ({borne("id_nodes", "rid")}) WHERE is_profile
+        GROUP BY kind, value HAVING count(DISTINCT rid) > {guards.profiles_per_value}
+        """
     )
-    # A value that only one record bears links nothing and is left out of everything that follows.
+
+
+def link_values(con: duckdb.DuckDBPyConnection) -> None:
+    """``id_vids`` and ``id_bears`` of ``id_nodes``.
+
+    A value that only one record bears links nothing and is left out of everything that follows,
+    except a heavy one: its other bearers are not here when a part is resolved.
+    """
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE id_borne AS SELECT DISTINCT * FROM "
+        f"({borne('id_nodes', 'rid')})"
+    )
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE id_vids AS
-        SELECT row_number() OVER (ORDER BY kind, value) - 1 AS vid, kind, value,
-               count(*) AS bearers
-        FROM id_borne GROUP BY kind, value HAVING count(*) > 1
+        SELECT row_number() OVER (ORDER BY b.kind, b.value) - 1 AS vid, b.kind, b.value,
+               any_value(h.profiles) AS heavy_profiles
+        FROM id_borne AS b
+        LEFT JOIN id_heavy AS h ON h.kind = b.kind AND h.value = b.value
+        GROUP BY b.kind, b.value
+        HAVING count(*) > 1 OR any_value(h.profiles) IS NOT NULL
         """
     )
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE id_bears AS
-        SELECT b.rid, b.kind, v.vid, n.is_profile
+        SELECT b.rid, b.kind, v.vid, b.is_profile
         FROM id_borne AS b
         JOIN id_vids AS v ON v.kind = b.kind AND v.value = b.value
-        JOIN id_nodes AS n ON n.rid = b.rid
         """
     )

@@ -4,32 +4,30 @@ Splink works in a DuckDB of its own, in memory, that reaches one scratch folder 
 warehouse; pairs go there as Parquet, so that a large run spills to disk. Only candidates that pass
 the vetoes become links: a household shares name, address, telephone and sometimes a birthday, and
 no sum of weights makes a wife her husband.
+
+What a weight takes from all records at once (how common a name is, how many duplicates there are)
+is rounded to steps. So it stays the same from day to day until it really changes, and then it is
+known which pairs that touches (``increment``).
 """
 
-import json
 import logging
+import math
 import shutil
 import tempfile
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
-import pyarrow as pa
-import yaml
 
-from dagster_project.errors import UsageError
 from dagster_project.identity.arrays import create_table
 from dagster_project.identity.cluster import components
 from dagster_project.identity.compare import CONTRADICTS, LEVELS
-from dagster_project.identity.guards import RULES_DIR
+from dagster_project.identity.linkage import Linkage, load_model
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect_file, quoted
-
-LINKAGE_PATH = RULES_DIR / "linkage.yml"
-MODEL_PATH = RULES_DIR / "model.json"
 
 # The model's comparisons, and those of them that weigh a rare value more than a common one.
 FIELDS = (
@@ -56,67 +54,206 @@ _SMALLEST = 1000
 # As many records' worth of trust does the declared number of duplicates have against the counted.
 _SMOOTHING = 100
 
-COLUMNS = (
-    "rid, first_key, first_names, last_key, last_names, "
-    "strftime(birth_date, '%Y%m%d') AS birth, national_id, email, phone, loyalty_card, "
-    "postal_code, street, house, city, gender"
-)
+# Steps per doubling: an eighth of a bit is the most that rounding moves a prior, a quarter the most
+# that it moves the weight of a name.
+_PRIOR_STEPS = 4
+_FREQUENCY_STEPS = 2
 
 
-@dataclass(frozen=True)
-class Linkage:
-    """The content of ``linkage.yml``."""
+def prior(linkage: Linkage, profiles: int, proven_pairs: int) -> float:
+    """Probability that two random profiles are one person, rounded to a quarter of a doubling.
 
-    expected_duplicates: float
-    link: float
-    review: float
-    bits_beyond_names: float
-    block_limit: int
-    blocks: dict[str, str]
-
-
-@lru_cache(maxsize=1)
-def load_linkage(path: Path = LINKAGE_PATH) -> Linkage:
-    """Read ``linkage.yml``; raises UsageError when an entry is missing or of a wrong kind."""
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Linkage(
-            float(data["expected_duplicates"]),
-            float(data["link"]),
-            float(data["review"]),
-            float(data["bits_beyond_names"]),
-            int(data["block_limit"]),
-            dict(data["blocks"]),
-        )
-    except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
-        raise UsageError(
-            f"{path} does not fit: {type(error).__name__} at {error}. "
-            "Compare it with the version that came with the project."
-        ) from None
-
-
-def load_model(path: Path = MODEL_PATH) -> dict[str, Any]:
-    """The Splink settings with the reviewed parameters, without blocking rules and prior."""
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def link_by_probability(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """Add to ``id_links`` what is probable enough, and fill ``id_scored`` and ``id_blocks``.
-
-    ``id_scored`` (a, b, probability, weight, is_vetoed): pairs from the review threshold on.
-    ``id_blocks`` (block, pairs): candidate pairs per blocking key.
+    From the pairs that identifiers prove, as the companion records of a record are as many in the
+    rest of the data; a small company falls back on ``expected_duplicates``.
     """
-    linkage = load_linkage()
+    companions = (2 * proven_pairs + _SMOOTHING * linkage.expected_duplicates) / (
+        profiles + _SMOOTHING
+    )
+    exact = companions / max(profiles, _SMALLEST)
+    return min(0.5, 2 ** (round(math.log2(exact) * _PRIOR_STEPS) / _PRIOR_STEPS)) if exact else 0.0
+
+
+def count_companions(con: duckdb.DuckDBPyConnection) -> None:
+    """``id_companions`` (rid, companions): how many profiles identifiers prove to be the same."""
+    row = con.execute("SELECT count(*) FROM id_nodes WHERE is_profile").fetchone()
+    size = row[0] if row else 0
+    links = con.execute("SELECT a, b FROM id_links").fetchnumpy()
+    labels = components(size, links["a"].astype(np.int64), links["b"].astype(np.int64))
+    sizes = np.bincount(labels, minlength=1)[labels] if size else labels
+    create_table(con, "id_companions", {"rid": np.arange(size), "companions": sizes - 1})
+
+
+def frequency_floors(model: dict[str, Any]) -> dict[str, float]:
+    """Columns whose values weigh by how rare they are, with the share below which all are alike."""
+    return {
+        level["tf_adjustment_column"]: level["tf_minimum_u_value"]
+        for comparison in model["comparisons"]
+        for level in comparison["comparison_levels"]
+        if "tf_adjustment_column" in level
+    }
+
+
+def count_frequencies(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> None:
+    """``id_frequencies`` (field, value, step) of all profiles, and ``id_rare_domains`` (domain).
+
+    ``step``: half doublings above the field's floor; values at the floor are left out.
+    """
+    parts = [
+        f"""
+        SELECT '{field}' AS field, {field} AS value,
+               CAST(round({_FREQUENCY_STEPS} * log2(
+                   count(*) / {floor}
+                   / (SELECT count({field}) FROM resolution.nodes WHERE is_profile)
+               )) AS INTEGER) AS step
+        FROM resolution.nodes WHERE is_profile AND {field} IS NOT NULL GROUP BY {field}
+        """
+        for field, floor in frequency_floors(load_model()).items()
+    ]
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE id_raw_scores "
+        "CREATE OR REPLACE TEMP TABLE id_frequencies AS "
+        f"SELECT * FROM ({' UNION ALL '.join(parts)}) WHERE step > 0"
+    )
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE id_rare_domains AS
+        SELECT split_part(email, '@', 2) AS domain FROM resolution.nodes
+        WHERE is_profile AND email IS NOT NULL
+        GROUP BY domain HAVING count(*) <= {linkage.block_limit}
+        """
+    )
+
+
+def splink_settings(probability: float) -> dict[str, Any]:
+    """The model with this prior; it scores the pairs that it is given."""
+    return {
+        **load_model(),
+        "retain_intermediate_calculation_columns": True,
+        "probability_two_random_records_match": probability,
+        "blocking_rules_to_generate_predictions": [],
+    }
+
+
+def create_scores(con: duckdb.DuckDBPyConnection, table: str) -> None:
+    """An empty table for :func:`score`: rid_a, rid_b, probability, weight and bits per field."""
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE {table} "
         f"(rid_a BIGINT, rid_b BIGINT, probability DOUBLE, weight DOUBLE, {_BITS_COLUMNS})"
     )
-    size = _block(con, linkage)
-    if size:
-        scores = _score(con, settings, linkage)
-        con.register("id_incoming", scores)
-        con.execute("INSERT INTO id_raw_scores SELECT * FROM id_incoming")
-        con.unregister("id_incoming")
+
+
+def score(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    linkage: Linkage,
+    *,
+    table: str,
+    pairs: str,
+    nodes: str,
+    probability: float,
+) -> None:
+    """Append to ``table`` those of ``pairs`` that reach the review threshold.
+
+    ``pairs``: query of (a, b), numbers of ``nodes`` (a query of id_profiles); ``probability``: the
+    prior. Needs :func:`count_frequencies`.
+    """
+    with _scratch(settings) as (folder, scratch):
+        candidates = quoted(str(folder / "candidates.parquet"))
+        profiles = quoted(str(folder / "profiles.parquet"))
+        scores = quoted(str(folder / "scores.parquet"))
+        con.execute(
+            "COPY (SELECT a AS join_key_l, b AS join_key_r, '0' AS match_key FROM "
+            f"({pairs})) TO {candidates} (FORMAT parquet)"
+        )
+        con.execute(
+            f"""
+            COPY (
+                SELECT p.*, d.domain IS NOT NULL AS is_rare_domain
+                FROM ({nodes}) AS p
+                LEFT JOIN id_rare_domains AS d ON d.domain = split_part(p.email, '@', 2)
+                WHERE p.rid IN (
+                    SELECT join_key_l FROM read_parquet({candidates})
+                    UNION ALL SELECT join_key_r FROM read_parquet({candidates})
+                )
+            ) TO {profiles} (FORMAT parquet)
+            """
+        )
+        scratch.execute(f"CREATE VIEW candidates AS FROM read_parquet({candidates})")
+        scratch.execute(f"CREATE TABLE profiles AS FROM read_parquet({profiles})")
+        scratch.register("steps", con.execute("SELECT * FROM id_frequencies").to_arrow_table())
+        if not _count(scratch, "candidates"):
+            return
+        scratch.execute(
+            f"COPY ({_predicted(scratch, folder, linkage, probability)}) TO {scores} "
+            "(FORMAT parquet)"
+        )
+        con.execute(f"INSERT INTO {table} SELECT * FROM read_parquet({scores})")
+
+
+def _predicted(
+    scratch: duckdb.DuckDBPyConnection, folder: Path, linkage: Linkage, probability: float
+) -> str:
+    """Query for what Splink found."""
+    from splink import DuckDBAPI, Linker
+
+    logging.getLogger("splink").setLevel(logging.ERROR)
+    api = DuckDBAPI(connection=scratch, materialisation="parquet", materialisation_dir=folder)
+    linker = Linker(
+        api.register("profiles"),
+        splink_settings(probability),
+        log_level=None,
+        # A second of checks of column names that the tests of this module make anyway.
+        validate_settings=False,
+    )
+    for field, floor in frequency_floors(load_model()).items():
+        scratch.execute(
+            f"""
+            CREATE TABLE frequency_{field} AS
+            SELECT p.{field}, {floor} * 2 ** (coalesce(s.step, 0) / {_FREQUENCY_STEPS})
+                AS tf_{field}
+            FROM (SELECT DISTINCT {field} FROM profiles WHERE {field} IS NOT NULL) AS p
+            LEFT JOIN steps AS s ON s.field = '{field}' AND s.value = p.{field}
+            """
+        )
+        linker.table_management.register_term_frequency_lookup(
+            api.register(f"frequency_{field}"), field
+        )
+    linker.table_management.register_blocked_pairs_for_predict(api.register("candidates"))
+    found = linker.inference.predict(
+        threshold_match_probability=linkage.review, warning_mode="never"
+    )
+    return (
+        "SELECT least(rid_l, rid_r), greatest(rid_l, rid_r), match_probability, match_weight, "
+        f"{_BITS} FROM {found.physical_name}"
+    )
+
+
+@contextmanager
+def _scratch(settings: Settings) -> Iterator[tuple[Path, duckdb.DuckDBPyConnection]]:
+    settings.warehouse_dir.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="identity-pairs-", dir=settings.warehouse_dir))
+    scratch = connect_file(
+        ":memory:",
+        allowed_dirs=[folder],
+        memory_limit=settings.memory_limit,
+        threads=settings.threads,
+    )
+    try:
+        yield folder, scratch
+    finally:
+        scratch.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
+    row = con.execute(f"SELECT count(*) FROM {table}").fetchone()
+    return row[0] if row else 0
+
+
+def link_by_score(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> None:
+    """``id_scored`` from ``id_raw_scores``, and its probable pairs added to ``id_links``.
+
+    ``id_scored`` (a, b, probability, weight, is_vetoed, own_bits and bits per field).
+    """
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE id_scored AS
@@ -143,136 +280,3 @@ def link_by_probability(con: duckdb.DuckDBPyConnection, settings: Settings) -> N
         """,
         [linkage.link, linkage.bits_beyond_names],
     )
-
-
-def _block(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> int:
-    """``id_input`` (profiles), ``id_keys`` (rid, block, key) that pair records, ``id_blocks``.
-
-    Returns the number of candidate pairs, a pair counted once for each key that it shares.
-    """
-    con.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE id_input AS
-        SELECT {COLUMNS},
-               count(email) OVER (PARTITION BY split_part(email, '@', 2))
-                   BETWEEN 1 AND {linkage.block_limit} AS is_rare_domain
-        FROM id_nodes WHERE is_profile
-        """
-    )
-    # Keys are compared as hashes: a collision costs one comparison and can link nobody.
-    keys = " UNION ALL ".join(
-        f"SELECT rid, {number} AS block, hash({expression}) AS key "
-        f"FROM id_input WHERE ({expression}) IS NOT NULL"
-        for number, expression in enumerate(linkage.blocks.values())
-    )
-    con.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE id_keys AS
-        WITH keys AS ({keys}),
-        shared AS (
-            SELECT block, key FROM keys GROUP BY block, key
-            HAVING count(*) BETWEEN 2 AND {linkage.block_limit}
-        )
-        SELECT k.rid, k.block, k.key
-        FROM keys AS k JOIN shared AS s ON s.block = k.block AND s.key = k.key
-        """
-    )
-    create_table(
-        con,
-        "id_block_names",
-        {"block": list(range(len(linkage.blocks))), "name": list(linkage.blocks)},
-    )
-    con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE id_blocks AS
-        WITH sizes AS (SELECT block, count(*) AS records FROM id_keys GROUP BY block, key)
-        SELECT n.name AS block,
-               CAST(coalesce(sum(s.records * (s.records - 1) / 2), 0) AS BIGINT) AS pairs
-        FROM id_block_names AS n LEFT JOIN sizes AS s ON s.block = n.block
-        GROUP BY n.name
-        """
-    )
-    row = con.execute("SELECT coalesce(sum(pairs), 0) FROM id_blocks").fetchone()
-    return int(row[0]) if row else 0
-
-
-def prior(linkage: Linkage, profiles: int, proven_pairs: int) -> float:
-    """Probability that two random profiles are one person.
-
-    From the pairs that identifiers prove, as the companion records of a record are as many in the
-    rest of the data; a small company falls back on ``expected_duplicates``.
-    """
-    companions = (2 * proven_pairs + _SMOOTHING * linkage.expected_duplicates) / (
-        profiles + _SMOOTHING
-    )
-    return companions / max(profiles, _SMALLEST)
-
-
-def _proven_pairs(con: duckdb.DuckDBPyConnection, profiles: int) -> int:
-    links = con.execute("SELECT a, b FROM id_links").fetchnumpy()
-    labels = components(profiles, links["a"].astype(np.int64), links["b"].astype(np.int64))
-    sizes = np.bincount(labels, minlength=1)
-    return int((sizes * (sizes - 1) // 2).sum())
-
-
-def splink_settings(probability: float) -> dict[str, Any]:
-    """The model with this prior; it scores the pairs that it is given."""
-    return {
-        **load_model(),
-        "retain_intermediate_calculation_columns": True,
-        "probability_two_random_records_match": probability,
-        "blocking_rules_to_generate_predictions": [],
-    }
-
-
-def _score(con: duckdb.DuckDBPyConnection, settings: Settings, linkage: Linkage) -> pa.Table:
-    """Pairs from the review threshold on: rid_a < rid_b, probability, weight."""
-    from splink import DuckDBAPI, Linker
-
-    logging.getLogger("splink").setLevel(logging.ERROR)
-    profiles = con.execute("SELECT * FROM id_input").to_arrow_table()
-    probability = prior(linkage, profiles.num_rows, _proven_pairs(con, profiles.num_rows))
-    settings.warehouse_dir.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="identity-pairs-", dir=settings.warehouse_dir))
-    pairs = quoted(str(folder / "candidates.parquet"))
-    scratch = connect_file(
-        ":memory:",
-        allowed_dirs=[folder],
-        memory_limit=settings.memory_limit,
-        threads=settings.threads,
-    )
-    try:
-        con.execute(
-            f"""
-            COPY (
-                SELECT l.rid AS join_key_l, r.rid AS join_key_r,
-                       CAST(min(l.block) AS VARCHAR) AS match_key
-                FROM id_keys AS l
-                JOIN id_keys AS r ON r.block = l.block AND r.key = l.key AND r.rid > l.rid
-                GROUP BY l.rid, r.rid
-            ) TO {pairs} (FORMAT parquet)
-            """
-        )
-        scratch.execute(f"CREATE VIEW candidates AS FROM read_parquet({pairs})")
-        api = DuckDBAPI(connection=scratch, materialisation="parquet", materialisation_dir=folder)
-        linker = Linker(
-            api.register(profiles),
-            splink_settings(probability),
-            log_level=None,
-            # A second of checks of column names that the tests of this module make anyway.
-            validate_settings=False,
-        )
-        linker.table_management.register_blocked_pairs_for_predict(api.register("candidates"))
-        found = linker.inference.predict(
-            threshold_match_probability=linkage.review, warning_mode="never"
-        )
-        return scratch.execute(
-            f"""
-            SELECT least(rid_l, rid_r), greatest(rid_l, rid_r), match_probability, match_weight,
-                   {_BITS}
-            FROM {found.physical_name}
-            """
-        ).to_arrow_table()
-    finally:
-        scratch.close()
-        shutil.rmtree(folder, ignore_errors=True)

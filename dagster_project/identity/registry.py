@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 
 from dagster_project.identity.arrays import create_table
 from dagster_project.identity.tables import hash_key
@@ -106,11 +108,19 @@ def _by_home(name: str, parts: list[Part], depth: int) -> list[tuple[set[str], l
     return groups
 
 
-def assign(con: duckdb.DuckDBPyConnection, now: datetime, decided: set[int]) -> None:
-    """Fill ``id_owner`` (cluster, customer_id) from ``id_final`` and bring the registry up to date.
+@dataclass(frozen=True)
+class Outcome:
+    """What :func:`record` writes: ``changes`` as (old, new, kind, cause)."""
+
+    changes: list[tuple[str, str, str, str]]
+    decision: Decision
+
+
+def assign(con: duckdb.DuckDBPyConnection, decided: set[int]) -> Outcome:
+    """Fill ``id_owner`` (cluster, customer_id) from ``id_final``; the registry is only read.
 
     ``id_final`` is (rid, cluster, method, probability). ``decided``: clusters whose changes come
-    from a person's decision.
+    from a person's decision. Also makes ``id_minted`` and ``id_now``.
     """
     con.execute(
         """
@@ -138,7 +148,7 @@ def assign(con: duckdb.DuckDBPyConnection, now: datetime, decided: set[int]) -> 
     )
     decision = decide(*_contested(con))
     _insert_owners(con, list(decision.owner.items()))
-    minted = _mint(con, now)
+    minted = _mint(con)
     owner_of = decision.owner | minted
     changes = [(old, home, "split", "undo") for old, home in decision.restored]
     changes += [(lost, kept, "merge", "") for lost, kept in decision.merged]
@@ -149,7 +159,8 @@ def assign(con: duckdb.DuckDBPyConnection, now: datetime, decided: set[int]) -> 
     ]
     cluster_of = {customer: cluster for cluster, customer in owner_of.items()}
     overridden = {customer for customer, k in cluster_of.items() if k in decided}
-    _record(con, now, changes, decision, overridden)
+    _compare(con)
+    return Outcome(_explained(changes, overridden), decision)
 
 
 def _contested(
@@ -214,8 +225,8 @@ def _insert_owners(con: duckdb.DuckDBPyConnection, owners: list[tuple[int, str]]
         con.execute("INSERT INTO id_owner SELECT * FROM id_new_owner")
 
 
-def _mint(con: duckdb.DuckDBPyConnection, now: datetime) -> dict[int, str]:
-    """New ids for clusters without one, the first seen first."""
+def _mint(con: duckdb.DuckDBPyConnection) -> dict[int, str]:
+    """New ids for clusters without one, the first seen first, in ``id_minted``."""
     key = hash_key(con)
     row = con.execute("SELECT coalesce(max(mint_number), 0) FROM identity.registry_ids").fetchone()
     number = row[0] if row else 0
@@ -237,53 +248,20 @@ def _mint(con: duckdb.DuckDBPyConnection, now: datetime) -> dict[int, str]:
     for cluster, *founder in founders:
         number += 1
         minted[cluster] = keyed_hash(key, "\x1f".join([*founder, str(number)]))
-    if minted:
-        first = number - len(minted) + 1
-        _insert_owners(con, list(minted.items()))
-        create_table(
-            con,
-            "id_minted",
-            {
-                "customer_id": list(minted.values()),
-                "mint_number": list(range(first, number + 1)),
-            },
-        )
-        con.execute(
-            "INSERT INTO identity.registry_ids SELECT customer_id, ?, mint_number, NULL "
-            "FROM id_minted",
-            [now],
-        )
+    _insert_owners(con, list(minted.items()))
+    create_table(
+        con,
+        "id_minted",
+        {
+            "customer_id": pa.array(list(minted.values()), pa.string()),
+            "mint_number": np.arange(number - len(minted) + 1, number + 1),
+        },
+    )
     return minted
 
 
-def _record(
-    con: duckdb.DuckDBPyConnection,
-    now: datetime,
-    changes: list[tuple[str, str, str, str]],
-    decision: Decision,
-    overridden: set[str],
-) -> None:
-    """Write changes, aliases, trail and the registry's rows."""
-    reasons = {
-        ("merge", False): "Their records were found to be one person's.",
-        ("split", False): "The links that held the records together no longer hold.",
-        ("split", True): "A recorded merge was undone: the part has its former id again.",
-    }
-    for old, new, kind, note in changes:
-        cause = reasons[kind, note != ""]
-        if {old, new} & overridden:
-            kind, cause = "override", f"A person decided. {cause}"
-        con.execute(
-            "INSERT INTO identity.id_changes VALUES (?, ?, ?, ?, ?)", [old, new, now, kind, cause]
-        )
-    for _, home in decision.restored:
-        con.execute(
-            "UPDATE identity.registry_ids SET merged_into = NULL WHERE customer_id = ?", [home]
-        )
-    for lost, kept in decision.merged:
-        con.execute(
-            "UPDATE identity.registry_ids SET merged_into = ? WHERE customer_id = ?", [kept, lost]
-        )
+def _compare(con: duckdb.DuckDBPyConnection) -> None:
+    """``id_now``: records whose customer is another than the registry says."""
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE id_now AS
@@ -298,6 +276,44 @@ def _record(
         WHERE g.customer_id IS DISTINCT FROM o.customer_id
         """
     )
+
+
+def _explained(
+    changes: list[tuple[str, str, str, str]], overridden: set[str]
+) -> list[tuple[str, str, str, str]]:
+    reasons = {
+        ("merge", False): "Their records were found to be one person's.",
+        ("split", False): "The links that held the records together no longer hold.",
+        ("split", True): "A recorded merge was undone: the part has its former id again.",
+    }
+    found = []
+    for old, new, kind, note in changes:
+        cause = reasons[kind, note != ""]
+        if {old, new} & overridden:
+            kind, cause = "override", f"A person decided. {cause}"
+        found.append((old, new, kind, cause))
+    return found
+
+
+def record(con: duckdb.DuckDBPyConnection, now: datetime, outcome: Outcome) -> None:
+    """Write new ids, changes, aliases, trail and the registry's rows."""
+    con.execute(
+        "INSERT INTO identity.registry_ids SELECT customer_id, ?, mint_number, NULL FROM id_minted",
+        [now],
+    )
+    for change in outcome.changes:
+        old, new, kind, cause = change
+        con.execute(
+            "INSERT INTO identity.id_changes VALUES (?, ?, ?, ?, ?)", [old, new, now, kind, cause]
+        )
+    for _, home in outcome.decision.restored:
+        con.execute(
+            "UPDATE identity.registry_ids SET merged_into = NULL WHERE customer_id = ?", [home]
+        )
+    for lost, kept in outcome.decision.merged:
+        con.execute(
+            "UPDATE identity.registry_ids SET merged_into = ? WHERE customer_id = ?", [kept, lost]
+        )
     con.execute(
         """
         INSERT INTO identity.registry_trail

@@ -1,11 +1,15 @@
 """Everything from records to people; the result is written in one transaction.
 
-Killed half-way it leaves yesterday's tables; run again it gives the same people.
+A day's changes are resolved alone when the last resolution went by the same rules (``increment``),
+otherwise everything is. Killed half-way it leaves yesterday's tables, and the next resolution looks
+at everything; it gives the same people.
 """
 
-import time
+import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -17,16 +21,14 @@ from dagster_project.identity.attach import attach
 from dagster_project.identity.cluster import cluster, components
 from dagster_project.identity.compare import CONTRADICTION_BITS, CONTRADICTS, LEVELS
 from dagster_project.identity.guards import Guards, load_guards
-from dagster_project.identity.link import link_by_identifiers
-from dagster_project.identity.output import write_tables
-from dagster_project.identity.overrides import (
-    LINK_BITS,
-    apply_overrides,
-    load_overrides,
-    store_overrides,
-)
-from dagster_project.identity.prepare import prepare
-from dagster_project.identity.probabilistic import link_by_probability
+from dagster_project.identity.kept import keep, read_previous
+from dagster_project.identity.linkage import load_linkage
+from dagster_project.identity.output import stage, write
+from dagster_project.identity.overrides import LINK_BITS, load_overrides, store_overrides
+from dagster_project.identity.prepare import normalise_values
+from dagster_project.identity.published import compare_with_published, read_published
+from dagster_project.identity.scope import Clock, Rules, link_all, link_part
+from dagster_project.identity.stops import stage_stops
 from dagster_project.identity.summary import IdentitySummary
 from dagster_project.identity.tables import create_identity_tables
 from dagster_project.settings import Settings
@@ -34,53 +36,68 @@ from dagster_project.settings import Settings
 # Above this a component is not compared all with all: its size alone makes the guard cut it.
 _COMPARED_WHOLE = 400
 
-
-class _Clock:
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._since = time.perf_counter()
-
-    def lap(self, stage: str) -> None:
-        now = time.perf_counter()
-        self.seconds[stage] = round(now - self._since, 3)
-        self._since = now
+# Share of the records that a part may have; with more, everything is quicker.
+LARGEST_PART = 0.1
 
 
 def resolve_records(
-    con: duckdb.DuckDBPyConnection, settings: Settings, *, run_id: str
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    *,
+    run_id: str,
+    published: Path | None = None,
+    largest_part: float = LARGEST_PART,
 ) -> IdentitySummary:
     """Resolve ``intermediate.int_identity_*`` to customers and write ``identity.*``.
 
+    ``published``: ``restricted.duckdb`` of the version in force, which ids are compared with.
+    ``largest_part``: share of the records that may be resolved alone; 0 resolves everything.
     Raises HourglassError when the input tables are missing or DuckDB fails; values never stand in
-    the message. Nothing is written then.
+    the message. What readers see is not changed then.
     """
-    guards = load_guards()
+    guards, linkage = load_guards(), load_linkage()
     now = datetime.now(UTC).replace(tzinfo=None)
-    clock = _Clock()
+    clock = Clock()
     create_identity_tables(con)
     changed = load_overrides(con, settings)
+    version = rules_version(guards, settings)
     try:
+        previous = read_previous(con, version)
+        # Until this resolution has ended, what is kept of the last one cannot be trusted.
+        con.execute("DELETE FROM resolution.parameters")
         # Outside the transaction, on temporary tables: DuckDB 1.5 has no statistics of tables
         # that are not committed, and joined 13,000 values for minutes instead of a second.
-        prepare(con, guards, settings.phone_region)
+        normalise_values(con, guards, settings.phone_region)
         clock.lap("normalise")
-        link_by_identifiers(con, guards)
-        clock.lap("link")
-        link_by_probability(con, settings)
-        apply_overrides(con, changed)
-        clock.lap("score")
+        rules = Rules(guards, linkage, settings, changed)
+        probability = link_part(con, rules, previous, largest_part, clock)
+        is_part = probability is not None
+        if probability is None:
+            probability = link_all(con, rules, clock)
         cluster_profiles(con, guards)
         clock.lap("cluster")
         attach(con, guards)
         finish(con)
         clock.lap("attach")
+        outcome = registry.assign(con, _decided_clusters(con))
+        clock.lap("assign")
+        create_table(con, "id_clock", {"now_at": [now]})
+        stage(con, part=is_part)
+        keep(con, part=is_part)
+        stage_stops(con, guards, part=is_part)
+        read_published(con, published)
         con.execute("BEGIN")
         try:
             store_overrides(con)
-            registry.assign(con, now, _decided_clusters(con))
-            clock.lap("assign")
-            write_tables(con, guards)
-            summary = _summary(con, now)
+            registry.record(con, now, outcome)
+            write(con, part=is_part)
+            compare_with_published(con, settings)
+            con.execute(
+                "INSERT INTO resolution.parameters "
+                "SELECT ?, ?, list(records ORDER BY block) FROM id_limits",
+                [version, probability],
+            )
+            summary = _summary(con, now, is_part)
             con.execute("COMMIT")
         except BaseException:
             con.execute("ROLLBACK")
@@ -93,6 +110,21 @@ def resolve_records(
             "disk has room, then run again."
         ) from error
     return replace(summary, seconds=clock.seconds)
+
+
+def rules_version(guards: Guards, settings: Settings) -> str:
+    """Equal for two resolutions only if equal records give equal people."""
+    return f"{guards.version}-{settings.phone_region}-{_code_version()}"
+
+
+@lru_cache(maxsize=1)
+def _code_version() -> str:
+    """Of this package's code, model and thresholds, and of DuckDB, whose hashes are kept."""
+    digest = hashlib.sha256(duckdb.__version__.encode())
+    for path in sorted(Path(__file__).parent.rglob("*")):
+        if path.suffix in {".py", ".json", ".yml", ".csv"}:
+            digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}".encode())
+    return digest.hexdigest()[:16]
 
 
 def cluster_profiles(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
@@ -195,17 +227,19 @@ def _decided_clusters(con: duckdb.DuckDBPyConnection) -> set[int]:
     return {row[0] for row in rows}
 
 
-def _summary(con: duckdb.DuckDBPyConnection, now: datetime) -> IdentitySummary:
+def _summary(con: duckdb.DuckDBPyConnection, now: datetime, is_part: bool) -> IdentitySummary:
     row = con.execute(
         """
-        SELECT (SELECT count(*) FROM id_nodes), (SELECT count(*) FROM identity.customers),
-               (SELECT count(*) FROM id_nodes) - (SELECT count(*) FROM id_final),
+        SELECT (SELECT count(*) FROM resolution.nodes), (SELECT count(*) FROM identity.customers),
+               (SELECT count(*) FROM resolution.nodes) - (
+                   SELECT count(*) FROM identity.assignments WHERE method <> 'visitor'
+               ),
                (SELECT count(*) FROM identity.registry_ids WHERE minted_at = $1),
                count(*) FILTER (kind = 'merge'), count(*) FILTER (kind = 'split'),
-               (SELECT count(*) FROM identity.guard_stops)
+               (SELECT count(*) FROM identity.guard_stops), (SELECT count(*) FROM id_nodes)
         FROM identity.id_changes WHERE changed_at = $1
         """,
         [now],
     ).fetchone()
     assert row is not None
-    return IdentitySummary(*row)
+    return IdentitySummary(*row, is_increment=is_part)

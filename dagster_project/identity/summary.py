@@ -14,15 +14,18 @@ class IdentitySummary:
     merged: int
     split: int
     guard_stops: int
+    looked_at: int
+    is_increment: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
 
     def sentence(self) -> str:
         """One line for a log: counts only."""
         changes = f"{self.minted} new ids, {self.merged} merged, {self.split} split"
+        looked = f"looked at {self.looked_at} records" if self.is_increment else "looked at all"
         return (
             f"{self.records} records are {self.customers} customers ({changes}); "
             f"{self.unassigned} records identify nobody; guards stopped {self.guard_stops} values "
-            f"or links; {sum(self.seconds.values()):.1f} s."
+            f"or links; {looked}; {sum(self.seconds.values()):.1f} s."
         )
 
     def metadata(self) -> dict[str, int | float]:
@@ -37,6 +40,7 @@ class IdentitySummary:
                 "merged",
                 "split",
                 "guard_stops",
+                "looked_at",
             )
         }
         return counts | {f"seconds_{stage}": value for stage, value in self.seconds.items()}

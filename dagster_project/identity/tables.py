@@ -55,6 +55,20 @@ TABLES = {
     "secrets": "hash_key VARCHAR",
 }
 
+# What the last resolution leaves for the next one, which then looks at changes only (increment). It
+# can be lost at any time: everything is resolved then. ``resolution.nodes`` stands beside these and
+# is made anew with every resolution of everything.
+KEPT_TABLES = {
+    "parameters": "version VARCHAR, probability DOUBLE, limits INTEGER[]",
+    "places": "node BIGINT, component BIGINT, companions BIGINT, customer_id VARCHAR",
+    "frequencies": "field VARCHAR, value VARCHAR, step INTEGER",
+    "block_sizes": "block INTEGER, records INTEGER, keys BIGINT",
+    "heavy_values": "kind VARCHAR, value VARCHAR, profiles BIGINT",
+    "stops": """
+        component BIGINT, guard VARCHAR, identifier_kind VARCHAR, value VARCHAR,
+        record_count BIGINT, customer_count BIGINT, reason VARCHAR""",
+}
+
 # What readers of the identity step build on, with what each row is.
 IDENTITY_TABLES = {
     "assignments": "One row per record that belongs to a customer, with what ties it.",
@@ -80,9 +94,10 @@ REGISTRY_TABLES = (
 
 def create_identity_tables(con: duckdb.DuckDBPyConnection) -> None:
     """Create every ``identity.*`` table that is missing, empty; the hash key is drawn once."""
-    con.execute("CREATE SCHEMA IF NOT EXISTS identity")
-    for name, columns in TABLES.items():
-        con.execute(f"CREATE TABLE IF NOT EXISTS identity.{name} ({columns})")
+    for schema, tables in (("identity", TABLES), ("resolution", KEPT_TABLES)):
+        con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        for name, columns in tables.items():
+            con.execute(f"CREATE TABLE IF NOT EXISTS {schema}.{name} ({columns})")
 
 
 def hash_key(con: duckdb.DuckDBPyConnection) -> bytes:
@@ -93,6 +108,12 @@ def hash_key(con: duckdb.DuckDBPyConnection) -> bytes:
         con.execute("INSERT INTO identity.secrets VALUES (?)", [key])
         return bytes.fromhex(key)
     return bytes.fromhex(row[0])
+
+
+def forget_resolution(con: duckdb.DuckDBPyConnection) -> None:
+    """Let the next resolution look at every record again, whatever changed."""
+    create_identity_tables(con)
+    con.execute("DELETE FROM resolution.parameters")
 
 
 def is_registry_empty(con: duckdb.DuckDBPyConnection) -> bool:
@@ -132,6 +153,8 @@ def restore_registry(con: duckdb.DuckDBPyConnection, restricted_db_path: Path) -
                 f"INSERT INTO identity.{name} BY NAME "
                 f"SELECT * FROM published_registry.identity.{name}"
             )
+        # What was kept of the last resolution speaks of another registry.
+        con.execute("DELETE FROM resolution.parameters")
         con.execute("COMMIT")
     except duckdb.Error as error:
         con.execute("ROLLBACK")

@@ -1,0 +1,62 @@
+"""Records that are new, changed or gone since the last resolution."""
+
+import duckdb
+
+from dagster_project.identity.guards import Guards
+from dagster_project.identity.prepare import ROW_HASH, nodes_of, normalise_names
+
+
+def find_changes(con: duckdb.DuckDBPyConnection, largest: float) -> bool:
+    """``id_changed`` (records that are new or differ) and ``id_gone`` (nodes no longer so)."""
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE id_hashes AS "
+        f"SELECT source_id, {ROW_HASH} AS row_hash FROM intermediate.int_identity_records"
+    )
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE id_gone AS SELECT n.node FROM resolution.nodes AS n "
+        "ANTI JOIN id_hashes AS h USING (source_id, row_hash)"
+    )
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE id_new_hashes AS SELECT h.* FROM id_hashes AS h "
+        "ANTI JOIN resolution.nodes AS n USING (source_id, row_hash)"
+    )
+    counts = con.execute(
+        "SELECT (SELECT count(*) FROM id_hashes), (SELECT count(*) FROM id_new_hashes), "
+        "(SELECT count(*) FROM id_gone)"
+    ).fetchone()
+    con.execute("DROP TABLE id_hashes")
+    assert counts is not None
+    if max(counts[1:]) > largest * counts[0]:
+        return False
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE id_changed AS
+        SELECT r.* FROM intermediate.int_identity_records AS r
+        SEMI JOIN id_new_hashes AS h ON h.source_id = r.source_id
+        WHERE {ROW_HASH} IN (SELECT row_hash FROM id_new_hashes)
+        """
+    )
+    return True
+
+
+def apply_changes(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
+    """``id_gone_nodes`` out of ``resolution.nodes``, ``id_fresh`` (the same columns) into it."""
+    normalise_names(con, guards, "id_changed")
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE id_gone_nodes AS SELECT n.* FROM resolution.nodes AS n "
+        "SEMI JOIN id_gone AS g ON g.node = n.node"
+    )
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE id_fresh AS
+        SELECT row_number() OVER (ORDER BY source_system, source_table, source_id)
+               + (SELECT coalesce(max(node), -1) FROM resolution.nodes) AS node, *
+        FROM ({nodes_of(guards, "id_changed")})
+        """
+    )
+    con.execute("DELETE FROM resolution.nodes WHERE node IN (SELECT node FROM id_gone)")
+    con.execute("INSERT INTO resolution.nodes BY NAME SELECT * FROM id_fresh")
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE id_moved AS FROM id_fresh UNION ALL BY NAME "
+        "FROM id_gone_nodes"
+    )

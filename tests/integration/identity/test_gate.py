@@ -1,0 +1,135 @@
+"""If these fail, a broken export renames half of the customers and is published."""
+
+import pytest
+import yaml
+
+from dagster_project.errors import HourglassError
+from dagster_project.identity.resolution import resolve_records
+from dagster_project.quality.gate import run_gate
+from dagster_project.settings import PROJECT_ROOT, Settings
+from dagster_project.warehouse import connect
+from tests.bench.people import add_people, collect_values, create_tables
+
+CHECKS = ("few_customers_changed_their_id", "no_customer_grew_at_a_bound")
+PEOPLE = 300
+
+
+@pytest.fixture
+def suites_dir(tmp_path):
+    """The two checks as they are shipped, without the rest of the marts around them."""
+    suite = yaml.safe_load((PROJECT_ROOT / "expectations" / "customers.yml").read_text())
+    suite["expectations"] = [item for item in suite["expectations"] if item["name"] in CHECKS]
+    del suite["volume"]
+    folder = tmp_path / "suites"
+    folder.mkdir()
+    (folder / "customers.yml").write_text(yaml.safe_dump(suite))
+    return folder
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(data_dir=tmp_path / "data")
+
+
+@pytest.fixture
+def con(settings, tmp_path):
+    """A warehouse of 300 people, resolved, and published as far as identity goes."""
+    with connect(settings, extra_dirs=[tmp_path]) as con:
+        create_tables(con)
+        add_people(con, PEOPLE)
+        con.execute("CREATE SCHEMA marts")
+        con.execute("CREATE TABLE control.parameters (build_id VARCHAR)")
+        _resolve(con, settings, None)
+        con.execute(f"ATTACH '{_published(settings)}' AS version")
+        con.execute("CREATE SCHEMA version.identity")
+        for table in ("customers", "id_changes", "metrics"):
+            con.execute(f"CREATE TABLE version.identity.{table} AS FROM identity.{table}")
+        con.execute("DETACH version")
+        yield con
+
+
+def _published(settings):
+    return settings.data_dir / "restricted.duckdb"
+
+
+def _resolve(con, settings, published):
+    collect_values(con)
+    resolve_records(con, settings, run_id="test", published=published)
+    con.execute(
+        "CREATE OR REPLACE TABLE marts.customers AS SELECT customer_id FROM identity.customers"
+    )
+    con.execute("DELETE FROM control.parameters")
+    con.execute("INSERT INTO control.parameters VALUES (uuid()::VARCHAR)")
+
+
+def _failed(con, settings, suites_dir):
+    record = run_gate(con, settings, suites_dir=suites_dir)
+    # dbt built nothing here, which is a failure of its own.
+    return record, {
+        result.check: result.severity
+        for result in record.results
+        if result.outcome != "passed" and result.check != "dbt_results_recorded"
+    }
+
+
+def test_a_day_like_any_other_passes(con, settings, suites_dir):
+    """Every morning somebody has to raise a limit by hand."""
+    add_people(con, 10, first=PEOPLE)
+    _resolve(con, settings, _published(settings))
+    assert _failed(con, settings, suites_dir)[1] == {}
+
+
+def test_an_export_whose_columns_slipped_is_stopped(con, settings, suites_dir):
+    """E-mails and phones one row off: everybody's history goes to a stranger."""
+    con.execute(
+        """
+        CREATE TABLE slipped AS
+        SELECT source_id, lead(email) OVER w AS email, lead(phone) OVER w AS phone,
+               lead(first_name) OVER w AS first_name, lead(last_name) OVER w AS last_name,
+               lead(loyalty_card) OVER w AS loyalty_card, lead(birth_date) OVER w AS birth_date
+        FROM intermediate.int_identity_records WHERE source_table = 'contacts'
+        WINDOW w AS (ORDER BY source_id)
+        """
+    )
+    con.execute(
+        """
+        UPDATE intermediate.int_identity_records AS r
+        SET email = s.email, phone = s.phone, first_name = s.first_name, last_name = s.last_name,
+            loyalty_card = s.loyalty_card, birth_date = s.birth_date
+        FROM slipped AS s WHERE s.source_id = r.source_id AND r.source_table = 'contacts'
+        """
+    )
+    _resolve(con, settings, _published(settings))
+    record, failed = _failed(con, settings, suites_dir)
+    assert failed == {"few_customers_changed_their_id": "blocking"}
+    with pytest.raises(HourglassError, match="few_customers_changed_their_id"):
+        record.require_passed()
+
+
+def test_strangers_in_one_customer_are_stopped(con, settings, suites_dir):
+    """A form that fills in one person's data makes a dozen people one, and all buy as one."""
+    con.execute(
+        """
+        UPDATE intermediate.int_identity_records
+        SET email = 'form@filled.com', phone = '+44 20 7183 8750', first_name = 'Anna',
+            last_name = 'Smith', birth_date = DATE '1980-02-03', loyalty_card = NULL
+        WHERE source_id IN (
+            SELECT source_id FROM intermediate.int_identity_records
+            WHERE source_table = 'contacts' ORDER BY source_id LIMIT 20
+        )
+        """
+    )
+    _resolve(con, settings, _published(settings))
+    assert _failed(con, settings, suites_dir)[1]["no_customer_grew_at_a_bound"] == "blocking"
+
+
+def test_what_a_person_decided_is_no_fault(con, settings):
+    """A clerk's decisions stop the build, so nobody decides anything."""
+    con.execute(
+        "INSERT INTO identity.id_changes SELECT customer_id, 'other', now()::TIMESTAMP, "
+        "'override', '' FROM identity.customers"
+    )
+    _resolve(con, settings, _published(settings))
+    assert con.execute(
+        "SELECT value FROM identity.metrics WHERE metric = 'changed_ids_percent'"
+    ).fetchone() == (0.0,)
