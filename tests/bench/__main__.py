@@ -3,14 +3,14 @@
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from dagster_project.settings import PROJECT_ROOT
-from tests.bench import pipeline
+from tests.bench import accuracy, load, pipeline
+from tests.bench.pipeline import SHARED
 
-SHARED = PROJECT_ROOT.parent / "shared" / "data"
-Rows = list[tuple[str, str]]
+Rows = Iterable[tuple[str, str]]
 
 
 def sample() -> Rows:
@@ -27,7 +27,12 @@ def online_retail() -> Rows:
         return pipeline.bench("Online Retail", Path(folder))
 
 
-BENCHES: dict[str, Callable[[], Rows]] = {"sample": sample, "online_retail": online_retail}
+BENCHES: dict[str, Callable[[], Rows]] = {
+    "sample": sample,
+    "online_retail": online_retail,
+    "accuracy": accuracy.bench,
+    "load": load.bench,
+}
 
 
 def main() -> None:

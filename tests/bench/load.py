@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -57,9 +58,8 @@ def write_events(folder: Path, ending: str) -> None:
         con.execute(f"COPY ({sql}) TO '{folder}/web_events_{number:02}.{ending}' {FORMATS[ending]}")
 
 
-def bench() -> list[tuple[str, str]]:
+def bench() -> Iterator[tuple[str, str]]:
     """Rows (what, figure): seconds of both, their ratio, and the loader's peak memory."""
-    rows = []
     for ending in FORMATS:
         with tempfile.TemporaryDirectory(prefix="hourglass-load-") as name:
             folder = Path(name) / "data" / "landing" / "shop"
@@ -77,11 +77,8 @@ def bench() -> list[tuple[str, str]]:
             ours = measure(
                 [sys.executable, "-c", OURS, str(Path(name) / "data"), MEMORY, str(ROWS)]
             )
-        rows.append(
-            (
-                f"Load {ROWS:,} web events, {ending}: / CREATE TABLE AS",
-                f"{ours.seconds / base.seconds:.2f} ({ours.seconds:.1f} s / {base.seconds:.1f} s, "
-                f"peak {ours.peak_mb:,.0f} MB)",
-            )
+        yield (
+            f"Load {ROWS:,} web events, {ending}: / CREATE TABLE AS",
+            f"{ours.seconds / base.seconds:.2f} ({ours.seconds:.1f} s / {base.seconds:.1f} s, "
+            f"peak {ours.peak_mb:,.0f} MB)",
         )
-    return rows

@@ -15,6 +15,7 @@ import duckdb
 
 from dagster_project.settings import PROJECT_ROOT
 
+SHARED = PROJECT_ROOT.parent / "shared" / "data"
 POLL_SECONDS = 0.05
 
 

@@ -44,6 +44,9 @@ EXPORTS: list[tuple[str, int, int, dict[str, int], list[tuple[Any, ...]]]] = [
     ("asterisk_cdr", 10, 7, {"local_leg": 1, "internal_call": 2}, []),
     ("mailchimp_members", 4, 4, {}, []),
     ("mailchimp_email_activity", 5, 4, {"nothing_happened": 1}, []),
+    # The lists of people that identity is measured on.
+    ("splink_fake_1000", 3, 3, {}, []),
+    ("febrl_3", 2, 2, {}, []),
 ]
 
 
