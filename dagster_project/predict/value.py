@@ -89,7 +89,37 @@ def predict_values(
         return values
     values.held_out = read_customers(con, customers.as_of - timedelta(days=days), days)
     values.earlier_fit = _check_on_holdout(values.held_out, days, values.models)
+    _fall_back(customers, values)
     return values
+
+
+def _fall_back(customers: Customers, values: CustomerValues) -> None:
+    """Give the baseline's numbers in the columns of models that did not beat it."""
+    beats = {row.model: row.value for row in values.models if row.metric == "beats_baseline"}
+    baseline = _baseline(customers, YEAR_DAYS)
+    columns = {"bg_nbd": "expected_orders", "predicted_value": "predicted_value"}
+    for (model, column), numbers in zip(columns.items(), baseline, strict=True):
+        if model not in beats or np.isnan(getattr(values, column)).all():
+            continue
+        chosen = f"{model}: smaller error in the hold-out"
+        if not beats[model]:
+            setattr(values, column, numbers)
+            chosen = "baseline: its error in the hold-out is not larger"
+        values.models.append(ModelRow(model, "chosen", None, chosen))
+
+
+def _baseline(customers: Customers, days: int) -> tuple[Array, Array]:
+    """Purchases and value in the next ``days`` if everybody goes on as so far.
+
+    Own purchases per day since the first, times the own mean repeat purchase.
+    """
+    purchases = customers["frequency"] / np.maximum(customers["age"], 1) * days
+    value = np.where(
+        customers["frequency"] > 0,
+        np.nan_to_num(customers["repeat_value"]),
+        customers["average_order_value"],
+    )
+    return purchases, purchases * np.maximum(value, 0.0)
 
 
 def _history(customers: Customers) -> tuple[Array, Array, Array]:
@@ -174,8 +204,7 @@ def _check_on_holdout(held_out: Customers, days: int, models: list[ModelRow]) ->
         return None
     predicted = bgnbd.expected_purchases(fit, *_history(held_out), days)
     actual = held_out["future_purchases"]
-    age = np.maximum(held_out["age"], 1)
-    naive = np.where(held_out["age"] > 0, held_out["frequency"] / age * days, 0.0)
+    naive, naive_value = _baseline(held_out, days)
     models.append(
         ModelRow("bg_nbd", "holdout_days", days, "fitted on the days before, compared with these")
     )
@@ -187,9 +216,6 @@ def _check_on_holdout(held_out: Customers, days: int, models: list[ModelRow]) ->
         models.append(ModelRow("predicted_value", "holdout_days", 0, error.reason))
         return fit
     expected = predicted * _purchase_value(value_fit, held_out, [])
-    naive_value = naive * np.where(
-        held_out["frequency"] > 0, repeat_value, held_out["average_order_value"]
-    )
     models.append(ModelRow("predicted_value", "holdout_days", days))
     models.extend(
         error_rows(

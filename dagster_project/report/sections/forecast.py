@@ -36,7 +36,8 @@ def build(context: Context) -> Section:
             "Units of goods sold per complete week, and the middle of what is expected of the "
             "eight weeks after, with the range that should hold 19 weeks of 20. A seasonal ARIMA "
             "model forecasts where it did better on the last eight weeks than repeating the same "
-            "week a year before; otherwise that repetition does."
+            "week a year before; otherwise that repetition does (of the last week, where less than "
+            "a year and a half is known)."
         ),
     }
     rows = context.rows(_WEEKLY)

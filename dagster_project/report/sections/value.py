@@ -241,9 +241,9 @@ def _record(context: Context, quality: dict[tuple[str, str], Row]) -> Table:
         ],
         lines,
         note="The simple rule continues each customer's own past, or takes the rate among those "
-        "who bought as long ago. Who leaves and who buys again is predicted by the simple rule "
-        "where the model is not clearly better by the Brier score. By chance, half of all pairs "
-        "would be in the right order.",
+        "who bought as long ago, and predicts wherever the model is no better: by the typical "
+        "error, or, for who leaves and who buys again, clearly by the Brier score. By chance, half "
+        "of all pairs would be in the right order.",
         is_wide=True,
     )
 

@@ -106,6 +106,31 @@ def test_holdout_errors_are_of_what_was_not_seen(company, two_years):
     assert facts["bg_nbd", "baseline_mae"] == pytest.approx(np.abs(naive - actual).mean())
 
 
+def test_a_rule_that_was_closer_predicts(company):
+    """A model that lost to a rule of thumb would go on being published as the better one.
+
+    Two kinds of customers who each keep to their own rhythm and amount to the day: to continue
+    them is exact, and the model pulls them together.
+    """
+    orders = [
+        (f"c{i}", AS_OF - timedelta(days=gap * k + i % gap), worth)
+        for i in range(120)
+        for gap, worth in [((10, 200.0), (90, 20.0))[i % 2]]
+        for k in range(700 // gap)
+    ]
+    con = company(orders)
+    span, customers = customers_of(con)
+    values = value.predict_values(con, customers, span)
+    facts = {(row.model, row.metric): row for row in values.models}
+    for model in ("bg_nbd", "predicted_value"):
+        assert facts[model, "beats_baseline"].value == 0
+        assert facts[model, "chosen"].note.startswith("baseline")
+    often = customers["repeat_value"] > 100
+    assert values.expected_orders[often] == pytest.approx(36.5, rel=0.03)
+    assert values.predicted_value[often] == pytest.approx(36.5 * 200, rel=0.03)
+    assert values.predicted_value[~often] == pytest.approx(365 / 90 * 20, rel=0.15)
+
+
 def test_median_wait_is_that_of_the_model():
     """Dates would be too early or too late for everybody. Source: simulation."""
     fit = Fit({"r": 0.8, "alpha": 30.0, "a": 1.0, "b": 2.0}, {}, 0.0, 0, 0)
