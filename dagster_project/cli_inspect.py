@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 if TYPE_CHECKING:
     import duckdb
@@ -200,6 +201,39 @@ def review(
     with _warehouse(data_dir) as (con, _):
         count = export_review(con, export, limit=1000)
     typer.echo(f"{count:,} pairs in {export}. Fill the column answer with yes or no.")
+
+
+@identity.command("train")
+def train_model(
+    seed: Annotated[int, typer.Option(help="The same seed gives the same weights.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Write the proposed model to this file.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Estimate the weights of evidence again from the last run's records, and show the change.
+
+    Nothing is put in force: review the file and put it in place of identity/rules/model.json.
+    """
+    from dagster_project.identity.train import train
+
+    with _warehouse(data_dir) as (con, settings):
+        model, weights = train(con, settings, seed=seed)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for title in ("Field", "Level", "In force", "Estimated", "Change"):
+        is_number = title not in ("Field", "Level")
+        table.add_column(title, justify="right" if is_number else "left")
+    for one in weights:
+        estimated = (
+            ("not seen", "")
+            if one.estimated is None
+            else (f"{one.estimated:+.1f}", f"{one.estimated - one.in_force:+.1f}")
+        )
+        table.add_row(one.comparison, one.level, f"{one.in_force:+.1f}", *estimated)
+    console = Console()
+    console.print("Weights in bits: each bit doubles the odds that two records are one person.")
+    console.print(table)
+    if out is not None:
+        out.write_text(json.dumps(model, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        typer.echo(f"Proposed model in {out}. Nothing is in force before you put it in place.")
 
 
 def _decide(kind: str, left: str, right: str, who: str, why: str, data_dir: Path | None) -> None:

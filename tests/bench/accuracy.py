@@ -39,12 +39,14 @@ def _sample() -> Iterable[tuple[str, str]]:
             path = SAMPLE / "truth" / f"{name}.csv.gz"
             con.execute(f"CREATE TEMP TABLE {name} AS FROM read_csv('{path}', all_varchar = true)")
         for group, condition in GROUPS.items():
-            # A record that identifies nobody is a person of its own, to whoever counts people.
+            # Of the records that bear an identifier; one that is nobody's is a person of its own.
             rows = f"""
                 SELECT coalesce(a.customer_id, t.source_table || t.source_id) AS found,
                     t.person_id AS truth
                 FROM temp.records AS t
                 JOIN temp.persons AS p USING (person_id)
+                JOIN intermediate.int_identity_records
+                    USING (source_system, source_table, source_id)
                 LEFT JOIN identity.assignments AS a USING (source_system, source_table, source_id)
                 WHERE {condition}
             """
@@ -81,10 +83,9 @@ def _febrl_3(path: Path) -> str:
 
 
 def _resolved(data_dir: Path) -> duckdb.DuckDBPyConnection:
-    """The identity registry that an ordinary run published."""
+    """The warehouse after an ordinary run."""
     measure([sys.executable, "-m", "dagster_project.cli", "run", "--data-dir", str(data_dir)])
-    folder = (data_dir / "restricted" / "current").resolve()
-    return duckdb.connect(str(folder / "restricted.duckdb"), read_only=True)
+    return duckdb.connect(str(data_dir / "warehouse" / "warehouse.duckdb"), read_only=True)
 
 
 def _figures(con: duckdb.DuckDBPyConnection, rows: str) -> str:
