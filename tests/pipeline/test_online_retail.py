@@ -65,10 +65,13 @@ def test_customers_and_their_first_cohort(retail):
     ) == [(0, 885, 885), (1, 885, 324), (2, 885, 286), (3, 885, 340), (4, 885, 321)]
 
 
-def deliver(company: Company, files: list[Path], moments: random.Random) -> None:
+def deliver(
+    company: Company, files: list[Path], moments: random.Random, *, run_first: bool
+) -> None:
     """Land the files in random order and batches, some again under another name.
 
-    The first batch goes through a whole run, those after it are loaded, the last is run.
+    The last batch goes through a whole run, with ``run_first`` the first one too; the others are
+    loaded.
     """
     landing = company.data_dir / "landing" / "uci_online_retail"
     landing.mkdir(parents=True)
@@ -83,7 +86,7 @@ def deliver(company: Company, files: list[Path], moments: random.Random) -> None
             shutil.copyfile(path, landing / path.name)
         for again, path in enumerate(moments.sample(shuffled[:end], min(end, 5))):
             shutil.copyfile(path, landing / f"again_{number}_{again}_{path.name}")
-        if number in {1, batches}:
+        if number == batches or (number == 1 and run_first):
             company.run()
         else:
             with connect(settings, keep_order=True) as con:
@@ -98,7 +101,8 @@ def test_order_of_delivery_changes_nothing(retail, shared_data, tmp_path):
     assert len(expected) > 20
     for number in range(ORDERS):
         company = Company(tmp_path / str(number) / "data")
-        deliver(company, files, moments)
+        # A whole run takes most of the time; what it leaves is met often enough by every fourth.
+        deliver(company, files, moments, run_first=number % 4 == 0)
         found = mart_digests(company)
         differing = {mart for mart in expected if found[mart] != expected[mart]}
         assert not differing, f"order {number}"
