@@ -186,9 +186,14 @@ def test_marts_equal_the_naive_implementation(journeys: Journeys, events, orders
     counted = journeys.rows("SELECT * FROM intermediate.int_journey_transition_counts")
     assert {(origin, target): number for origin, target, number in counted} == moves
     effects = removal_effects(moves)
-    sold = sum((o["net_revenue"] for o in tables["orders"] if o["is_sale"]), Decimal(0))
-    shared = journeys.rows("SELECT sum(revenue) FROM marts.attribution_removal_effects")
-    assert (shared[0][0] or 0) == sold
+    textbook = {
+        row[0]: row[1:]
+        for row in journeys.rows(
+            "SELECT channel, removal_effect, credit_share, conversions, revenue "
+            "FROM marts.attribution_removal_effects"
+        )
+    }
+    assert textbook == channel_shares(journeys, tables["orders"], touches, effects)
     assert sorted(
         journeys.rows(
             "SELECT touchpoint_id, customer_id, visitor_id, channel, campaign_id, touched_at, "
@@ -251,6 +256,35 @@ def test_marts_equal_the_naive_implementation(journeys: Journeys, events, orders
     assert channels == {
         key: (pytest.approx(orders, abs=1e-7), revenue) for key, (orders, revenue) in sums.items()
     }
+
+
+def channel_shares(journeys: Journeys, orders, touches, effects) -> dict[str, tuple]:
+    """Channel to effect, share of all effects, and that share of the sales that had a touch."""
+    money = {True: [], False: []}
+    for order in orders:
+        if order["is_sale"]:
+            path = naive.path_of(order, touches, timedelta(days=LOOKBACK))
+            money[bool(path)].append(order["net_revenue"])
+    order_of = dict(journeys.rows("SELECT channel, position FROM seeds.channels"))
+    channels = sorted(effects, key=lambda name: order_of[name])
+    total = sum(effects.values())
+    found = {}
+    if total > 0:
+        shares = [effects[name] / total for name in channels]
+        cents = naive.shares_in_cents(sum(money[True], Decimal(0)), shares)
+        found = {
+            name: (
+                pytest.approx(effects[name], abs=1e-9),
+                pytest.approx(share, abs=1e-9),
+                pytest.approx(share * len(money[True]), abs=1e-7),
+                Decimal(cent) / 100,
+            )
+            for name, share, cent in zip(channels, shares, cents, strict=True)
+        }
+    if money[False]:
+        untouched = sum(money[False], Decimal(0))
+        found["(none)"] = (None, None, len(money[False]), untouched)
+    return found
 
 
 def attribution_models(journeys: Journeys) -> list[str]:
