@@ -97,7 +97,7 @@ def newest(rows: Rows, *key: str) -> Rows:
 
 
 class Oracle:
-    """Orders, refunds, cohorts and monthly retention of one company."""
+    """Orders, refunds and monthly retention of one company."""
 
     def __init__(self, company: Company) -> None:
         self.company = company
@@ -316,31 +316,6 @@ class Oracle:
         for order in self.sales():
             found[order.customer].append(order.day.replace(day=1))
         return found
-
-    def cohorts(self) -> dict[tuple[date, int], tuple]:
-        """(cohort, period) to (size, active, active or later, net, cumulative net, complete)."""
-        months = self.months()
-        cells = {}
-        for start in sorted({bought[0] for bought in months.values()}):
-            members = [customer for customer, bought in months.items() if bought[0] == start]
-            cumulative, period, month = 0, 0, start
-            while month <= self.as_of:
-                net = sum(
-                    order.net
-                    for order in self.sales()
-                    if order.customer in members and order.day.replace(day=1) == month
-                )
-                cumulative += net
-                cells[start, period] = (
-                    len(members),
-                    sum(month in months[customer] for customer in members),
-                    sum(months[customer][-1] >= month for customer in members),
-                    net,
-                    cumulative,
-                    after(month) - timedelta(days=1) <= self.as_of,
-                )
-                period, month = period + 1, after(month)
-        return cells
 
     def retention(self) -> dict[date, tuple[int, int, int, int, int]]:
         """Month to (at start, at end, new, reactivated, retained)."""

@@ -9,7 +9,6 @@ from tests.integration.dbt_core.naive import Oracle
 from tests.integration.dbt_core.random_company import random_company
 
 NEEDED = {
-    "cohort_retention",
     "retention_monthly",
     "orders",
     "order_lines",
@@ -87,18 +86,6 @@ def test_money_is_that_of_the_definitions(warehouse: Warehouse, seed: int):
     }
     assert unallocated == oracle.unallocated
 
-    cohorts = {
-        (row["cohort_start"], row["period_number"]): (
-            row["cohort_size"],
-            row["active_customers"],
-            row["active_or_later_customers"],
-            in_cents(row["net_revenue"]),
-            in_cents(row["cumulative_net_revenue"]),
-            row["is_complete"],
-        )
-        for row in warehouse.rows("select * from marts.cohort_retention")
-    }
-    assert cohorts == oracle.cohorts()
     retention = {
         row["month"]: (
             row["customers_at_start"],
