@@ -127,14 +127,9 @@ def _texts(row: Override) -> list[str]:
 def load_overrides(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[Override]:
     """Make ``id_overrides`` from the file; a missing file comes back from ``identity.overrides``.
 
-    Returns the decisions that were added or taken away since that table was last written.
+    Returns the decisions that were added or taken away since the last resolution.
     """
-    known = [
-        Override(*row)
-        for row in con.execute(
-            f"SELECT {', '.join(COLUMNS)} FROM identity.overrides ORDER BY ALL"
-        ).fetchall()
-    ]
+    known = _stored(con, "identity")
     if known and not overrides_path(settings).exists():
         add_overrides(settings, known)
     current = read_overrides(overrides_path(settings))
@@ -143,20 +138,27 @@ def load_overrides(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[O
         con.execute(
             "INSERT INTO id_overrides VALUES (?, ?, ?, ?, ?, ?)", [*_texts(row), row.decided_at]
         )
-    return sorted(set(current) ^ set(known))
+    return sorted(set(current) ^ set(_stored(con, "resolution")))
+
+
+def _stored(con: duckdb.DuckDBPyConnection, schema: str) -> list[Override]:
+    rows = con.execute(f"SELECT {', '.join(COLUMNS)} FROM {schema}.overrides ORDER BY ALL")
+    return [Override(*row) for row in rows.fetchall()]
 
 
 def store_overrides(con: duckdb.DuckDBPyConnection) -> None:
-    """Bring ``identity.overrides`` to what this resolution went by."""
+    """Keep what this resolution went by, for the next one to see what was decided since."""
+    for schema in ("identity", "resolution"):
+        con.execute(f"DELETE FROM {schema}.overrides")
+        con.execute(f"INSERT INTO {schema}.overrides SELECT * FROM id_overrides")
+
+
+def sync_overrides(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Bring ``identity.overrides``, which says whether there is anything to build, to the file's
+    content before a resolution."""
+    load_overrides(con, settings)
     con.execute("DELETE FROM identity.overrides")
     con.execute("INSERT INTO identity.overrides SELECT * FROM id_overrides")
-
-
-def sync_overrides(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[Override]:
-    """Bring ``identity.overrides`` to the file's content outside of a resolution."""
-    changed = load_overrides(con, settings)
-    store_overrides(con)
-    return changed
 
 
 def apply_overrides(con: duckdb.DuckDBPyConnection, changed: list[Override]) -> None:

@@ -62,6 +62,7 @@ KEPT_TABLES = {
     "parameters": "version VARCHAR, probability DOUBLE, limits INTEGER[]",
     "places": "node BIGINT, component BIGINT, companions BIGINT, customer_id VARCHAR",
     "frequencies": "field VARCHAR, value VARCHAR, step INTEGER",
+    "overrides": TABLES["overrides"],
     "block_sizes": "block INTEGER, records INTEGER, keys BIGINT",
     "heavy_values": "kind VARCHAR, value VARCHAR, profiles BIGINT",
     "stops": """

@@ -11,6 +11,7 @@ from dagster_project.identity.overrides import (
     make_override,
     overrides_path,
     read_overrides,
+    sync_overrides,
 )
 from dagster_project.identity.review import export_review, import_review, review_pairs
 
@@ -149,3 +150,15 @@ def test_review_goes_out_and_comes_back(company, tmp_path):
         writer.writerows(rows)
     with pytest.raises(UsageError, match="line 2: answer"):
         import_review(company.settings, path, who="Ann")
+
+
+def test_decision_that_the_load_saw_first_is_still_new_to_the_resolution(three):
+    """A decision is read, counted as known, and followed by nobody."""
+    before = three.ids()
+    _decide(three, "link", "3", "1")
+    sync_overrides(three.con, three.settings)
+    assert len(set(three.ids().values())) == 1
+    assert _kinds(three)[0][0] == "override"
+    _decide(three, "unlink", "1", "3")
+    sync_overrides(three.con, three.settings)
+    assert three.ids() == before
