@@ -18,9 +18,9 @@ from tests.soak import SOAK, seeded
 
 RUN_KILLS = 10 if SOAK else 1
 LOAD_KILLS = 100 if SOAK else 3
-# Some give up before the first file is open, some come to the end; most die in between.
 RUN_SECONDS = (5, 40)
-LOAD_SECONDS = (0.5, 6)
+# Of an undisturbed load's time: some die before the first file is open, some come to the end.
+LOAD_SHARE = (0.2, 1.1)
 LOAD = """
 import sys
 from pathlib import Path
@@ -81,11 +81,14 @@ def test_killed_load_is_made_good_by_the_next(sample_company, company):
     """After a power cut somebody has to repair the warehouse by hand, or rows stand twice."""
     moments = seeded()
     expected = raw_digests(sample_company)
+    started = time.monotonic()
+    assert start(["-c", LOAD], company).wait() == 0
+    seconds = time.monotonic() - started
     for number in range(LOAD_KILLS):
         if number == 0 or moments.random() < 0.5:
             for path in database_files(company):
                 path.unlink(missing_ok=True)
-        kill(start(["-c", LOAD], company), moments.uniform(*LOAD_SECONDS))
+        kill(start(["-c", LOAD], company), seconds * moments.uniform(*LOAD_SHARE))
         if number == LOAD_KILLS - 1 or moments.random() < 0.7:
             assert start(["-c", LOAD], company).wait() == 0
             assert raw_digests(company) == expected, f"kill {number}"
