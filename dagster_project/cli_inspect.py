@@ -130,6 +130,9 @@ def replay_entries(
 def explain(
     key: Annotated[str, typer.Argument(help="Customer id, e-mail, phone, or crm.contacts/KEY.")],
     as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
+    plot: Annotated[
+        Path | None, typer.Option(help="Write the match weights of each link as an HTML page.")
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Show a person's records, what links them, the id's history and the marts' rows.
@@ -140,6 +143,12 @@ def explain(
 
     with _warehouse(data_dir) as (con, settings):
         found = explained(con, settings, key)
+    if plot is not None:
+        from dagster_project.identity.waterfall import write_waterfalls
+
+        count = write_waterfalls(found, plot)
+        typer.echo(f"{plot}: {count:,} links with their weights.")
+        return
     if as_json:
         typer.echo(json.dumps(found, default=str, ensure_ascii=False, indent=1))
         return

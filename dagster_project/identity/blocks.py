@@ -41,6 +41,7 @@ def block_all(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> None:
 
     ``id_sizes`` (block, records, keys): how many keys of a block so many records share, everything
     above the limit under one number. ``id_keys`` (rid, block, key, records): keys that may pair.
+    ``id_crowded`` (block, key): those that more records share than the limit.
     """
     con.execute(
         "CREATE OR REPLACE TEMP TABLE id_sizes (block INTEGER, records INTEGER, keys BIGINT)"
@@ -49,6 +50,7 @@ def block_all(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> None:
         "CREATE OR REPLACE TEMP TABLE id_keys "
         "(rid BIGINT, block UTINYINT, key UBIGINT, records USMALLINT)"
     )
+    con.execute("CREATE OR REPLACE TEMP TABLE id_crowded (block INTEGER, key UBIGINT)")
     # Block by block: all keys of a million people at once do not fit into memory.
     for block, expression in enumerate(linkage.blocks.values()):
         con.execute(
@@ -71,6 +73,10 @@ def block_all(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> None:
         con.execute(
             f"INSERT INTO id_sizes SELECT {block}, records, count(*) FROM id_block_keys "
             "GROUP BY records"
+        )
+        con.execute(
+            f"INSERT INTO id_crowded SELECT {block}, key FROM id_block_keys "
+            f"WHERE records > {linkage.block_limit}"
         )
         con.execute(
             f"""
@@ -109,6 +115,14 @@ def limit_blocks(con: duckdb.DuckDBPyConnection, linkage: Linkage, profiles: int
     )
     rows = con.execute("SELECT records FROM id_limits ORDER BY block").fetchall()
     return [row[0] for row in rows]
+
+
+def crowd_keys(con: duckdb.DuckDBPyConnection) -> None:
+    """Add to ``id_crowded`` what the limits of :func:`limit_blocks` leave out of ``id_keys``."""
+    con.execute(
+        "INSERT INTO id_crowded SELECT DISTINCT k.block, k.key FROM id_keys AS k "
+        "JOIN id_limits AS l ON l.block = k.block AND k.records > l.records"
+    )
 
 
 PAIRS_OF_KEYS = """

@@ -44,7 +44,8 @@ def find_part(
     """Bring ``resolution.nodes`` up to date and fill ``id_part`` (node); False: resolve everything.
 
     Also makes ``id_gone_nodes``, ``id_rescored`` (node), ``id_fresh_scores``, ``id_heavy``,
-    ``id_sizes`` and ``id_limits``. ``largest``: share of the records that a part may have.
+    ``id_sizes``, ``id_crowded`` and
+    ``id_limits``. ``largest``: share of the records that a part may have.
     """
     if not find_changes(con, largest):
         return False
@@ -54,10 +55,21 @@ def find_part(
     _spread_by_values(con, guards)
     _spread_by_domains(con, linkage)
     _spread_by_frequencies(con)
+    if not _is_small(con, "id_rescored", largest):
+        return False
+    con.execute("INSERT INTO id_seeds SELECT node FROM id_rescored")
     _spread_by_decisions(con, changed)
     if not _spread_by_keys(con, settings, linkage, previous):
         return False
     return _close(con, largest)
+
+
+def _is_small(con: duckdb.DuckDBPyConnection, table: str, largest: float) -> bool:
+    row = con.execute(
+        f"SELECT (SELECT count(*) FROM {table}), (SELECT count(*) FROM resolution.nodes)"
+    ).fetchone()
+    assert row is not None
+    return row[0] <= largest * row[1]
 
 
 def _spread_by_values(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
@@ -119,7 +131,7 @@ def _spread_by_values(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
 def _spread_by_domains(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> None:
     """``id_rescored`` (node): new profiles, and those whose mail domain became or ceased rare.
 
-    Such a one scores otherwise with everybody, so it is compared with all like a new one.
+    Such a one scores otherwise with anybody, so it is compared with all like a new one.
     """
     con.execute(
         f"""
@@ -149,11 +161,10 @@ def _spread_by_domains(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> None
         SELECT node FROM id_fresh WHERE is_profile
         """
     )
-    con.execute("INSERT INTO id_seeds SELECT node FROM id_rescored")
 
 
 def _spread_by_frequencies(con: duckdb.DuckDBPyConnection) -> None:
-    """Bearers of a name or city whose step changed; it weighs where both sides have it."""
+    """Add to ``id_rescored`` the bearers of a name or city whose step changed."""
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE id_other_steps AS
@@ -166,10 +177,10 @@ def _spread_by_frequencies(con: duckdb.DuckDBPyConnection) -> None:
     for (field,) in con.execute("SELECT DISTINCT field FROM id_other_steps").fetchall():
         con.execute(
             f"""
-            INSERT INTO id_seeds
+            INSERT INTO id_rescored
             SELECT n.node FROM resolution.nodes AS n
             SEMI JOIN id_other_steps AS s ON s.value = n.{field} AND s.field = '{field}'
-            WHERE n.is_profile
+            WHERE n.is_profile AND n.node NOT IN (SELECT node FROM id_rescored)
             """
         )
 
@@ -273,6 +284,16 @@ def _spread_by_keys(
         WHERE (c.records <= l.records) <> (c.before <= l.records)
         """
     )
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE id_crowded AS
+        SELECT w.block, w.key FROM resolution.crowded_keys AS w
+        ANTI JOIN id_moved_keys AS m ON m.block = w.block AND m.key = w.key
+        UNION ALL
+        SELECT c.block, c.key FROM id_key_counts AS c
+        JOIN id_limits AS l ON l.block = c.block AND c.records > l.records
+        """
+    )
     create_scores(con, "id_fresh_scores")
     score(
         con,
@@ -349,13 +370,8 @@ def _close(con: duckdb.DuckDBPyConnection, largest: float) -> bool:
               AND o.component NOT IN (SELECT component FROM id_touched_components)
             """
         )
-        row = con.execute(
-            "SELECT (SELECT count(*) FROM id_reached), (SELECT count(*) FROM id_part), "
-            "(SELECT count(*) FROM resolution.nodes)"
-        ).fetchone()
-        assert row is not None
-        if row[1] > largest * row[2]:
+        if not _is_small(con, "id_part", largest):
             return False
-        if not row[0]:
+        if not con.execute("SELECT 1 FROM id_reached LIMIT 1").fetchone():
             return True
         con.execute("INSERT INTO id_touched_components FROM id_reached")

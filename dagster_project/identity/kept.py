@@ -80,6 +80,7 @@ def keep(con: duckdb.DuckDBPyConnection, *, part: bool) -> None:
     for kept, made in (
         ("frequencies", "id_frequencies"),
         ("block_sizes", "id_sizes"),
+        ("crowded_keys", "id_crowded"),
         ("heavy_values", "id_heavy"),
     ):
         con.execute(f"DELETE FROM resolution.{kept}")

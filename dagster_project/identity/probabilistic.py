@@ -12,6 +12,7 @@ known which pairs that touches (``increment``).
 
 import logging
 import math
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -234,7 +235,7 @@ def _scratch(settings: Settings) -> Iterator[tuple[Path, duckdb.DuckDBPyConnecti
     scratch = connect_file(
         ":memory:",
         allowed_dirs=[folder],
-        memory_limit=settings.memory_limit,
+        memory_limit=_half(settings.memory_limit),
         threads=settings.threads,
     )
     try:
@@ -242,6 +243,12 @@ def _scratch(settings: Settings) -> Iterator[tuple[Path, duckdb.DuckDBPyConnecti
     finally:
         scratch.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _half(limit: str) -> str:
+    """Half of a memory limit: the warehouse is open beside the scratch database."""
+    number, unit = re.fullmatch(r"([\d.]+)\s?(\w+)", limit).groups()
+    return f"{float(number) / 2}{unit}"
 
 
 def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:

@@ -23,6 +23,8 @@ from dagster_project.identity.tables import hash_key
 # Decades of merges and splits of one record; past this the oldest are not undone one by one.
 _LONGEST_TRAIL = 20
 
+_KEY = "source_system, source_table, source_id"
+
 
 @dataclass
 class Part:
@@ -196,13 +198,22 @@ def _contested(
         """
     ).fetchall():
         trails[customer, cluster, rid].append((former, became))
+    named = {customer for customer, _ in parts}
+    named |= {former for steps in trails.values() for former, _ in steps if former is not None}
+    create_table(con, "id_named", {"customer_id": pa.array(sorted(named), pa.string())})
+    known = con.execute(
+        "SELECT customer_id, mint_number, merged_into IS NULL FROM identity.registry_ids "
+        "SEMI JOIN id_named USING (customer_id)"
+    ).fetchall()
+    in_force = {customer for customer, _, is_in_force in known if is_in_force}
     for (customer, cluster, _), steps in trails.items():
         part = parts.get((customer, cluster))
         if part is None:
             continue
         path, at = [], customer
         for former, became in steps:
-            if former is None or became != at:
+            # An id that names somebody today cannot be given back to anybody else.
+            if former is None or became != at or former in in_force:
                 break
             path.append(former)
             at = former
@@ -211,8 +222,7 @@ def _contested(
     claims: dict[str, list[Part]] = defaultdict(list)
     for (customer, _), part in parts.items():
         claims[customer].append(part)
-    age = dict(con.execute("SELECT customer_id, mint_number FROM identity.registry_ids").fetchall())
-    return dict(claims), age
+    return dict(claims), {customer: number for customer, number, _ in known}
 
 
 def _insert_owners(con: duckdb.DuckDBPyConnection, owners: list[tuple[int, str]]) -> None:
@@ -332,5 +342,49 @@ def record(con: duckdb.DuckDBPyConnection, now: datetime, outcome: Outcome) -> N
     con.execute(
         "INSERT INTO identity.registry "
         "SELECT source_system, source_table, source_id, customer_id, ? FROM id_now",
+        [now],
+    )
+    _move_absent(con, now, outcome.decision)
+
+
+def _move_absent(con: duckdb.DuckDBPyConnection, now: datetime, decision: Decision) -> None:
+    """Records that are gone, and may come back, follow the id that they had.
+
+    Otherwise one of them brings an alias back into force, or an id that others have got back.
+    """
+    moves = [(lost, kept, None) for lost, kept in decision.merged]
+    moves += [(old, home, home) for old, home in decision.restored]
+    if not moves:
+        return
+    create_table(
+        con,
+        "id_moves",
+        {
+            "customer_id": pa.array([move[0] for move in moves], pa.string()),
+            "becomes": pa.array([move[1] for move in moves], pa.string()),
+            "former": pa.array([move[2] for move in moves], pa.string()),
+        },
+    )
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE id_absent AS
+        SELECT g.source_system, g.source_table, g.source_id, g.customer_id, m.becomes
+        FROM identity.registry AS g
+        JOIN id_moves AS m ON m.customer_id = g.customer_id
+        LEFT JOIN (
+            SELECT {_KEY}, arg_max(former_customer_id, changed_at) AS former
+            FROM identity.registry_trail GROUP BY {_KEY}
+        ) AS t USING ({_KEY})
+        WHERE (m.former IS NULL OR m.former = t.former)
+          AND ({_KEY}) NOT IN (
+              SELECT {_KEY} FROM id_nodes SEMI JOIN id_final USING (rid)
+          )
+        """
+    )
+    con.execute(f"DELETE FROM identity.registry WHERE ({_KEY}) IN (SELECT {_KEY} FROM id_absent)")
+    con.execute(f"INSERT INTO identity.registry SELECT {_KEY}, becomes, ? FROM id_absent", [now])
+    con.execute(
+        "INSERT INTO identity.registry_trail "
+        f"SELECT {_KEY}, customer_id, becomes, ? FROM id_absent",
         [now],
     )

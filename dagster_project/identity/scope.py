@@ -8,6 +8,7 @@ import duckdb
 from dagster_project.identity.blocks import (
     PAIRS_OF_KEYS,
     block_all,
+    crowd_keys,
     keys_of,
     limit_blocks,
     profiles_of,
@@ -66,6 +67,7 @@ def link_all(con: duckdb.DuckDBPyConnection, rules: Rules, clock: Clock) -> floa
     row = con.execute("SELECT count(*), coalesce(sum(companions), 0) FROM id_companions").fetchone()
     assert row is not None
     limit_blocks(con, linkage, row[0])
+    crowd_keys(con)
     probability = prior(linkage, row[0], int(row[1]) // 2)
     create_scores(con, "id_raw_scores")
     clock.lap("block")
@@ -144,23 +146,13 @@ def _score_part(con: duckdb.DuckDBPyConnection, rules: Rules, previous: Previous
         JOIN id_nodes AS b ON b.node = s.rid_b
         """
     )
-    con.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE id_part_keys AS
-        {keys_of(rules.linkage, "id_nodes", "rid")}
-        """
-    )
+    # A key that is not crowded pairs, however many of its bearers are in the part.
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE id_keys AS
-        WITH counted AS (
-            SELECT k.block, k.key, count(*) AS records
-            FROM ({keys_of(rules.linkage, "resolution.nodes", "node")}) AS k
-            SEMI JOIN id_part_keys AS p ON p.block = k.block AND p.key = k.key
-            GROUP BY k.block, k.key
-        )
-        SELECT p.rid, p.block, p.key, c.records
-        FROM id_part_keys AS p JOIN counted AS c ON c.block = p.block AND c.key = p.key
+        SELECT k.rid, k.block, k.key, 2 AS records
+        FROM ({keys_of(rules.linkage, "id_nodes", "rid")}) AS k
+        ANTI JOIN id_crowded AS c ON c.block = k.block AND c.key = k.key
         """
     )
     rescored = "(SELECT n.rid FROM id_nodes AS n SEMI JOIN id_rescored AS r ON r.node = n.node)"

@@ -64,6 +64,7 @@ KEPT_TABLES = {
     "frequencies": "field VARCHAR, value VARCHAR, step INTEGER",
     "overrides": TABLES["overrides"],
     "block_sizes": "block INTEGER, records INTEGER, keys BIGINT",
+    "crowded_keys": "block INTEGER, key UBIGINT",
     "heavy_values": "kind VARCHAR, value VARCHAR, profiles BIGINT",
     "stops": """
         component BIGINT, guard VARCHAR, identifier_kind VARCHAR, value VARCHAR,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from dagster_project.settings import PROJECT_ROOT
-from tests.bench import accuracy, load, pipeline
+from tests.bench import accuracy, identity, load, pipeline
 from tests.bench.pipeline import SHARED
 
 Rows = Iterable[tuple[str, str]]
@@ -32,13 +32,19 @@ BENCHES: dict[str, Callable[[], Rows]] = {
     "online_retail": online_retail,
     "accuracy": accuracy.bench,
     "load": load.bench,
+    "identity": lambda: identity.bench(100_000),
+    "identity_million": lambda: identity.bench(1_000_000),
 }
+# Half an hour: only when it is named.
+LONG = frozenset({"identity_million"})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*BENCHES, []], help="which; default: all")
-    names = parser.parse_args().names or list(BENCHES)
+    parser.add_argument(
+        "names", nargs="*", choices=[*BENCHES, []], help="which; default: all but the long"
+    )
+    names = parser.parse_args().names or [name for name in BENCHES if name not in LONG]
     for name in names:
         for what, figure in BENCHES[name]():
             sys.stdout.write(f"{what:<52} {figure}\n")

@@ -1,0 +1,148 @@
+"""If these fail, a customer's history goes to somebody else, and nothing says that it did."""
+
+from collections import defaultdict
+
+from dagster_project.identity.explain import current_id
+from dagster_project.identity.overrides import add_overrides, make_override
+from dagster_project.identity.resolution import resolve_records
+from tests.soak import SOAK, seeded
+
+DAYS = 365 if SOAK else 12
+
+FIRST = ["Anna", "Boris", "Chloe", "Dmitry", "Emma", "Frank", "Galina", "Hugo", "Ирина", "Jack"]
+LAST = ["Smith", "Petrov", "Walker", "Orlov", "Quinn", "Taylor", "Зайцева", "Moreau", "Novak"]
+
+
+class Life:
+    """A company's days: people come, move, correct their data, are deleted, come back, are decided
+    on. ``person_of`` is the truth, by record.
+    """
+
+    def __init__(self, company, rng):
+        self.company, self.rng = company, rng
+        self.person_of, self.away, self.people = {}, {}, []
+
+    def _values(self, person):
+        name = {"first_name": person["first_name"], "last_name": person["last_name"]}
+        choice = self.rng.random()
+        if choice < 0.1:
+            name["first_name"] = name["first_name"][:1]
+        if choice > 0.95:
+            # Somebody else's telephone: that is how strangers are fused.
+            other = self.rng.choice(self.people)
+            return {**name, "email": None, "phone": other["phone"]}
+        return {
+            **name,
+            "email": person["email"] if self.rng.random() < 0.7 else None,
+            "phone": person["phone"] if self.rng.random() < 0.7 else None,
+            "birth_date": person["birth_date"] if self.rng.random() < 0.5 else None,
+        }
+
+    def _new_person(self):
+        number = len(self.people)
+        self.people.append(
+            {
+                "number": number,
+                "first_name": self.rng.choice(FIRST),
+                "last_name": self.rng.choice(LAST),
+                "email": f"p{number}@x.com",
+                "phone": f"+44 7911 {100000 + number}",
+                "birth_date": f"19{self.rng.randint(50, 99)}-0{self.rng.randint(2, 9)}-17",
+            }
+        )
+
+    def _record(self, day, nth):
+        person = self.rng.choice(self.people)
+        table = self.rng.choice(["contacts", "accounts", "orders", "calls", "tickets"])
+        values = self._values(person)
+        if table in ("orders", "tickets"):
+            values = {"email": values["email"], "phone": values["phone"]}
+        if table == "calls":
+            values = {"phone": values["phone"]}
+        key = f"{day:03}-{nth}"
+        month, of_month = divmod(day, 28)
+        seen = f"{2024 + month // 12}-{month % 12 + 1:02}-{of_month + 1:02}"
+        self.company.add(table, key, seen_at=seen, **values)
+        self.person_of[f"{table}:{key}"] = person["number"]
+
+    def live(self, day):
+        rng, records = self.rng, self.company.records
+        for _ in range(rng.randint(0, 2)):
+            self._new_person()
+        for nth in range(rng.randint(1, 4) if self.people else 0):
+            self._record(day, nth)
+        if rng.random() < 0.3 and self.people:
+            person = rng.choice(self.people)
+            person["email"] = f"p{person['number']}.{day}@y.org"
+        profiles = sorted(key for key in records if key.startswith(("contacts", "accounts")))
+        if rng.random() < 0.4 and profiles:
+            key = rng.choice(profiles)
+            records[key].update(self._values(self.people[self.person_of[key]]))
+        if rng.random() < 0.2 and records:
+            key = rng.choice(sorted(records))
+            self.away[key] = records.pop(key)
+        if rng.random() < 0.15 and self.away:
+            key = rng.choice(sorted(self.away))
+            records[key] = self.away.pop(key)
+        if rng.random() < 0.2 and len(profiles) > 1:
+            self._decide(*rng.sample(profiles, 2))
+
+    def _decide(self, left, right):
+        """A clerk knows the truth about two records; some are of one person, some look like it."""
+        names = [
+            f"{'crm' if key.startswith('contacts') else 'shop'}.{key.replace(':', '/')}"
+            for key in (left, right)
+        ]
+        is_same = self.person_of[left] == self.person_of[right]
+        decision = make_override("link" if is_same else "unlink", *names, who="Ann", why="asked")
+        add_overrides(self.company.settings, [decision])
+
+
+def test_ids_over_a_year_of_daily_runs(company):
+    """An id names two people, or changes and nobody can say why."""
+    life = Life(company, seeded())
+    con = company.con
+    before, told, increments = {}, 0, 0
+    for day in range(DAYS):
+        life.live(day)
+        company.deliver()
+        increments += resolve_records(
+            con, company.settings, run_id="test", largest_part=1.0
+        ).is_increment
+        after = dict(
+            con.execute(
+                "SELECT source_table || ':' || source_id, customer_id FROM identity.assignments"
+            ).fetchall()
+        )
+        changes = con.execute(
+            "SELECT old_customer_id, new_customer_id FROM identity.id_changes "
+            "ORDER BY changed_at OFFSET ?",
+            [told],
+        ).fetchall()
+        told += len(changes)
+        for key in before.keys() & after.keys():
+            if before[key] != after[key]:
+                assert (before[key], after[key]) in changes, f"day {day}: {key}"
+        # What left and came back has the id that its own became, unless that was said to change.
+        groups = defaultdict(set)
+        for key, customer in after.items():
+            groups[customer].add(key)
+        owned = dict(
+            con.execute("SELECT customer_id, merged_into FROM identity.registry_ids").fetchall()
+        )
+        for customer in groups:
+            assert owned[customer] is None, f"day {day}: an alias names somebody"
+        minted = con.execute(
+            "SELECT count(*), count(DISTINCT customer_id) FROM identity.registry_ids"
+        ).fetchone()
+        assert minted[0] == minted[1]
+        for alias, into in owned.items():
+            if into is not None:
+                assert current_id(con, alias) is not None, f"day {day}"
+        before = {**before, **after}
+    assert increments > DAYS // 2
+    kinds = {
+        row[0] for row in con.execute("SELECT DISTINCT kind FROM identity.id_changes").fetchall()
+    }
+    if DAYS > 100:
+        assert kinds == {"merge", "split", "override"}
