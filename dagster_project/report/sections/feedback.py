@@ -1,10 +1,19 @@
-"""What customers said: NPS, CSAT, effort and reviews."""
+"""What customers said: NPS, CSAT, effort, reviews, and their reasons."""
 
 from datetime import date
 from decimal import Decimal
 
 from dagster_project.report import formats
-from dagster_project.report.blocks import Block, Cell, Column, Figure, Section, Table
+from dagster_project.report.blocks import (
+    Block,
+    Cell,
+    Column,
+    Figure,
+    Folded,
+    Section,
+    Table,
+    bar_share,
+)
 from dagster_project.report.charts import Series, time_plot
 from dagster_project.report.context import CHART_MONTHS, Context, Row, add_months, month_range
 
@@ -15,26 +24,55 @@ _KINDS = {
     "review": "Reviews",
 }
 
-_COUNTS = """
-        count(*) as answers,
-        count(score) as scored,
-        avg(score) as mean_score,
-        count(*) filter (where score >= 9) as promoters,
-        count(*) filter (where score <= 6) as detractors,
-        count(*) filter (where score >= 4) as good,
-        count(*) filter (where score < 3) as bad
+_BY_KIND = """
+    select kind, count(*) as answers, avg(score) as mean_score
     from feedback
+    group by kind
+    order by kind
 """
 
-_BY_KIND = f"select kind, {_COUNTS} group by kind order by kind"
+_SUMS = """
+        sum(nps_answers) as nps_answers, sum(promoters) as promoters, sum(detractors) as detractors,
+        sum(csat_answers) as csat_answers, sum(csat_good) as good, sum(csat_bad) as bad,
+        sum(reviews) as reviews, sum(mean_rating * reviews) as ratings
+    from satisfaction
+"""
+
+_ALL = f"select {_SUMS} where dimension = 'all'"
 
 _BY_MONTH = f"""
-    select
-        date_trunc('month', feedback_date)::date as month, kind, {_COUNTS}
-    where kind in ('nps', 'csat') and feedback_date is not null
-    group by 1, 2
-    order by 1, 2
+    select month, {_SUMS}
+    where dimension = 'all' and month is not null and nps_answers + csat_answers > 0
+    group by month
+    order by month
 """
+
+_CUTS = f"""
+    select dimension_value as name, {_SUMS}
+    where dimension = $dimension and month >= $since and nps_answers is not null
+    group by 1
+    order by sum(nps_answers + csat_answers + reviews) desc, name
+"""
+
+_DIMENSIONS = {
+    "channel": "Where it was",
+    "acquisition_channel": "Acquisition channel",
+    "segment": "Segment of today",
+}
+
+_REASONS = """
+    select
+        reason_group as name,
+        sum(statements) filter (where declared_in = 'survey') as surveys,
+        sum(statements) filter (where declared_in = 'call') as calls,
+        sum(statements) filter (where declared_in = 'ticket') as tickets,
+        sum(customers) as customers, sum(lapsed_customers) as lapsed
+    from churn_reasons
+    where month >= $since and reason_group is not null
+    group by 1
+    order by reason_group = '(other)', sum(statements) desc, name
+"""
+_SHOWN = 20
 
 
 def build(context: Context) -> Section:
@@ -49,44 +87,55 @@ def build(context: Context) -> Section:
         ),
     }
     rows = {row["kind"]: row for row in context.rows(_BY_KIND)}
-    if not rows:
+    since = add_months(context.as_of.replace(day=1), -11)
+    reasons = context.rows(_REASONS, {"since": since})
+    if not rows and not reasons:
         absent = context.absent("answers", "crm.surveys", "shop.reviews", "call_center.tickets")
         return Section(**section, absent=absent)
     kinds = [kind for kind in _KINDS if kind in rows]
     kinds += sorted((kind for kind in rows if kind not in _KINDS), key=str)
-    blocks: list[Block] = [
-        Table(
-            "feedback-table",
-            "Feedback by kind",
-            [Column("Kind", "text"), Column("Answers"), Column("Mean score"), Column("Result")],
-            [
-                [
-                    Cell(_KINDS.get(kind, formats.clean(kind))),
-                    Cell(formats.count(rows[kind]["answers"]), rows[kind]["answers"]),
-                    Cell(formats.decimal(rows[kind]["mean_score"]), rows[kind]["mean_score"]),
-                    _result(kind, rows[kind]),
-                ]
-                for kind in kinds
-            ],
-        )
-    ]
-    monthly = {(row["kind"], row["month"]): row for row in context.rows(_BY_MONTH)}
-    figure = _figure(context, monthly)
+    scores = context.row(_ALL)
+    blocks: list[Block] = []
+    if rows:
+        blocks.append(_by_kind(rows, kinds, scores))
+    figure = _figure(context, {row["month"]: row for row in context.rows(_BY_MONTH)})
     if figure:
         blocks.append(figure)
+    if reasons:
+        blocks.append(_reasons(reasons))
+    cuts = [table for name in _DIMENSIONS if (table := _cut(context, name, since)).rows]
+    if cuts:
+        blocks.append(Folded("By channel and segment", list(cuts)))
     return Section(**section, blocks=blocks)
 
 
-def _nps(row: Row | None) -> Decimal | None:
-    if row is None or not row["scored"]:
+def _nps(row: Row | None) -> float | None:
+    if row is None or not row["nps_answers"]:
         return None
-    return Decimal(row["promoters"] - row["detractors"]) / row["scored"] * 100
+    return float(row["promoters"] - row["detractors"]) / float(row["nps_answers"]) * 100
 
 
-def _csat(row: Row | None) -> Decimal | None:
-    if row is None or not row["good"] + row["bad"]:
+def _csat(row: Row | None) -> float | None:
+    if row is None or not (row["good"] or 0) + (row["bad"] or 0):
         return None
-    return Decimal(row["good"]) / (row["good"] + row["bad"]) * 100
+    return float(row["good"]) / float(row["good"] + row["bad"]) * 100
+
+
+def _by_kind(rows: dict[str, Row], kinds: list[str], scores: Row) -> Table:
+    return Table(
+        "feedback-table",
+        "Feedback by kind",
+        [Column("Kind", "text"), Column("Answers"), Column("Mean score"), Column("Result")],
+        [
+            [
+                Cell(_KINDS.get(kind, formats.clean(kind))),
+                Cell(formats.count(rows[kind]["answers"]), rows[kind]["answers"]),
+                Cell(formats.decimal(rows[kind]["mean_score"]), rows[kind]["mean_score"]),
+                _result(kind, scores),
+            ]
+            for kind in kinds
+        ],
+    )
 
 
 def _result(kind: str, row: Row) -> Cell:
@@ -97,22 +146,90 @@ def _result(kind: str, row: Row) -> Cell:
     return Cell(formats.NO_VALUE)
 
 
-def _figure(context: Context, found: dict[tuple[str, date], Row]) -> Figure | None:
+def _reasons(rows: list[Row]) -> Table:
+    def said(row: Row) -> int:
+        return (row["surveys"] or 0) + (row["calls"] or 0) + (row["tickets"] or 0)
+
+    top = max(said(row) for row in rows)
+    return Table(
+        "feedback-reasons",
+        "Reasons that people declared, last 12 months",
+        [
+            Column("Reason", "text"),
+            Column("", "bar"),
+            Column("In surveys"),
+            Column("In calls"),
+            Column("In tickets"),
+            Column("Customers"),
+            Column("Of these lapsed"),
+        ],
+        [
+            [
+                Cell(formats.words(row["name"])),
+                Cell("", bar=bar_share(said(row), top)),
+                *(
+                    Cell(formats.count(row[place] or 0), row[place] or 0)
+                    for place in ("surveys", "calls", "tickets", "customers", "lapsed")
+                ),
+            ]
+            for row in rows
+        ],
+        note=(
+            "Customers count once a month and place. What a call or ticket is about is a reason to "
+            "leave only where the customer then left. Words that no group knows are (other)."
+        ),
+        is_wide=True,
+    )
+
+
+def _cut(context: Context, dimension: str, since: date) -> Table:
+    rows = context.rows(_CUTS, {"dimension": dimension, "since": since})
+    label = _DIMENSIONS[dimension]
+
+    def cells(row: Row) -> list[Cell]:
+        nps, csat = _nps(row), _csat(row)
+        rating = float(row["ratings"] / row["reviews"]) if row["reviews"] else None
+        return [
+            Cell(formats.decimal(nps, 1), nps),
+            Cell(formats.count(row["nps_answers"]), row["nps_answers"]),
+            Cell(formats.decimal(csat, 1), csat),
+            Cell(formats.count(row["csat_answers"]), row["csat_answers"]),
+            Cell(formats.decimal(rating, 2), rating),
+            Cell(formats.count(row["reviews"]), row["reviews"]),
+        ]
+
+    return Table(
+        f"feedback-by-{dimension.replace('_', '-')}",
+        f"NPS, CSAT and reviews, last 12 months: {label.lower()}",
+        [
+            Column(label, "text"),
+            Column("NPS"),
+            Column("Answers"),
+            Column("CSAT (%)"),
+            Column("Answers"),
+            Column("Rating"),
+            Column("Reviews"),
+        ],
+        [[Cell(formats.words(row["name"])), *cells(row)] for row in rows[:_SHOWN]],
+        is_wide=True,
+    )
+
+
+def _figure(context: Context, found: dict[date, Row]) -> Figure | None:
     if not found:
         return None
     last = context.as_of.replace(day=1)
-    first = min(month for _, month in found)
-    months = month_range(max(first, add_months(last, 1 - CHART_MONTHS)), last)
+    months = month_range(max(min(found), add_months(last, 1 - CHART_MONTHS)), last)
     scores = {
-        "NPS": [_nps(found.get(("nps", month))) for month in months],
-        "CSAT (%)": [_csat(found.get(("csat", month))) for month in months],
+        "NPS": [_nps(found.get(month)) for month in months],
+        "CSAT (%)": [_csat(found.get(month)) for month in months],
     }
     known = {name: values for name, values in scores.items() if any(v is not None for v in values)}
     if not known:
         return None
 
     def answers(kind: str, month: date) -> Cell:
-        number = found[kind, month]["answers"] if (kind, month) in found else 0
+        number = found[month][f"{kind}_answers"] if month in found else 0
         return Cell(formats.count(number), number)
 
     def one_decimal(value: float | Decimal) -> str:

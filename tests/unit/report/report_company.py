@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from tests.unit.report import report_predictions
+from tests.unit.report import report_predictions, report_service
 
 TABLES = {
     "build": "build_id varchar, as_of date, time_zone varchar, currency varchar, sources varchar",
@@ -39,11 +39,6 @@ TABLES = {
     "feedback": """
         feedback_id varchar, customer_id varchar, kind varchar, feedback_date date,
         score decimal(18, 3), sentiment varchar, reason varchar""",
-    "cohort_retention": """
-        period_kind varchar, cohort_start date, period_number bigint, cohort_size bigint,
-        active_customers bigint, active_or_later_customers bigint, retention_rate double,
-        retention_rate_or_later double, net_revenue decimal(18, 2),
-        cumulative_net_revenue decimal(18, 2), gross_margin decimal(18, 2), is_complete boolean""",
     "retention_monthly": """
         month date, customers_at_start bigint, customers_at_end bigint, new_customers bigint,
         reactivated_customers bigint, retained_customers bigint, retention_rate double,
@@ -53,6 +48,7 @@ TABLES = {
         attributed_orders double, attributed_revenue decimal(18, 2), new_customers double,
         spend decimal(18, 2), roas double, cac double""",
     **report_predictions.TABLES,
+    **report_service.TABLES,
 }
 
 AS_OF = date(2024, 6, 19)
@@ -150,7 +146,9 @@ _MONTHS = """
     select
         'month', g.cohort, g.k, g.size, g.n, g.later, g.n / g.size, g.later / g.size,
         coalesce(m.net_revenue, 0),
-        sum(coalesce(m.net_revenue, 0)) over (partition by g.cohort order by g.k), null,
+        sum(coalesce(m.net_revenue, 0)) over (partition by g.cohort order by g.k),
+        sum(coalesce(m.net_revenue, 0)) over (partition by g.cohort order by g.k) / g.size,
+        g.size * 2, 0.8, 3.5, 2 / 3.5, if(g.cohort < date '2024-01-01', 4, null),
         last_day(cast(date_add(g.cohort, to_months(cast(g.k as integer))) as date)) <= $as_of
     from counted g left join money m on m.cohort = g.cohort and m.k = g.k;
 
@@ -275,6 +273,7 @@ def fill(
     for statement in con.extract_statements(_REST):
         con.execute(statement, {"as_of": as_of} if "as_of" in statement.named_parameters else None)
     report_predictions.fill(con)
+    report_service.fill(con)
 
 
 def manifest() -> dict[str, Any]:

@@ -76,7 +76,7 @@ def test_cohort_cells_and_weighted_means(marts, page):
     """Retention would be read from the wrong cohort, or means spoilt by months still running."""
     expected = marts.execute(
         "select cohort_start, list(retention_rate order by period_number) from cohort_retention "
-        "group by 1 order by 1"
+        "where period_kind = 'month' group by 1 order by 1"
     ).fetchall()
     rows = table_rows(page, "cohorts-bounded")
     for row, (start, rates) in zip(rows, expected, strict=True):
@@ -88,7 +88,7 @@ def test_cohort_cells_and_weighted_means(marts, page):
     mean = one(
         marts,
         "select sum(active_or_later_customers) / sum(cohort_size) from cohort_retention "
-        "where period_number = 3 and is_complete",
+        "where period_kind = 'month' and period_number = 3 and is_complete",
     )
     assert float(foot.all("td")[4].number) == pytest.approx(float(mean))
 
@@ -216,37 +216,63 @@ def test_retention_table_repeats_the_mart(marts, page):
         assert shown == pytest.approx(list(numbers))
 
 
-def test_service_level_edges(scratch, rendered):
-    """A call answered in the 20th second, or given up at once, would count on the wrong side."""
-    scratch.execute("delete from calls")
+def test_service_by_month_and_agent(scratch, rendered):
+    """Rates would be means of rates, or a call given up at once would count against the team."""
+    scratch.execute("delete from service_quality")
     scratch.execute(
         """
-        insert into calls by name
-        select * from (values
-            ('inbound', 'answered', 20, 60, 10, 20, false),
-            ('inbound', 'answered', 21, 90, null, null, false),
-            ('inbound', 'abandoned', 9, null, null, null, true),
-            ('inbound', 'abandoned', 10, null, null, null, false),
-            ('inbound', 'missed', 30, null, null, null, false),
-            ('outbound', 'answered', 0, 500, 500, 500, false)
-        ) as t(direction, disposition, wait_seconds, talk_seconds, hold_seconds, wrap_up_seconds,
-            is_short_abandon), (select date '2024-05-31' as call_date)
+        insert into service_quality values
+        ('2024-05-31', 'q', 'a1', 3, 2, 2, 1, 1, 1, 41, 2, 180, 2, 1),
+        ('2024-05-30', 'q', '(none)', 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0),
+        ('2024-05-30', 'q', 'a2', 1, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1),
+        ('2023-06-30', 'q', 'a0', 1, 1, 1, 1, 0, 0, 1, 1, 1, 0, 0)
         """
     )
-    rows = table_rows(parse(rendered(scratch)), "service-table")
-    assert [cell.text for cell in rows[0]] == [
-        "May 2024", "5", "2", "20.0%", "25.0%", "21 s", "1 min 30 s",
+    page = parse(rendered(scratch))
+    rows = table_rows(page, "service-table")
+    assert [cell.text for cell in rows[-2]] == [
+        "May 2024", "6", "3", "20.0%", "20.0%", "21 s", "1 min 30 s", "66.7%",
     ]  # fmt: skip
-    assert [cell.text for cell in rows[1]] == ["Jun 2024 to date", "0", "0", *["\u2013"] * 4]
+    assert [cell.text for cell in rows[-1]] == ["Jun 2024 to date", "0", "0", *["\u2013"] * 5]
+    agents = {row[0].text: row[1].text for row in table_rows(page, "service-by-agent-id")}
+    assert agents == {"a1": "3", "(none)": "2", "a2": "1"}
 
 
-def test_nps_and_csat_edges(scratch, rendered):
-    """An 8 would be a promoter, or a 3 a complaint."""
+def test_service_impact_shows_the_matched_difference(marts, page):
+    """The raw rates would be read as what service does to people."""
+    rows = table_rows(page, "service-impact")
+    assert [[cell.text for cell in row] for row in rows] == [
+        ["No contact", "900", "28.0%", "25.2% to 31.0%", "\u2013", "\u2013"],
+        ["Contacts, all well served", "160", "35.0%", "28.1% to 42.6%", "5.0%",
+         "\u22122.0% to 13.0%"],
+        ["A contact that went badly", "40", "20.0%", "10.5% to 34.8%", "\u22128.0%",
+         "\u221219.0% to 6.0%"],
+    ]  # fmt: skip
+
+
+def test_nps_csat_and_reasons(scratch, rendered):
+    """Answers of one dimension would be added to those of another, or of five groups one lost."""
     scratch.execute("delete from feedback")
     scratch.execute(
-        "insert into feedback by name select kind, score, date '2024-05-01' as feedback_date "
-        "from (values ('nps', 9), ('nps', 10), ('nps', 8), ('nps', 7), ('nps', 6), ('nps', null), "
-        "('csat', 4), ('csat', 3), ('csat', 2.5), ('csat', 5), ('review', 2)) as t(kind, score)"
+        "insert into feedback by name select kind, score from (values ('nps', 9), ('csat', 4), "
+        "('review', 2)) as t(kind, score)"
+    )
+    scratch.execute("delete from satisfaction")
+    scratch.execute(
+        """
+        insert into satisfaction values
+        ('2024-05-01', 'all', 'all', 5, 2, 1, 4, 2, 1, 1, 2.0),
+        ('2024-05-01', 'segment', 'Loyal', 4, 2, 0, 3, 2, 0, 1, 2.0),
+        ('2024-05-01', 'segment', '(none)', 1, 0, 1, 1, 0, 1, 0, null)
+        """
+    )
+    scratch.execute("delete from churn_reasons")
+    scratch.execute(
+        """
+        insert into churn_reasons values
+        ('2024-05-01', 'survey', 'price', 2, 2, 1), ('2024-04-01', 'call', 'price', 3, 2, 0),
+        ('2024-05-01', 'ticket', '(other)', 9, 8, 2), ('2023-05-01', 'survey', 'support', 9, 9, 9)
+        """
     )
     page = parse(rendered(scratch))
     results = {row[0].text: row[3].text for row in table_rows(page, "feedback-table")}
@@ -256,8 +282,37 @@ def test_nps_and_csat_edges(scratch, rendered):
         "Reviews": "\u2013",
     }
     assert [cell.text for cell in table_rows(page, "feedback-months")[0]] == [
-        "May 2024", "20.0", "6", "66.7", "4",
+        "May 2024", "20.0", "5", "66.7", "4",
     ]  # fmt: skip
+    segments = [[cell.text for cell in row] for row in table_rows(page, "feedback-by-segment")]
+    assert segments == [
+        ["Loyal", "50.0", "4", "100.0", "3", "2.00", "1"],
+        ["(none)", "\u2212100.0", "1", "0.0", "1", "\u2013", "0"],
+    ]
+    reasons = [[cell.text for cell in row] for row in table_rows(page, "feedback-reasons")]
+    assert reasons == [
+        ["Price", "", "2", "3", "0", "4", "1"],
+        ["(other)", "", "0", "0", "9", "8", "2"],
+    ]
+
+
+def test_cohorts_of_weeks_and_cuts_stand_apart(marts, page):
+    """A heat map would mix weeks with months, or a channel's customers with a segment's."""
+    (week,) = marts.execute(
+        "select max(cohort_start) from cohort_retention where period_kind = 'week'"
+    ).fetchone()
+    assert table_rows(page, "cohorts-week")[-1][0].text == formats.day_short(week)
+    expected = one(
+        marts,
+        "select sum(active_customers) / sum(cohort_size) from cohort_retention_by "
+        "where dimension = 'segment' and period_number = 3 and is_complete",
+    )
+    (row,) = table_rows(page, "cohorts-by-segment")
+    assert float(row[3].number) == pytest.approx(float(expected))
+    assert len(table_rows(page, "cohorts-by-acquisition-channel")) == 2
+    paid = table_rows(page, "cohorts-payback")
+    assert [cell.text for cell in paid[0]][3:] == ["£2.00", "80%", "£3.50", "period 4"]
+    assert paid[-1][6].text == "not yet"
 
 
 def test_customers_by_stage_and_consent(marts, page):
