@@ -66,16 +66,18 @@ $(VENV)/.uv: requirements-uv.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
 	@touch $@
 
+# Compiled while installing: where Python may not write bytecode (a read-only installation,
+# PYTHONDONTWRITEBYTECODE) each process of a run would compile what it imports, 20 s in all.
 $(VENV)/.run: $(VENV)/.uv requirements.lock pyproject.toml
 	@if test -f $(VENV)/.dev; then $(MAKE) --no-print-directory $(VENV)/.dev; else \
 	  echo "Installing the locked dependencies" && \
 	  export VIRTUAL_ENV=$(VENV) && \
-	  $(UV) pip sync --quiet --require-hashes requirements.lock requirements-uv.lock && \
+	  $(UV) pip sync --quiet --compile-bytecode --require-hashes requirements.lock requirements-uv.lock && \
 	  $(UV) pip install --quiet --no-deps --no-build-isolation -e .; fi
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.uv requirements-dev.lock pyproject.toml
 	@echo "Installing the locked dependencies, with those of the tests"
-	@VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --require-hashes requirements-dev.lock requirements-uv.lock
+	@VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --compile-bytecode --require-hashes requirements-dev.lock requirements-uv.lock
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.run
