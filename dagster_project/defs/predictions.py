@@ -12,6 +12,7 @@ from dagster_project.warehouse import connect
 
 INPUTS = {
     "demand_forecasts": ["order_lines"],
+    "experiment_tests": ["int_experiments_observed"],
     "channel_removal_effects": ["int_journey_transition_counts"],
 }
 SALES = ["orders"]

@@ -11,6 +11,7 @@ import duckdb
 import numpy as np
 
 from dagster_project.errors import HourglassError
+from dagster_project.predict.experiments import compare_variants, read_variants
 from dagster_project.predict.inputs import Customers, Span, prepare_days, read_customers
 from dagster_project.predict.markov import write_removal_effects
 from dagster_project.predict.tables import (
@@ -42,9 +43,10 @@ def predict(con: duckdb.DuckDBPyConnection, settings: Settings, *, run_id: str) 
     """Fill schema ``predictions`` as of ``control.parameters.as_of``.
 
     Reads ``marts.orders``, for the demand ``marts.order_lines``, for the channels
-    ``intermediate.int_journey_transition_counts``.
+    ``intermediate.int_journey_transition_counts``, for the experiments
+    ``intermediate.int_experiments_observed``.
 
-    Replaces every table, those about customers and demand in one transaction. Too little or odd
+    Replaces every table, all but the channels' in one transaction. Too little or odd
     data leaves columns NULL and a reason in ``predictions.models`` and in the summary. Raises
     HourglassError when there is no ``as_of``, that is, when the step runs before a build was begun.
     """
@@ -119,6 +121,11 @@ def _predict_all(
         _predict_customers(con, customers, span, summary, content, models)
     with _timed(summary, "demand"):
         _predict_demand(con, summary, content, models)
+    with _timed(summary, "experiments"):
+        tests = compare_variants(read_variants(con))
+    content["experiment_tests"] = {
+        name: [row[name] for row in tests] for name in TABLES["experiment_tests"]
+    }
     content["models"] = {
         "model": [row.model for row in models],
         "metric": [row.metric for row in models],

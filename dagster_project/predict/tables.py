@@ -52,6 +52,22 @@ TABLES: dict[str, dict[str, str]] = {
         "n": "BIGINT",
         "p_value": "DOUBLE",
     },
+    "experiment_tests": {
+        "experiment_id": "VARCHAR",
+        "variant": "VARCHAR",
+        "rate_difference": "DOUBLE",
+        "rate_ci_low": "DOUBLE",
+        "rate_ci_high": "DOUBLE",
+        "rate_z": "DOUBLE",
+        "rate_p_value": "DOUBLE",
+        "revenue_difference": "DOUBLE",
+        "revenue_ci_low": "DOUBLE",
+        "revenue_ci_high": "DOUBLE",
+        "revenue_t": "DOUBLE",
+        "revenue_p_value": "DOUBLE",
+        "split_chi_square": "DOUBLE",
+        "split_p_value": "DOUBLE",
+    },
 }
 
 PREDICTION_TABLES = {
@@ -62,6 +78,8 @@ PREDICTION_TABLES = {
     "personas": "The group of customers who buy alike that each customer is in: k-means.",
     "demand_forecasts": "Units by category and week: sold so far, and expected with an interval.",
     "driver_analysis": "What goes together with value and with leaving, in tidy rows.",
+    "experiment_tests": "What each variant of an experiment changed against the control, and "
+    "whether its subjects were split as planned.",
     "channel_removal_effects": "The share of sales that would be lost without each channel, in "
     "the Markov chain of all journeys, solved exactly.",
 }

@@ -10,6 +10,7 @@ from dagster_project.report.blocks import Section
 from dagster_project.report.context import Context
 from dagster_project.report.sections import (
     attribution,
+    campaigns,
     checks,
     cohorts,
     customers,
@@ -18,6 +19,7 @@ from dagster_project.report.sections import (
     identity,
     loading,
     overview,
+    products,
     retention,
     returns,
     revenue,
@@ -32,9 +34,11 @@ SECTIONS: tuple[Callable[[Context], Section], ...] = (
     retention.build,
     cohorts.build,
     attribution.build,
+    campaigns.build,
     customers.build,
     segments.build,
     value.build,
+    products.build,
     forecast.build,
     returns.build,
     service.build,

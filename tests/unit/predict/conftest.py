@@ -75,6 +75,13 @@ def company():
             "('(start)', 'email', 3), ('email', '(sale)', 2), ('email', '(loss)', 1)"
             ") AS t(from_state, to_state, transitions)"
         )
+        con.execute(
+            "CREATE TABLE intermediate.int_experiments_observed AS SELECT * FROM (VALUES "
+            "('e1', 'A', TRUE, 20, 20, 5, 4000::BIGINT, 4e6), "
+            "('e1', 'B', FALSE, 22, 22, 9, 7000, 8e6)"
+            ") AS t(experiment_id, variant, is_control, subjects, observed_subjects, conversions, "
+            "revenue_cents, squared_cents)"
+        )
         rows = [
             (f"o{i}", row[0], row[1], row[2], row[3] if len(row) > 3 else row[2])
             for i, row in enumerate(orders)

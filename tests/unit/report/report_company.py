@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from tests.unit.report import report_predictions, report_service
+from tests.unit.report import report_growth, report_predictions, report_service
 
 TABLES = {
     "build": "build_id varchar, as_of date, time_zone varchar, currency varchar, sources varchar",
@@ -48,6 +48,7 @@ TABLES = {
         attributed_orders double, attributed_revenue decimal(18, 2), new_customers double,
         spend decimal(18, 2), roas double, cac double""",
     **report_predictions.TABLES,
+    **report_growth.TABLES,
     **report_service.TABLES,
 }
 
@@ -273,6 +274,7 @@ def fill(
     for statement in con.extract_statements(_REST):
         con.execute(statement, {"as_of": as_of} if "as_of" in statement.named_parameters else None)
     report_predictions.fill(con)
+    report_growth.fill(con)
     report_service.fill(con)
 
 

@@ -56,6 +56,13 @@ _INSERTS = (
     "0.5 as estimate",
     "attribution_channels by name select date '2024-04-01' as month, s as channel, "
     "s as campaign_id, 'first' as sale_kind, 'last' as model, 9e6 as attributed_revenue",
+    "product_performance by name select s as product_id, s as name, 'A' as abc_class, "
+    "s as movement, 9 as units_sold, 9e6 as net_revenue",
+    "product_affinities by name select s as product_id, s as other_product_id, 9e6 as lift, "
+    "1 as product_order_count, 2 as other_order_count",
+    "campaign_performance by name select s as campaign_id, s as channel, 9 as attributed_revenue",
+    "experiment_results by name select s as experiment_id, s as variant, 0.1 as rate_difference, "
+    "0.01 as rate_p_value",
     "customer_identities by name select s as source_system, s as source_table, s as source_id, "
     "s as customer_id, s as method",
     "customer_id_changes by name select s as kind",

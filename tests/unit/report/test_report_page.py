@@ -53,9 +53,12 @@ def test_empty_marts_say_what_is_absent(empty_marts, rendered):
         "No sales of identified buyers: shop.orders was not delivered.",
         "No sales of identified buyers: shop.orders was not delivered.",
         "No sales and no ad spend: shop.orders and marketing.ad_spend were not delivered.",
+        "No campaigns, experiments or members: marketing.campaigns, "
+        "marketing.experiment_assignments and shop.loyalty_transactions were not delivered.",
         "No customers: no record bears an identifier.",
         "No customers: no record bears an identifier.",
         "No sales of identified buyers: shop.orders was not delivered.",
+        "No goods sold: shop.order_lines was not delivered.",
         "No goods sold in a complete week: shop.order_lines was not delivered.",
         "No refunds: shop.refunds was not delivered.",
         "No inbound calls: call_center.calls was not delivered.",

@@ -1,0 +1,123 @@
+-- What the subjects of each variant did in the days after their assignment: sums that tests need.
+{%- set window_seconds = experiment_window_days() ~ ' * 86400' %}
+with
+
+assignments as (
+    select * from {{ source('identity', 'assignments') }}
+),
+
+subjects as (
+    select
+        s.experiment_id,
+        s.subject_id,
+        s.variant,
+        s.assigned_at,
+        coalesce(a.customer_id, e.customer_id) as customer_id,
+        case when s.subject_kind = 'visitor' and a.customer_id is null then s.subject_id end
+            as visitor_id,
+        {{ add_seconds('s.assigned_at', window_seconds) }} <= {{ end_of_as_of() }} as is_observed
+    from {{ ref('stg_marketing__experiment_assignments') }} as s
+    left join assignments as a
+        on
+            s.subject_id = a.source_id
+            and case s.subject_kind when 'contact' then 'crm' else 'shop' end = a.source_system
+            and case s.subject_kind
+                when 'contact' then 'contacts'
+                when 'account' then 'accounts'
+                when 'visitor' then 'web_events'
+            end = a.source_table
+    left join {{ source('identity', 'identifiers') }} as e
+        on
+            s.subject_id = e.raw_value
+            and e.identifier_kind = 'email'
+            and s.subject_kind = 'email'
+),
+
+sales as (
+    select
+        customer_id,
+        visitor_id,
+        ordered_at,
+        net_revenue
+    from {{ ref('orders') }}
+    where is_sale
+),
+
+bought as (
+    select
+        s.experiment_id,
+        s.subject_id,
+        o.net_revenue
+    from subjects as s
+    inner join sales as o
+        on
+            s.customer_id = o.customer_id
+            and s.assigned_at <= o.ordered_at
+            and {{ add_seconds('s.assigned_at', window_seconds) }} > o.ordered_at
+    where s.is_observed
+
+    union all
+
+    select
+        s.experiment_id,
+        s.subject_id,
+        o.net_revenue
+    from subjects as s
+    inner join sales as o
+        on
+            s.visitor_id = o.visitor_id
+            and s.assigned_at <= o.ordered_at
+            and {{ add_seconds('s.assigned_at', window_seconds) }} > o.ordered_at
+    where s.is_observed
+),
+
+outcomes as (
+    select
+        experiment_id,
+        subject_id,
+        {{ to_cents('sum(net_revenue)') }} as cents
+    from bought
+    group by experiment_id, subject_id
+),
+
+counted as (
+    select
+        s.experiment_id,
+        s.variant,
+        count(*) as subjects,
+        {{ count_if('s.is_observed') }} as observed_subjects,
+        count(o.subject_id) as conversions,
+        cast(coalesce(sum(o.cents), 0) as bigint) as revenue_cents,
+        coalesce(sum(cast(o.cents as double) * cast(o.cents as double)), 0) as squared_cents
+    from subjects as s
+    left join outcomes as o
+        on s.experiment_id = o.experiment_id and s.subject_id = o.subject_id
+    group by s.experiment_id, s.variant
+),
+
+ranked as (
+    select
+        *,
+        row_number() over (
+            partition by experiment_id
+            order by
+                case when lower(trim(variant)) in ('control', 'baseline', 'original') then 0 else 1 end,
+                variant
+        ) as place
+    from counted
+),
+
+final as (
+    select
+        experiment_id,
+        variant,
+        place = 1 as is_control,
+        subjects,
+        observed_subjects,
+        conversions,
+        revenue_cents,
+        squared_cents
+    from ranked
+)
+
+select * from final

@@ -1,0 +1,255 @@
+"""Marts of goods, campaigns, experiments and points against loops, on random busy shops."""
+
+import random
+from collections import defaultdict
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.integration.dbt_core import naive_growth as naive
+from tests.integration.dbt_core.busy_company import busy_company
+from tests.integration.dbt_core.conftest import Warehouse
+from tests.integration.dbt_core.naive import Oracle
+
+SEEDS = range(50)
+MARTS = (
+    "product_affinities",
+    "product_recommendations",
+    "product_performance",
+    "campaign_performance",
+    "experiment_results",
+    "loyalty_accounts",
+)
+
+
+@pytest.fixture(scope="module", params=SEEDS)
+def shop(request, warehouse: Warehouse) -> tuple[Warehouse, Oracle]:
+    company = busy_company(request.param)
+    oracle = Oracle(company)
+    draw = random.Random(request.param)
+    company["predictions.experiment_tests"] = [
+        {
+            "experiment_id": experiment,
+            "variant": variant,
+            "rate_difference": draw.choice([None, 0.25]),
+            "split_p_value": draw.choice([None, 0.0009, 0.001, 0.5]),
+        }
+        for experiment, variant in naive.observed(oracle)
+    ]
+    warehouse.build(company, until=warehouse.project.with_ancestors(*MARTS))
+    return warehouse, oracle
+
+
+def in_cents(amount: Decimal | None) -> int | None:
+    return None if amount is None else int(amount * 100)
+
+
+def test_pairs(shop: tuple[Warehouse, Oracle]):
+    """A shop bundles goods that nobody buys together."""
+    warehouse, oracle = shop
+    rows = warehouse.rows("select * from marts.product_affinities")
+    found = {
+        (row["product_id"], row["other_product_id"]): (
+            row["order_count"],
+            row["product_order_count"],
+            row["other_order_count"],
+            row["all_order_count"],
+        )
+        for row in rows
+    }
+    assert found == naive.affinities(oracle)
+    for row in rows:
+        both, one, other, all_orders = found[row["product_id"], row["other_product_id"]]
+        assert row["support"] == pytest.approx(both / all_orders)
+        assert row["confidence"] == pytest.approx(both / one)
+        assert row["lift"] == pytest.approx((both / all_orders) / (one * other / all_orders**2))
+
+
+def test_recommendations(shop: tuple[Warehouse, Oracle]):
+    """A customer is offered what they have, what is gone, or what they forbade to be computed; or
+    the published hit rate is that of other lists."""
+    warehouse, oracle = shop
+    hits = naive.hit_counts(oracle)
+    tested = warehouse.rows("select * from intermediate.int_recommendations_tested")
+    is_better = hits[0] >= 30 and hits[1] > hits[2]
+    people = naive.recommended(oracle, oracle.as_of)
+    assert [tuple(row.values()) for row in tested] == ([(*hits, is_better)] if people else [])
+
+    hidden = {
+        row["contact_id"].removeprefix("k-")
+        for row in oracle.company["crm.consents"]
+        if row["effective_at"].date() <= oracle.as_of
+    }
+    lists: dict[str, list[str]] = defaultdict(list)
+    bought = {(line.order.customer, line.product) for line in naive.goods_sold(oracle)}
+    for row in warehouse.rows("select * from marts.product_recommendations order by 1, 2"):
+        lists[row["customer_id"]].append(row["product_id"])
+        assert row["recommendation_rank"] == len(lists[row["customer_id"]])
+        assert row["is_repurchase"] == ((row["customer_id"], row["product_id"]) in bought)
+        assert row["method"] == "popularity" or (is_better and row["score"] > 0)
+    expected = {
+        person: by_affinity if is_better else by_popularity
+        for person, (by_affinity, by_popularity) in people.items()
+        if person not in hidden
+    }
+    assert lists == {person: goods for person, goods in expected.items() if goods}
+
+    warehouse.run_models(until={"model_quality"})
+    said = {
+        row["metric"]: row["value"]
+        for row in warehouse.rows(
+            "select * from marts.model_quality where model = 'product_recommendations'"
+        )
+    }
+    if people:
+        assert said["holdout_customers"] == hits[0]
+        assert said["beats_baseline"] == is_better
+        if hits[0]:
+            assert said["holdout_hit_rate"] == pytest.approx(hits[1] / hits[0], abs=1e-6)
+            assert said["baseline_hit_rate"] == pytest.approx(hits[2] / hits[0], abs=1e-6)
+
+
+def test_performance_of_products(shop: tuple[Warehouse, Oracle]):
+    """Money lies in stock that does not move, or a product that sells is sold out."""
+    warehouse, oracle = shop
+    expected = naive.performance(oracle)
+    rows = {r["product_id"]: r for r in warehouse.rows("select * from marts.product_performance")}
+    assert set(rows) == set(expected)
+    for product, row in rows.items():
+        found = {name: row[name] for name in expected[product]}
+        found["net_revenue"] = in_cents(row["net_revenue"])
+        found["gross_margin"] = in_cents(row["gross_margin"])
+        for name, digits in (("return_rate", 6), ("units_variation", 6), ("stock_cover_days", 1)):
+            wanted = expected[product][name]
+            assert (wanted is None) == (found[name] is None), (product, name)
+            if wanted is not None:
+                assert found.pop(name) == pytest.approx(wanted, abs=0.51 * 10**-digits)
+        assert found == {name: expected[product][name] for name in found}, product
+
+
+def test_campaigns(shop: tuple[Warehouse, Oracle]):
+    """Budgets go to a campaign for sales and readers that it did not have."""
+    warehouse, oracle = shop
+    credited: dict[str, list[Any]] = defaultdict(lambda: [0.0, Decimal(0), 0.0, Decimal(0)])
+    for row in warehouse.rows("select * from marts.attribution_channels"):
+        if row["model"] == "last_non_direct" and row["campaign_id"] != "(none)":
+            sums = credited[row["campaign_id"]]
+            for place, name in enumerate(
+                ("attributed_orders", "attributed_revenue", "new_customers", "spend")
+            ):
+                sums[place] += row[name]
+    visits: dict[str, int] = defaultdict(int)
+    named = set()
+    for row in warehouse.rows("select * from marts.touchpoints where campaign_id is not null"):
+        visits[row["campaign_id"]] += row["kind"] == "session"
+        named.add(row["campaign_id"])
+    sent = naive.messages(oracle.company, oracle.as_of)
+    listed = {row["campaign_id"]: row for row in oracle.company["marketing.campaigns"]}
+    shown: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for row in oracle.company["marketing.ad_spend"]:
+        if row["spend_date"] <= oracle.as_of and row["campaign_id"]:
+            shown[row["campaign_id"]][0] += row["impressions"] or 0
+            shown[row["campaign_id"]][1] += row["clicks"] or 0
+    rows = {r["campaign_id"]: r for r in warehouse.rows("select * from marts.campaign_performance")}
+    assert set(rows) == set(credited) | named | set(sent) | set(listed)
+    words = {"k1": "email", "k2": "paid_search", "idle": "unassigned"}
+    for campaign, row in rows.items():
+        assert row["is_listed"] == (campaign in listed)
+        if campaign in listed:
+            assert row["channel"] == words[campaign]
+        assert tuple(
+            row[name]
+            for name in (
+                "messages_sent",
+                "messages_delivered",
+                "messages_opened",
+                "messages_clicked",
+                "messages_unsubscribed",
+                "people_reached",
+            )
+        ) == sent.get(campaign, (0,) * 6)
+        if row["messages_delivered"]:
+            share = row["messages_clicked"] / row["messages_delivered"]
+            assert row["click_rate"] == pytest.approx(share, abs=1e-6)
+        assert [row["impressions"], row["ad_clicks"]] == shown[campaign]
+        assert row["visits"] == visits[campaign]
+        orders, revenue, new, cost = credited[campaign]
+        assert row["attributed_orders"] == pytest.approx(orders)
+        assert row["new_customers"] == pytest.approx(new)
+        assert (row["attributed_revenue"], row["cost"]) == (revenue, cost)
+        assert row["roas"] == (pytest.approx(float(revenue / cost), abs=1e-6) if cost else None)
+
+
+def test_experiments(shop: tuple[Warehouse, Oracle]):
+    """Sales of before the experiment, or of somebody else, decide it."""
+    warehouse, oracle = shop
+    expected = naive.observed(oracle)
+    rows = warehouse.rows("select * from marts.experiment_results")
+    assert {
+        (row["experiment_id"], row["variant"]): (
+            row["is_control"],
+            row["subjects"],
+            row["observed_subjects"],
+            row["conversions"],
+            in_cents(row["net_revenue"]),
+        )
+        for row in rows
+    } == expected
+    tests = {
+        (row["experiment_id"], row["variant"]): row
+        for row in oracle.company["predictions.experiment_tests"]
+    }
+    for row in rows:
+        test = tests[row["experiment_id"], row["variant"]]
+        p_value = test["split_p_value"]
+        assert row["rate_difference"] == test["rate_difference"]
+        assert row["is_valid"] == (None if p_value is None else p_value >= 0.001)
+        if row["observed_subjects"]:
+            share = row["conversions"] / row["observed_subjects"]
+            assert row["conversion_rate"] == pytest.approx(share, abs=1e-6)
+
+
+def test_squares_are_of_each_subject(shop: tuple[Warehouse, Oracle]):
+    """Welch's test would be of orders and not of subjects, and find effects that are none."""
+    warehouse, oracle = shop
+    squares: dict[str, int] = defaultdict(int)
+    for row in oracle.company["marketing.experiment_assignments"]:
+        begin, end = row["assigned_at"], row["assigned_at"] + timedelta(days=60)
+        if row["subject_kind"] == "account" and end.date() <= oracle.as_of:
+            person = naive.owner_of(oracle.company, account_id=row["subject_id"])
+            cents = sum(
+                o.net for o in oracle.sales() if o.customer == person and begin <= o.at < end
+            )
+            squares[row["variant"]] += cents**2
+    found = warehouse.rows(
+        "select variant, squared_cents from intermediate.int_experiments_observed "
+        "where experiment_id = 'by account' and observed_subjects > 0"
+    )
+    assert {row["variant"]: row["squared_cents"] for row in found} == squares
+
+
+def test_points(shop: tuple[Warehouse, Oracle]):
+    """A member reads another balance than the till, or the programme is credited with what members
+    would have bought anyway."""
+    warehouse, oracle = shop
+    expected = naive.points(oracle)
+    rows = {r["customer_id"]: r for r in warehouse.rows("select * from marts.loyalty_accounts")}
+    assert set(rows) == set(expected)
+    for person, row in rows.items():
+        wanted = expected[person]
+        for name in (
+            "member_since",
+            "transaction_count",
+            "points_balance",
+            "points_earned",
+            "points_earned_12m",
+            "points_expiring_30d",
+            "tier",
+        ):
+            assert row[name] == wanted[name], name
+        assert (row["prior_value_band"], row["tenure_band"]) == wanted["cell"]
+        assert in_cents(row["net_revenue_180d"]) == wanted["later"]
+        assert row["matched_customers"] == wanted["matched"]
+        assert in_cents(row["matched_net_revenue_180d"]) == wanted["matched_later"]

@@ -1,0 +1,106 @@
+"""When these fail, a shop stocks the wrong goods, or repeats the wrong campaign."""
+
+from decimal import Decimal
+
+import pytest
+
+from tests.unit.report.report_parsed import parse, table_rows
+
+
+def test_best_products_first(marts, page):
+    """The first line would not be the product that brings the most."""
+    expected = marts.execute(
+        "select name, net_revenue, units_sold from product_performance "
+        "order by net_revenue desc limit 12"
+    ).fetchall()
+    rows = table_rows(page, "products-best")
+    assert [(row[0].text, row[2].number, row[3].number) for row in rows] == expected
+    assert [row[5].text for row in rows][:2] == ["AX, fast", "AY, fast"]
+
+
+def test_matrix_holds_every_product_once(marts, page):
+    """A product would be steady and erratic at once, or in no class."""
+    expected = dict(
+        marts.execute(
+            "select abc_class || coalesce(xyz_class, ''), count(*) from product_performance "
+            "group by 1"
+        ).fetchall()
+    )
+    rows = table_rows(page, "products-matrix")
+    found = {
+        abc + xyz: int(cell.number)
+        for abc, row in zip("ABC", rows, strict=True)
+        for xyz, cell in zip(("X", "Y", "Z", ""), row[1:], strict=True)
+        if cell.all("data")
+    }
+    assert found == expected
+
+
+def test_stock_that_lies_is_named(marts, page):
+    """Money would stay in goods that nobody buys."""
+    rows = table_rows(page, "products-lying")
+    dead = marts.execute(
+        "select name from product_performance "
+        "where movement = 'not_moving' and stock_on_hand > 0 order by stock_on_hand desc"
+    ).fetchall()
+    assert 0 < len(dead) < len(rows)
+    assert [row[0].text for row in rows[: len(dead)]] == [name for (name,) in dead]
+    facts = page.by_id("products").all("dl")[0].all("data")
+    assert Decimal(facts[2].attributes["value"]) == len(dead)
+    assert "44.7% (23.4% of the most bought)" in page.by_id("products").text
+
+
+def test_each_pair_stands_once(marts, page):
+    """Half of the list would be the other half, turned round."""
+    rows = table_rows(page, "products-pairs")
+    lifts = marts.execute(
+        "select lift from product_affinities where product_order_count = 100 "
+        "order by lift desc limit 12"
+    ).fetchall()
+    assert [float(row[4].number) for row in rows] == [lift for (lift,) in lifts]
+    assert len({frozenset((row[0].text, row[1].text)) for row in rows}) == len(rows)
+    # The share is of the product that asks for the other more often.
+    assert rows[0][3].text == "39.0%"
+
+
+def test_campaigns_by_what_they_brought(marts, page):
+    """A budget would go to the campaign in another line."""
+    expected = marts.execute(
+        "select name, attributed_revenue from campaign_performance order by 2 desc limit 72"
+    ).fetchall()
+    rows = table_rows(page, "campaigns-best") + table_rows(page, "campaigns-rest")
+    assert [(row[0].text, row[2].number) for row in rows] == expected
+    assert "The next 60 of 78 more campaigns" in page.by_id("campaigns").text
+
+
+def test_an_experiment_gets_the_verdict_of_its_numbers(page):
+    """A change that hurts would be kept, or an invalid experiment believed."""
+    rows = table_rows(page, "campaigns-experiments")
+    verdicts = {(row[0].text, row[1].text): row[7].text for row in rows}
+    invalid = "Invalid: not split as planned"
+    assert verdicts == {
+        ("one", "A"): "Control",
+        ("one", "B"): "Better",
+        ("one", "C"): "Worse",
+        ("two", "A"): invalid,
+        ("two", "B"): invalid,
+        ("three", "A"): "Control",
+        ("three", "B"): "No difference shown",
+        ("four", "A"): "Control",
+        ("four", "B"): "Not known yet",
+    }
+    (worse,) = (row for row in rows if row[7].text == "Worse")
+    assert (worse[4].text, worse[5].text) == ("−5.0", "−8.0 to −2.0")
+
+
+def test_members_stand_beside_those_they_were_matched_with(marts, page, scratch, rendered):
+    """The programme would be credited with members whom nobody was found for."""
+    own, others, matched = marts.execute(
+        "select avg(net_revenue_180d), avg(matched_net_revenue_180d), count(*) "
+        "from loyalty_accounts where matched_net_revenue_180d is not null"
+    ).fetchone()
+    facts = page.by_id("campaigns").all("dl")[0]
+    assert f"({matched} matched)" in facts.text
+    assert float(facts.all("data")[3].attributes["value"]) == pytest.approx(own - others)
+    scratch.execute("update loyalty_accounts set matched_net_revenue_180d = null")
+    assert "matched)" not in parse(rendered(scratch)).by_id("campaigns").text
