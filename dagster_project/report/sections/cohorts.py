@@ -328,7 +328,7 @@ def _cuts(context: Context) -> list[Block]:
         blocks.append(
             Table(
                 f"cohorts-by-{dimension.replace('_', '-')}",
-                f"Bought within 30 days from this day on after the first sale: {label.lower()}",
+                f"Bought in the 30 days from that day after the first sale, by {label.lower()}",
                 [
                     Column(label, "text"),
                     Column("Customers"),

@@ -186,10 +186,16 @@ def _grouped(context: Context, column: str, label: str, caption: str) -> Table:
     )
 
 
-def _interval(low: float | None, high: float | None) -> str:
+def _interval(low: float | None, high: float | None, *, is_difference: bool = False) -> str:
     if low is None or high is None:
         return formats.NO_VALUE
+    if is_difference:
+        return f"{_points(low)} to {_points(high)}"
     return f"{formats.percent(low)} to {formats.percent(high)}"
+
+
+def _points(difference: float | None) -> str:
+    return formats.decimal(None if difference is None else difference * 100, 1)
 
 
 def _impact(rows: list[Row]) -> Table:
@@ -201,7 +207,7 @@ def _impact(rows: list[Row]) -> Table:
             Column("Customers"),
             Column("Bought again"),
             Column("95% interval"),
-            Column("Against no contact"),
+            Column("Points above no contact"),
             Column("95% interval"),
         ],
         [
@@ -210,8 +216,8 @@ def _impact(rows: list[Row]) -> Table:
                 Cell(formats.count(row["customers"]), row["customers"]),
                 Cell(formats.percent(row["repurchase_rate"]), row["repurchase_rate"]),
                 Cell(_interval(row["rate_low"], row["rate_high"])),
-                Cell(formats.percent(row["difference"]), row["difference"]),
-                Cell(_interval(row["difference_low"], row["difference_high"])),
+                Cell(_points(row["difference"]), row["difference"]),
+                Cell(_interval(row["difference_low"], row["difference_high"], is_difference=True)),
             ]
             for row in rows
         ],

@@ -36,22 +36,23 @@
 {%- endmacro %}
 
 {# Common table expressions up to `cohort_cells`, over `kinds` (period_kind), `customers` (customer_id,
-   first_order_date, last_order_date) and `costs` (period_kind, cohort_start, spend); `apart` are
-   columns of the last two that keep cohorts of the same start apart. #}
-{% macro cohort_ctes(apart=[]) -%}
-{%- set apart_sql = apart | map('string') | join(', ') ~ (', ' if apart else '') -%}
+   first_order_date, last_order_date) and `costs` (period_kind, cohort_start, spend). With `cut`, a
+   column of `costs` and of a table `cuts` (customer_id, and the cuts that each is in), the cohorts
+   of every cut stand apart. #}
+{% macro cohort_ctes(cut=none) -%}
+{%- set apart = cut ~ ', ' if cut else '' -%}
 {%- set so_far -%}
     over (
-        partition by {{ apart_sql }}period_kind, cohort_start
+        partition by {{ apart }}period_kind, cohort_start
         order by period_number
         rows between unbounded preceding and current row
     )
 {%- endset -%}
 members as (
     select
-        {%- for column in apart %}
-        customers.{{ column }},
-        {%- endfor %}
+        {%- if cut %}
+        cuts.{{ cut }},
+        {%- endif %}
         kinds.period_kind,
         {{ cohort_start('kinds.period_kind', 'customers.first_order_date') }} as cohort_start,
         customers.first_order_date,
@@ -59,37 +60,39 @@ members as (
             'kinds.period_kind', 'customers.first_order_date', 'customers.last_order_date'
         ) }} as last_period_number
     from customers
+    {%- if cut %}
+    inner join cuts
+        on customers.customer_id = cuts.customer_id
+    {%- endif %}
     cross join kinds
 ),
 
 cohorts as (
     select
-        {{ apart_sql }}
+        {{ apart }}
         period_kind,
         cohort_start,
         count(*) as cohort_size,
         {{ cohort_period('period_kind', 'min(first_order_date)', as_of()) }} as last_period_number
     from members
-    group by {{ apart_sql }}period_kind, cohort_start
+    group by {{ apart }}period_kind, cohort_start
 ),
 
 -- The last period in which a customer bought: on or after any earlier one, they are active.
 last_periods as (
     select
-        {{ apart_sql }}
+        {{ apart }}
         period_kind,
         cohort_start,
         last_period_number as period_number,
         count(*) as customers
     from members
-    group by {{ apart_sql }}period_kind, cohort_start, last_period_number
+    group by {{ apart }}period_kind, cohort_start, last_period_number
 ),
 
 sales as (
     select
-        {%- for column in apart %}
-        customers.{{ column }},
-        {%- endfor %}
+        orders.customer_id,
         kinds.period_kind,
         {{ cohort_start('kinds.period_kind', 'customers.first_order_date') }} as cohort_start,
         {{ cohort_period(
@@ -112,7 +115,7 @@ sales as (
 -- A customer counts once a period: at the sale whose predecessor lies in an earlier one.
 active as (
     select
-        {{ apart_sql }}
+        {{ apart }}
         period_kind,
         cohort_start,
         period_number,
@@ -124,7 +127,11 @@ active as (
         sum(gross_margin) as known_margin,
         sum(case when gross_margin is not null then net_revenue else 0 end) as costed_revenue
     from sales
-    group by {{ apart_sql }}period_kind, cohort_start, period_number
+    {%- if cut %}
+    inner join cuts
+        on sales.customer_id = cuts.customer_id
+    {%- endif %}
+    group by {{ apart }}period_kind, cohort_start, period_number
 ),
 
 periods as (
@@ -133,9 +140,9 @@ periods as (
 
 cells as (
     select
-        {%- for column in apart %}
-        cohorts.{{ column }},
-        {%- endfor %}
+        {%- if cut %}
+        cohorts.{{ cut }},
+        {%- endif %}
         cohorts.period_kind,
         cohorts.cohort_start,
         periods.number as period_number,
@@ -152,25 +159,25 @@ cells as (
         on cohorts.last_period_number >= periods.number
     left join active
         on
-            {%- for column in apart %}
-            cohorts.{{ column }} = active.{{ column }} and
-            {%- endfor %}
+            {%- if cut %}
+            cohorts.{{ cut }} = active.{{ cut }} and
+            {%- endif %}
             cohorts.period_kind = active.period_kind
             and cohorts.cohort_start = active.cohort_start
             and periods.number = active.period_number
     left join last_periods
         on
-            {%- for column in apart %}
-            cohorts.{{ column }} = last_periods.{{ column }} and
-            {%- endfor %}
+            {%- if cut %}
+            cohorts.{{ cut }} = last_periods.{{ cut }} and
+            {%- endif %}
             cohorts.period_kind = last_periods.period_kind
             and cohorts.cohort_start = last_periods.cohort_start
             and periods.number = last_periods.period_number
     left join costs
         on
-            {%- for column in apart %}
-            cohorts.{{ column }} = costs.{{ column }} and
-            {%- endfor %}
+            {%- if cut %}
+            cohorts.{{ cut }} = costs.{{ cut }} and
+            {%- endif %}
             cohorts.period_kind = costs.period_kind
             and cohorts.cohort_start = costs.cohort_start
 ),
@@ -179,7 +186,7 @@ summed as (
     select
         *,
         sum(last_time_customers) over (
-            partition by {{ apart_sql }}period_kind, cohort_start
+            partition by {{ apart }}period_kind, cohort_start
             order by period_number desc
             rows between unbounded preceding and current row
         ) as active_or_later_customers,
@@ -192,7 +199,7 @@ summed as (
 
 cohort_cells as (
     select
-        {{ apart_sql }}
+        {{ apart }}
         period_kind,
         cohort_start,
         period_number,
@@ -214,7 +221,7 @@ cohort_cells as (
         {{ safe_ratio('cumulative_known_margin', 'spend') }} as payback_ratio,
         cast(
             min(case when cumulative_known_margin >= spend then period_number end) over (
-                partition by {{ apart_sql }}period_kind, cohort_start
+                partition by {{ apart }}period_kind, cohort_start
             ) as integer
         ) as payback_period,
         {{ cohort_period_end('period_kind', 'cohort_start', 'period_number') }}

@@ -15,7 +15,7 @@ kinds as (
     {%- endfor %}
 ),
 
-purchased as (
+customers as (
     select
         customer_id,
         first_order_date,
@@ -75,9 +75,7 @@ dimensions as (
 
 valued as (
     select
-        purchased.customer_id,
-        purchased.first_order_date,
-        purchased.last_order_date,
+        first_sales.customer_id,
         dimensions.dimension,
         coalesce(
             case dimensions.dimension
@@ -87,13 +85,11 @@ valued as (
             end,
             '(none)'
         ) as dimension_value
-    from purchased
-    inner join first_sales
-        on purchased.customer_id = first_sales.customer_id
+    from first_sales
     left join profiles
-        on purchased.customer_id = profiles.customer_id
+        on first_sales.customer_id = profiles.customer_id
     left join first_categories
-        on purchased.customer_id = first_categories.customer_id
+        on first_sales.customer_id = first_categories.customer_id
     cross join dimensions
 ),
 
@@ -109,19 +105,39 @@ ranked_values as (
     group by dimension, dimension_value
 ),
 
-customers as (
+named_values as (
+    select
+        dimension,
+        dimension_value,
+        case when place <= 50 then dimension_value else '(other)' end as shown_value
+    from ranked_values
+),
+
+-- Tens of millions of rows are grouped by a number, not by two texts.
+numbered_values as (
+    select
+        *,
+        dense_rank() over (order by dimension, shown_value) as cut_number
+    from named_values
+),
+
+cut_names as (
+    select distinct
+        cut_number,
+        dimension,
+        shown_value as dimension_value
+    from numbered_values
+),
+
+cuts as (
     select
         valued.customer_id,
-        valued.first_order_date,
-        valued.last_order_date,
-        valued.dimension,
-        case when ranked_values.place <= 50 then valued.dimension_value else '(other)' end
-            as dimension_value
+        numbered_values.cut_number
     from valued
-    inner join ranked_values
+    inner join numbered_values
         on
-            valued.dimension = ranked_values.dimension
-            and valued.dimension_value = ranked_values.dimension_value
+            valued.dimension = numbered_values.dimension
+            and valued.dimension_value = numbered_values.dimension_value
 ),
 
 -- Spend is known by channel only.
@@ -137,16 +153,46 @@ spend as (
 
 costs as (
     select
-        'acquisition_channel' as dimension,
-        channel as dimension_value,
-        period_kind,
-        cohort_start,
-        cast(sum(spend) as decimal(18, 2)) as spend
+        cut_names.cut_number,
+        spend.period_kind,
+        spend.cohort_start,
+        cast(sum(spend.spend) as decimal(18, 2)) as spend
     from spend
-    group by channel, period_kind, cohort_start
-    having sum(spend) > 0
+    inner join cut_names
+        on
+            spend.channel = cut_names.dimension_value
+            and cut_names.dimension = 'acquisition_channel'
+    group by cut_names.cut_number, spend.period_kind, spend.cohort_start
+    having sum(spend.spend) > 0
 ),
 
-{{ cohort_ctes(apart=['dimension', 'dimension_value']) }}
+{{ cohort_ctes(cut='cut_number') }},
 
-select * from cohort_cells
+final as (
+    select
+        cut_names.dimension,
+        cut_names.dimension_value,
+        cohort_cells.period_kind,
+        cohort_cells.cohort_start,
+        cohort_cells.period_number,
+        cohort_cells.cohort_size,
+        cohort_cells.active_customers,
+        cohort_cells.active_or_later_customers,
+        cohort_cells.retention_rate,
+        cohort_cells.retention_rate_or_later,
+        cohort_cells.net_revenue,
+        cohort_cells.cumulative_net_revenue,
+        cohort_cells.cumulative_revenue_per_customer,
+        cohort_cells.gross_margin,
+        cohort_cells.cumulative_known_margin,
+        cohort_cells.margin_known_share,
+        cohort_cells.acquisition_cost,
+        cohort_cells.payback_ratio,
+        cohort_cells.payback_period,
+        cohort_cells.is_complete
+    from cohort_cells
+    inner join cut_names
+        on cohort_cells.cut_number = cut_names.cut_number
+)
+
+select * from final
