@@ -52,7 +52,7 @@ def serving_company(seed: int) -> Company:
     events.append(("stranger", moment()))
     for number in range(draw.choice([0, 10, 60])):
         person, begun = draw.choice(events)
-        begun += timedelta(hours=draw.choice([1, 24, 168, 400]))
+        begun += timedelta(hours=draw.choice([-24, 1, 24, 168, 720, 744]))
         events.append((person, begun))
         disposition = draw.choice(["answered"] * 4 + ["abandoned", "missed", "voicemail"])
         if person != "stranger":
