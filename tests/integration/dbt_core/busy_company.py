@@ -69,10 +69,18 @@ def busy_company(seed: int) -> Company:
     return company
 
 
+# Days at which a definition begins or ends.
+EDGES = [
+    59, 60, 61, 84, 89, 90, 91, 112, 179, 180, 181, 269, 270, 334, 335, 336, 363, 364, 365
+]  # fmt: skip
+
+
 def moment(draw: random.Random, days: int = 500) -> datetime:
-    """Noon of a day up to as_of, or now and then a day later."""
+    """Noon of a day up to as_of, or now and then a day later; often at an edge."""
     noon = datetime.combine(AS_OF, datetime.min.time()) + timedelta(hours=12)
-    return noon - timedelta(days=draw.randint(-1, days))
+    edges = [day for day in EDGES if day <= days]
+    ago = draw.choice(edges) if draw.random() < 0.3 else draw.randint(-1, days)
+    return noon - timedelta(days=ago)
 
 
 def _sell(company: Company, people: list[str], draw: random.Random) -> None:
