@@ -19,8 +19,8 @@ def con(tmp_path):
             CREATE SCHEMA IF NOT EXISTS marts;
             CREATE OR REPLACE TABLE control.parameters AS
                 SELECT 'b1' AS build_id, DATE '2026-03-19' AS as_of;
-            CREATE OR REPLACE TABLE marts.build AS SELECT 'b1' AS build_id, DATE '2026-03-19' AS as_of,
-                TIMESTAMP '2026-03-20 05:00' AS started_at;
+            CREATE OR REPLACE TABLE marts.build AS SELECT 'b1' AS build_id,
+                DATE '2026-03-19' AS as_of, TIMESTAMP '2026-03-20 05:00' AS started_at;
             CREATE OR REPLACE TABLE ledger.deliveries (
                 source VARCHAR, late_or_odd VARCHAR, is_late BOOLEAN, is_odd BOOLEAN
             );
