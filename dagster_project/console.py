@@ -121,6 +121,9 @@ def run_and_show(settings: Settings, *, as_of: date | None, full_refresh: bool) 
         return 1
     if outcome.load.get("is_needed") is False:
         console.print(outcome.load["reason"], highlight=False, soft_wrap=True)
+        # Nothing new may be just what is wrong.
+        for late in (_ledger_now(settings) or {}).get("deliveries", []):
+            console.print(late["message"], markup=False, highlight=False, soft_wrap=True)
         return 0
     _show_summary(console, settings, outcome.load, outcome.seconds)
     return 0
