@@ -214,7 +214,9 @@ def show_status(settings: Settings) -> int:
         for reason in ledger.get("reasons", []):
             table.add_row(
                 "",
-                f"{reason['source']}: {reason['reason']} ({reason['level']}) {reason['records']:,}",
+                # What lies in no source's folder has no source.
+                f"{reason['source'] or 'landing'}: {reason['reason']} ({reason['level']}) "
+                f"{reason['records']:,}",
             )
         _add_notes(table, ledger)
     console.print(table)
@@ -226,9 +228,13 @@ def _ledger_now(settings: Settings) -> dict[str, Any] | None:
     run is at work, or when nothing was loaded yet."""
     if not settings.warehouse_path.exists():
         return None
+    import duckdb
+
     from dagster_project.load.accounting import ledger_summary
 
-    with suppress(HourglassError), connect(settings) as con:
+    # What an earlier version of Hourglass left lacks tables or columns until the next run.
+    other_version = (duckdb.CatalogException, duckdb.BinderException)
+    with suppress(HourglassError, *other_version), connect(settings) as con:
         return ledger_summary(con)
     return None
 

@@ -30,6 +30,7 @@ SHOWN_COUNTS = (
     *("files_seen", "files_loaded", "files_skipped", "files_quarantined", "files_waiting"),
     *("records", "accepted", "quarantined", "left_out", "erased", "nulled"),
 )
+FILES_KEY = dg.AssetKey(["ledger", "files"])
 QUARANTINE_KEY = dg.AssetKey(["ledger", "quarantine"])
 LEDGER = {
     "files": "One row per file content that was ever read: its records and what became of them.",
@@ -115,10 +116,14 @@ def raw_asset_specs() -> list[dg.AssetSpec]:
 
 
 def held_back(key: dg.AssetKey, ledger: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a table's own files was refused and why, and how its deliveries stand: counts."""
+    """What of a table's own files was refused and why, and how its deliveries stand: counts.
+
+    What concerns vendors' exports, which are no table's own, stands with everything else at
+    ``ledger.quarantine`` and ``ledger.files``.
+    """
+    source = ".".join(key.path)
     shown: dict[str, Any] = {}
-    source = None if key == QUARANTINE_KEY else ".".join(key.path)
-    reasons = [row for row in ledger["reasons"] if source in (None, row["source"])]
+    reasons = [row for row in ledger["reasons"] if key == QUARANTINE_KEY or row["source"] == source]
     if reasons:
         columns = ("source", "level", "reason", "records")
         shown["held back"] = dg.MetadataValue.table(
@@ -129,10 +134,14 @@ def held_back(key: dg.AssetKey, ledger: Mapping[str, Any]) -> dict[str, Any]:
         if row["source"] == source:
             shown |= {name: row[name] for name in ("accepted", "quarantined", "left_out")}
             shown["newest delivery"] = row["newest_delivery"]
-    for name in ("deliveries", "schema_changes"):
-        said = [row["message"] for row in ledger[name] if row["source"] == source]
+    for name, sentence in (("deliveries", "{message}"), ("schema_changes", "{source}: {message}")):
+        said = [
+            f"- {sentence.format(**row)}"
+            for row in ledger[name]
+            if key == FILES_KEY or row["source"] == source
+        ]
         if said:
-            shown[name.replace("_", " ")] = dg.MetadataValue.md("\n".join(f"- {s}" for s in said))
+            shown[name.replace("_", " ")] = dg.MetadataValue.md("\n".join(said))
     return shown
 
 

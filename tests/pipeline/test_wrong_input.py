@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import duckdb
 import pytest
 
 from dagster_project.lock import run_lock
@@ -114,3 +115,14 @@ def test_status_before_the_first_run(company):
     result = company.hourglass("status")
     assert result.returncode == 0, result.stderr
     assert "none" in result.stdout
+
+
+def test_status_of_a_warehouse_of_an_earlier_version(company):
+    """After an upgrade, before the first run, the command that one looks with shows a trace."""
+    path = company.data_dir / "warehouse" / "warehouse.duckdb"
+    path.parent.mkdir(parents=True)
+    with duckdb.connect(str(path)) as con:
+        con.execute("CREATE SCHEMA ledger; CREATE TABLE ledger.files (path VARCHAR)")
+    result = company.hourglass("status")
+    assert result.returncode == 0, result.stderr
+    assert "nothing was published yet" in result.stdout

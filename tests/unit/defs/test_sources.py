@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from dagster_project.defs.sources import QUARANTINE_KEY, held_back
+from dagster_project.defs.sources import FILES_KEY, QUARANTINE_KEY, held_back
 
 LEDGER = {
     "by_source": [
@@ -20,7 +20,10 @@ LEDGER = {
         {"source": None, "level": "file", "reason": "unknown_folder", "records": 1},
     ],
     "deliveries": [{"source": "crm.contacts", "message": "crm.contacts is late."}],
-    "schema_changes": [{"source": "shop.orders", "message": "vat was read as tax_amount."}],
+    "schema_changes": [
+        {"source": "shop.orders", "message": "vat was read as tax_amount."},
+        {"source": "ga4", "message": "The column batch is not in the contract; it is kept."},
+    ],
 }
 
 
@@ -42,3 +45,11 @@ def test_quarantine_shows_every_reason() -> None:
         "shop.orders",
         "",
     ]
+
+
+def test_deliveries_of_vendors_exports_are_shown() -> None:
+    """A vendor's export that stopped coming is said nowhere in the UI: no table is called so."""
+    shown = held_back(FILES_KEY, LEDGER)
+    assert "crm.contacts is late." in shown["deliveries"].value
+    assert "ga4: The column batch" in shown["schema changes"].value
+    assert "held back" not in shown
