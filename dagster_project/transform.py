@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 from dagster_project.errors import HourglassError
@@ -27,7 +26,7 @@ PARSED_SUFFIXES = frozenset({".sql", ".yml", ".yaml", ".csv", ".md"})
 
 
 def dbt_environment(settings: Settings) -> dict[str, str]:
-    """The variables that dbt/profiles.yml reads, and dbt's own switches."""
+    """The variables that :mod:`dagster_project.dbt_connection` reads, and dbt's own switches."""
     return {
         "HOURGLASS_WAREHOUSE_PATH": str(settings.warehouse_path),
         "HOURGLASS_MEMORY_LIMIT": settings.memory_limit,
@@ -42,7 +41,7 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
 def share_parse(target: Path) -> None:
     """Give dbt's calls on one warehouse the parse that the definitions were loaded with.
 
-    dbt uses it when the profile is the same, and parses again (5 s) when it is not.
+    dbt would parse everything again for a target folder of its own (5 s).
     """
     parsed = PARSE_DIR / PARTIAL_PARSE
     copy = target / PARTIAL_PARSE
@@ -78,7 +77,7 @@ def is_manifest_current() -> bool:
     return True
 
 
-def ensure_manifest(environment: Mapping[str, str] | None = None) -> Path:
+def ensure_manifest() -> Path:
     """The path of a manifest that fits the models, parsing them only when it does not.
 
     Processes that start together (a run, the UI's code server, tests) parse once: the others
@@ -90,11 +89,11 @@ def ensure_manifest(environment: Mapping[str, str] | None = None) -> Path:
         with (PARSE_DIR / "parse.lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not is_manifest_current():
-                parse_project(environment or {})
+                parse_project()
     return MANIFEST_PATH
 
 
-def parse_project(environment: Mapping[str, str]) -> None:
+def parse_project() -> None:
     """Parse into a folder of its own, then put the results in place, the manifest last."""
     with tempfile.TemporaryDirectory(dir=PARSE_DIR) as folder:
         target = Path(folder)
@@ -104,7 +103,7 @@ def parse_project(environment: Mapping[str, str]) -> None:
         result = subprocess.run(
             parse_command(target),
             cwd=DBT_DIR,
-            env={**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", **environment},
+            env={**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"},
             capture_output=True,
             text=True,
             check=False,

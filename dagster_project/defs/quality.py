@@ -16,8 +16,8 @@ from dagster_project.quality import (
     record_gate,
     run_suite,
 )
-from dagster_project.settings import Settings, load_settings
-from dagster_project.transform import dbt_environment, ensure_manifest
+from dagster_project.settings import Settings
+from dagster_project.transform import ensure_manifest
 from dagster_project.warehouse import connect
 
 GATE_KEY = dg.AssetKey(["gate_record"])
@@ -43,7 +43,7 @@ def check_specs() -> list[dg.AssetCheckSpec]:
     """
     specs = []
     suites = load_suites()
-    built_upon = marts_built_upon(ensure_manifest(dbt_environment(load_settings())))
+    built_upon = marts_built_upon(ensure_manifest())
     for mart, names in expected_checks().items():
         items = {item.name: item for item in suites[mart].expectations}
         for name in names:

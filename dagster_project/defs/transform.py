@@ -24,7 +24,7 @@ from dagster_project.errors import HourglassError
 from dagster_project.predict import warm_up as warm_up_predictions
 from dagster_project.quality import record_dbt_results
 from dagster_project.quality import warm_up as warm_up_checks
-from dagster_project.settings import Settings, load_settings
+from dagster_project.settings import Settings
 from dagster_project.transform import dbt_environment, ensure_manifest, share_parse
 from dagster_project.warehouse import connect, identifier, quoted
 
@@ -79,7 +79,7 @@ def row_counts(con: duckdb.DuckDBPyConnection, relations: Mapping[str, str]) -> 
     return dict(con.execute(counted).fetchall())
 
 
-MANIFEST = ensure_manifest(dbt_environment(load_settings()))
+MANIFEST = ensure_manifest()
 # What the identity step reads. Its tests stand on nothing that is built later: dbt runs a test
 # as soon as one of its parents is selected.
 BEFORE_IDENTITY = "fqn:hourglass.staging fqn:hourglass.intermediate.identity"

@@ -1,20 +1,34 @@
-"""The plugin of dbt-duckdb (see dbt/profiles.yml) that confines dbt's own connection.
+"""The plugin of dbt-duckdb (see dbt/profiles.yml) that places dbt's own connection and confines it.
 
 dbt opens the warehouse itself, so :mod:`dagster_project.warehouse` cannot. This applies the same
 rules to that connection: no file outside the warehouse's folder and the seeds, no extension, no
 change of configuration by the SQL that runs on it.
+
+Where the warehouse is and how much it may use is read here and not in the profile, because dbt
+parses the whole project again (5 s of each run) whenever the profile's connection has changed.
 """
 
+import os
 from pathlib import Path
+from typing import Any
 
 import duckdb
+from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 
 SEEDS_DIR = Path(__file__).resolve().parent.parent / "dbt" / "seeds"
+WAREHOUSE_PATH = "HOURGLASS_WAREHOUSE_PATH"
+# DuckDB's option, and the setting that gives it.
+OPTIONS = {"memory_limit": "HOURGLASS_MEMORY_LIMIT", "threads": "HOURGLASS_THREADS"}
 
 
 class Plugin(BasePlugin):
     """Named as dbt-duckdb looks it up."""
+
+    def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
+        """Put the warehouse and the limits of this run in place of the profile's defaults."""
+        creds.path = os.environ.get(WAREHOUSE_PATH, creds.path)
+        config.update({name: os.environ[key] for name, key in OPTIONS.items() if key in os.environ})
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Lock ``conn``. GLOBAL, because every model runs on a cursor of its own."""
