@@ -72,7 +72,7 @@ def _live_a_day(company, rng, day, forgotten):
     people = [key for key in company.records if key.startswith(("contacts", "accounts"))]
     for key in rng.sample(people, min(len(people), rng.randint(0, 2))):
         company.records[key].update(_values(rng))
-    for key in rng.sample(sorted(company.records), rng.randint(0, 3)):
+    for key in rng.sample(sorted(company.records), min(len(company.records), rng.randint(0, 3))):
         forgotten[key] = company.records.pop(key)
     for key in rng.sample(sorted(forgotten), min(len(forgotten), rng.randint(0, 1))):
         company.records[key] = forgotten.pop(key)

@@ -2,6 +2,7 @@
 {%- set rules = (config.get('meta') or {}).get('survivorship', {}) -%}
 {%- set trust = (config.get('meta') or {}).get('source_trust', {}) -%}
 {%- set frequent = rules.items() | selectattr(1, 'equalto', 'most_frequent') | map(attribute=0) | list -%}
+{%- set more_than_any_rank = 'cast(1000000000000 as bigint)' -%}
 {%- set normalised = ['email', 'phone', 'loyalty_card', 'national_id'] -%}
 {%- for field, rule in rules.items() if rule not in ['most_recent', 'most_trusted', 'most_frequent'] -%}
     {{ exceptions.raise_compiler_error('customer_contacts: unknown rule ' ~ rule ~ ' of ' ~ field) }}
@@ -63,25 +64,37 @@ assigned as (
 ranked as (
     select
         *,
-        row_number() over (order by known_at nulls first, trust, source) as most_recent,
-        row_number() over (order by trust, known_at nulls first, source) as most_trusted
-        {%- for field in frequent %},
-        count({{ field }}) over (partition by customer_id, {{ field }}) as {{ field }}_count
-        {%- endfor %}
+        row_number() over (order by known_at nulls first, trust, source) as most_recent
     from assigned
 ),
 
+{% for field in frequent -%}
+{{ field }}_values as (
+    select
+        customer_id,
+        {{ field }},
+        max(most_recent) as most_recent,
+        count(*) * {{ more_than_any_rank }} + max(most_recent) as value_rank
+    from ranked
+    where {{ field }} is not null
+    group by customer_id, {{ field }}
+),
+
+{{ field }}_chosen as (
+    select
+        customer_id,
+        {{ arg_max(field, 'value_rank') }} as {{ field }},
+        {{ arg_max('most_recent', 'value_rank') }} as most_recent
+    from {{ field }}_values
+    group by customer_id
+),
+
+{% endfor -%}
 golden as (
     select
         customer_id
-        {%- for field, rule in rules.items() %}
-        {%- set rank %}
-            {%- if rule == 'most_frequent' -%}
-                {{ field }}_count * cast(1000000000 as bigint) + most_recent
-            {%- else -%}
-                {{ rule }}
-            {%- endif -%}
-        {% endset %},
+        {%- for field, rule in rules.items() if rule != 'most_frequent' %}
+        {%- set rank = 'most_recent' if rule == 'most_recent' else 'trust * ' ~ more_than_any_rank ~ ' + most_recent' %},
         {{ arg_max(field, rank) }} as {{ field }},
         {{ arg_max('case when ' ~ field ~ ' is not null then source end', rank) }} as {{ field }}_source
         {%- endfor %}
@@ -93,11 +106,20 @@ final as (
     select
         c.customer_id
         {%- for field in rules %},
+        {%- if field in frequent %}
+        {{ field }}_chosen.{{ field }},
+        {{ field }}_ranked.source as {{ field }}_source
+        {%- else %}
         g.{{ field }},
         g.{{ field }}_source
+        {%- endif %}
         {%- endfor %}
     from customers as c
     left join golden as g on c.customer_id = g.customer_id
+    {%- for field in frequent %}
+    left join {{ field }}_chosen on c.customer_id = {{ field }}_chosen.customer_id
+    left join ranked as {{ field }}_ranked on {{ field }}_chosen.most_recent = {{ field }}_ranked.most_recent
+    {%- endfor %}
 )
 
 select * from final
