@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from dagster_project.settings import PROJECT_ROOT
-from tests.bench import accuracy, identity, load, pipeline
+from tests.bench import accuracy, identity, load, marts, pipeline
 from tests.bench.pipeline import SHARED
 
 Rows = Iterable[tuple[str, str]]
@@ -34,9 +34,11 @@ BENCHES: dict[str, Callable[[], Rows]] = {
     "load": load.bench,
     "identity": lambda: identity.bench(100_000),
     "identity_million": lambda: identity.bench(1_000_000),
+    "marts": lambda: marts.bench(50_000),
+    "marts_million": lambda: marts.bench(1_000_000),
 }
-# Half an hour: only when it is named.
-LONG = frozenset({"identity_million"})
+# Half an hour: only when they are named.
+LONG = frozenset({"identity_million", "marts_million"})
 
 
 def main() -> None:
