@@ -12,7 +12,8 @@ UV := $(BIN)/uv
 SOAKS := tests/pipeline/test_publish_faults.py tests/pipeline/test_killed_run.py \
   tests/pipeline/test_online_retail.py \
   tests/unit/load/test_any_table.py \
-  tests/unit/identity/test_increment.py tests/unit/identity/test_year.py
+  tests/unit/identity/test_increment.py tests/unit/identity/test_year.py \
+  tests/integration/dbt_core
 
 .DEFAULT_GOAL := help
 .PHONY: help run ui test soak bench lint format lock clean
@@ -32,7 +33,7 @@ ui: $(VENV)/.run
 	@$(BIN)/hourglass ui
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 soak: $(VENV)/.dev
 	SOAK=1 HYPOTHESIS_EXAMPLES=1000 $(BIN)/python -m pytest --timeout 0 $(SOAKS) $(ARGS)

@@ -7,6 +7,9 @@ import sys
 # make soak sets it; no HOURGLASS_ in front, because settings refuse such names that they lack.
 SOAK = os.environ.get("SOAK") == "1"
 
+# Seeds of the random companies that marts are compared on.
+COMPANIES = range(50 if SOAK else 12)
+
 
 def seeded() -> random.Random:
     """A generator whose seed is printed; ``SEED=... make test`` repeats what it did."""

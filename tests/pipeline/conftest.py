@@ -1,5 +1,6 @@
 """Whole runs, few of them: each is shared by every test that only looks at its result."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -55,7 +56,8 @@ class Company:
 
     def warehouse(self, sql: str) -> list[tuple]:
         """Rows of the private warehouse."""
-        with duckdb.connect(str(self.data_dir / "warehouse" / "warehouse.duckdb")) as con:
+        path = self.data_dir / "warehouse" / "warehouse.duckdb"
+        with duckdb.connect(str(path), read_only=True) as con:
             return con.execute(sql).fetchall()
 
 
@@ -63,12 +65,42 @@ def land_sample(data_dir: Path) -> None:
     shutil.copytree(SAMPLE, data_dir / "landing", dirs_exist_ok=True)
 
 
+# Read by Python at its start. Notes where a run wants to connect to, and refuses.
+OFFLINE = """
+import socket
+real = socket.socket.connect
+def connect(self, address):
+    if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in ("127.0.0.1", "::1"):
+        with open({log!r}, "a") as log:
+            log.write(repr(address) + "\\n")
+        raise OSError("no network in this test")
+    return real(self, address)
+socket.socket.connect = connect
+"""
+
+
 @pytest.fixture(scope="session")
 def sample_company(tmp_path_factory) -> Company:
-    """The committed sample after one run. Tests may look at it, not change it."""
-    company = Company(tmp_path_factory.mktemp("sample") / "data")
-    land_sample(company.data_dir)
-    company.run()
+    """The committed sample after one run, without a network. Tests look at it, none changes it.
+
+    The processes of one test session share it: who comes second waits for the first.
+    ``connections.txt`` beside it tells where the run wanted to connect to.
+    """
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    folder = base / "sample"
+    folder.mkdir(exist_ok=True)
+    company = Company(folder / "data")
+    with (folder / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "done").exists():
+            log = folder / "connections.txt"
+            (folder / "sitecustomize.py").write_text(OFFLINE.format(log=str(log)))
+            land_sample(company.data_dir)
+            result = company.hourglass("run", PYTHONPATH=str(folder))
+            assert result.returncode == 0, result.stdout + result.stderr
+            (folder / "done").touch()
     return company
 
 

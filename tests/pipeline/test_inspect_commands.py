@@ -1,6 +1,7 @@
 """The commands with which a person looks into files, the quarantine and people."""
 
 import csv
+import gzip
 import shutil
 import subprocess
 import sys
@@ -31,8 +32,22 @@ def test_check_says_what_would_be_refused(tmp_path):
     assert "contact_id is required" in bad.stdout
 
 
-def test_quarantined_record_comes_back(copy_of_sample, tmp_path):
-    """A corrected record cannot be brought back, or is counted twice when it is."""
+def test_people_are_explained(copy_of_sample):
+    """An analyst cannot see why two records are one customer."""
+    customer, left = copy_of_sample.warehouse(
+        "SELECT customer_id, left_id FROM identity.links "
+        "WHERE customer_id IN (SELECT customer_id FROM identity.assignments WHERE source_table IN "
+        "('contacts', 'accounts') GROUP BY 1 HAVING count(*) = 2) ORDER BY ALL LIMIT 1"
+    )[0]
+    told = copy_of_sample.hourglass("explain", customer)
+    assert left in told.stdout
+    unknown = copy_of_sample.hourglass("explain", "nobody@example.com")
+    assert unknown.returncode == 2
+    assert "nobody@example.com" not in unknown.stderr
+
+
+def test_what_comes_back_and_what_is_damaged(copy_of_sample, tmp_path):
+    """A corrected record stays away or counts twice, or a damaged file stops all the others."""
     totals = "SELECT sum(records), sum(accepted), sum(quarantined), sum(left_out) FROM ledger.files"
     records, accepted, quarantined, left_out = copy_of_sample.warehouse(totals)[0]
     assert quarantined == 3
@@ -48,35 +63,27 @@ def test_quarantined_record_comes_back(copy_of_sample, tmp_path):
         writer.writerows(rows)
     replayed = copy_of_sample.hourglass("quarantine", "replay", str(path))
     assert replayed.returncode == 0, replayed.stderr
+
+    shop = copy_of_sample.data_dir / "landing" / "shop"
+    (shop / "orders_late.csv").write_text("order_id,status\n1,paid\n")
+    (shop / "orders_cut.csv.gz").write_bytes(gzip.compress(b"order_id\n" * 5000)[:-20])
+    good = b"contact_id,email,last_name\nNEW-1,a.new.face@example.org,Face\n"
+    (copy_of_sample.data_dir / "landing" / "crm" / "contacts_late.csv").write_bytes(good)
     copy_of_sample.run()
-    assert copy_of_sample.warehouse(totals) == [(records, accepted + 1, quarantined - 1, left_out)]
+
+    assert copy_of_sample.warehouse(
+        f"{totals} WHERE path NOT LIKE '%late%' AND path NOT LIKE '%cut%'"
+    ) == [(records, accepted + 1, quarantined - 1, left_out)]
     order = rows[0]["order_id"]
     assert copy_of_sample.query(f"SELECT status FROM orders WHERE order_id = '{order}'") == [
         ("completed",)
     ]
-
-
-def test_people_are_explained_and_decided(copy_of_sample):
-    """An analyst cannot see why two records are one customer, or cannot undo it."""
-    customer, left, right = copy_of_sample.warehouse(
-        "SELECT customer_id, left_system || '.' || left_table || '/' || left_id, "
-        "right_system || '.' || right_table || '/' || right_id FROM identity.links "
-        "WHERE customer_id IN (SELECT customer_id FROM identity.assignments WHERE source_table IN "
-        "('contacts', 'accounts') GROUP BY 1 HAVING count(*) = 2) ORDER BY ALL LIMIT 1"
-    )[0]
-    told = copy_of_sample.hourglass("explain", customer)
-    assert left.split("/")[1] in told.stdout
-    unknown = copy_of_sample.hourglass("explain", "nobody@example.com")
-    assert unknown.returncode == 2
-    assert "nobody@example.com" not in unknown.stderr
-
-    undone = copy_of_sample.hourglass(
-        "identity", "unlink", left, right, "--who", "test", "--why", "two people"
+    reasons = copy_of_sample.warehouse(
+        "SELECT path || ' ' || coalesce(column_name, '') || ' ' || reason FROM ledger.quarantine"
     )
-    assert undone.returncode == 0, undone.stderr
-    copy_of_sample.run()
-    owners = copy_of_sample.query(
-        "SELECT count(DISTINCT customer_id) FROM customer_identities "
-        f"WHERE source_system || '.' || source_table || '/' || source_id IN ('{left}', '{right}')"
-    )
-    assert owners == [(2,)]
+    for said in ("ordered_at", "orders_cut.csv.gz"):
+        assert any(said in text for (text,) in reasons), reasons
+    assert copy_of_sample.query(
+        "SELECT count(*) FROM customer_identities WHERE source_id = 'NEW-1'"
+    ) == [(1,)]
+    assert "quarantined" in copy_of_sample.hourglass("status").stdout

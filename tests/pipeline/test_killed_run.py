@@ -92,8 +92,10 @@ def test_killed_load_is_made_good_by_the_next(sample_company, company):
         if number == LOAD_KILLS - 1 or moments.random() < 0.7:
             assert start(["-c", LOAD], company).wait() == 0
             assert raw_digests(company) == expected, f"kill {number}"
-    company.run()
-    assert mart_digests(company) == mart_digests(sample_company)
+    # What a run makes of equal raw tables and ledger, the test of a killed run shows.
+    if SOAK:
+        company.run()
+        assert mart_digests(company) == mart_digests(sample_company)
 
 
 def database_files(company: Company) -> list[Path]:

@@ -13,6 +13,7 @@ from tests.integration.dbt_core.company import Company, belongs, delivered
 from tests.integration.dbt_core.conftest import Warehouse
 from tests.integration.dbt_core.naive import Oracle, newest
 from tests.integration.dbt_core.random_company import random_company
+from tests.soak import COMPANIES
 
 MARTS = ("cohort_retention", "cohort_retention_by")
 MONEY = (
@@ -96,7 +97,7 @@ def compare(rows: list[dict[str, Any]], expected: dict[tuple, dict[str, Any]]) -
         )
 
 
-@pytest.mark.parametrize("seed", range(50))
+@pytest.mark.parametrize("seed", COMPANIES)
 def test_cohorts_are_those_of_the_definitions(warehouse: Warehouse, seed: int):
     """Retention, a cohort's worth, or when it has paid for itself is wrong in every report."""
     company = marketed_company(seed)

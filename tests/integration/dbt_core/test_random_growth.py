@@ -12,8 +12,8 @@ from tests.integration.dbt_core import naive_growth as naive
 from tests.integration.dbt_core.busy_company import busy_company
 from tests.integration.dbt_core.conftest import Warehouse
 from tests.integration.dbt_core.naive import Oracle
+from tests.soak import COMPANIES
 
-SEEDS = range(50)
 MARTS = (
     "product_affinities",
     "product_recommendations",
@@ -24,7 +24,7 @@ MARTS = (
 )
 
 
-@pytest.fixture(scope="module", params=SEEDS)
+@pytest.fixture(scope="module", params=COMPANIES)
 def shop(request, warehouse: Warehouse) -> tuple[Warehouse, Oracle]:
     company = busy_company(request.param)
     oracle = Oracle(company)

@@ -12,6 +12,7 @@ from tests.integration.dbt_core.company import Company, Rows, belongs, delivered
 from tests.integration.dbt_core.conftest import Warehouse
 from tests.integration.dbt_core.naive import Oracle
 from tests.integration.dbt_core.random_company import random_company
+from tests.soak import COMPANIES
 
 MARTS = ("customers", "customer_value", "customer_segments", "segment_migrations")
 PREDICTED = (
@@ -229,7 +230,7 @@ def age_band(birth: date | None) -> str | None:
 GENDERS = {" M ": "male", "Female": "female", "ж": "female", "Other": "other", "": None, None: None}
 
 
-@pytest.mark.parametrize("seed", range(50))
+@pytest.mark.parametrize("seed", COMPANIES)
 def test_segments_and_predictions_are_those_of_the_definitions(warehouse: Warehouse, seed: int):
     """A campaign goes to the wrong people, or to somebody who forbade to be profiled."""
     company = profiled_company(seed)
