@@ -26,11 +26,11 @@ subjects as (
                 when 'account' then 'accounts'
                 when 'visitor' then 'web_events'
             end = a.source_table
+    -- The kind stands in the key: a condition on one side alone would compare every pair of rows.
     left join {{ source('identity', 'identifiers') }} as e
         on
-            s.subject_id = e.raw_value
+            case when s.subject_kind = 'email' then s.subject_id end = e.raw_value
             and e.identifier_kind = 'email'
-            and s.subject_kind = 'email'
 ),
 
 sales as (

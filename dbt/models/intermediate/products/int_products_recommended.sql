@@ -36,12 +36,15 @@ purchases as (
     group by r.run, d.customer_id, d.product_id
 ),
 
+-- The many candidates are grouped and ranked by one number, and not by texts: each customer and
+-- each product has a number of its own in each run.
 customers as (
     select
         run,
         customer_id,
         max(last_date) as last_date,
-        count(*) as product_count
+        count(*) as product_count,
+        cast(row_number() over (order by run, customer_id) as integer) as customer_number
     from purchases
     group by run, customer_id
 ),
@@ -57,19 +60,24 @@ later as (
 served as (
     select
         c.run,
-        c.customer_id
+        c.customer_id,
+        c.customer_number
     from customers as c
     left join later as l on c.customer_id = l.customer_id
     where c.run = 'published' or l.customer_id is not null
 ),
 
+-- Numbered from the most bought of the run, equals by their id.
 bought as (
     select
         p.run,
         p.product_id,
         count(*) as buyers,
         {{ count_if('c.last_date > p.first_date') }} as returned_buyers,
-        {{ count_if('p.day_count > 1') }} as repeat_buyers
+        {{ count_if('p.day_count > 1') }} as repeat_buyers,
+        cast(
+            row_number() over (order by p.run asc, count(*) desc, p.product_id asc) as integer
+        ) as product_number
     from purchases as p
     inner join customers as c on p.run = c.run and p.customer_id = c.customer_id
     group by p.run, p.product_id
@@ -79,6 +87,7 @@ products as (
     select
         b.run,
         b.product_id,
+        b.product_number,
         b.buyers,
         b.returned_buyers >= 20 and b.repeat_buyers * 4 >= b.returned_buyers as is_replenishable
     from bought as b
@@ -89,45 +98,54 @@ products as (
         or {{ business_date('catalogue.discontinued_at') }} > r.until_date
 ),
 
+items as (
+    select
+        c.customer_number,
+        b.product_number,
+        b.product_id,
+        p.last_date,
+        p.day_count,
+        c.product_count
+    from purchases as p
+    inner join customers as c on p.run = c.run and p.customer_id = c.customer_id
+    inner join bought as b on p.run = b.run and p.product_id = b.product_id
+),
+
 -- A product goes with itself where customers buy it again on another day.
 pairs as (
     select
-        a.run,
-        a.product_id,
-        b.product_id as other_product_id,
+        a.product_number,
+        b.product_number as other_number,
         count(*) as both_buyers
-    from purchases as a
-    inner join customers as c
-        on
-            a.run = c.run
-            and a.customer_id = c.customer_id
-            and c.product_count <= {{ affinity_max_basket() }}
-    inner join purchases as b on a.run = b.run and a.customer_id = b.customer_id
-    where a.product_id <> b.product_id or a.day_count > 1
-    group by a.run, a.product_id, b.product_id
+    from items as a
+    inner join items as b on a.customer_number = b.customer_number
+    where
+        a.product_count <= {{ affinity_max_basket() }}
+        and (a.product_number <> b.product_number or a.day_count > 1)
+    group by a.product_number, b.product_number
     having count(*) >= 3
 ),
 
 -- Whole millionths of the cosine: sums of fractions would depend on the order of adding.
 weighed as (
     select
-        a.run,
-        a.product_id,
-        a.other_product_id,
+        a.product_number,
+        a.other_number,
+        o.product_id as other_product_id,
         cast(
             round(1000000 * cast(a.both_buyers as double) / sqrt(p.buyers * o.buyers), 0) as bigint
         ) as weight
     from pairs as a
-    inner join bought as p on a.run = p.run and a.product_id = p.product_id
-    inner join products as o on a.run = o.run and a.other_product_id = o.product_id
-    where a.product_id <> a.other_product_id or o.is_replenishable
+    inner join bought as p on a.product_number = p.product_number
+    inner join products as o on a.other_number = o.product_number
+    where a.product_number <> a.other_number or o.is_replenishable
 ),
 
 partners as (
     select
         *,
         row_number() over (
-            partition by run, product_id order by weight desc, other_product_id asc
+            partition by product_number order by weight desc, other_product_id asc
         ) as place
     from weighed
 ),
@@ -135,39 +153,36 @@ partners as (
 popular as (
     select
         run,
-        product_id,
-        row_number() over (partition by run order by buyers desc, product_id asc) as place
+        product_number,
+        row_number() over (partition by run order by product_number) as place
     from products
 ),
 
 recent as (
     select
-        p.run,
-        p.customer_id,
-        p.product_id,
+        i.customer_number,
+        i.product_number,
         row_number() over (
-            partition by p.run, p.customer_id order by p.last_date desc, p.product_id asc
+            partition by i.customer_number order by i.last_date desc, i.product_id asc
         ) as place
-    from purchases as p
-    inner join served as s on p.run = s.run and p.customer_id = s.customer_id
+    from items as i
+    inner join served as s on i.customer_number = s.customer_number
 ),
 
 candidates as (
     select
-        r.run,
-        r.customer_id,
-        s.other_product_id as product_id,
+        r.customer_number,
+        s.other_number as product_number,
         s.weight
     from recent as r
-    inner join partners as s on r.run = s.run and r.product_id = s.product_id
+    inner join partners as s on r.product_number = s.product_number
     where r.place <= 10 and s.place <= 10
 
     union all
 
     select
-        s.run,
-        s.customer_id,
-        p.product_id,
+        s.customer_number,
+        p.product_number,
         0 as weight
     from served as s
     inner join popular as p on s.run = p.run
@@ -176,48 +191,46 @@ candidates as (
 
 scored as (
     select
-        run,
-        customer_id,
-        product_id,
-        sum(weight) as weight
+        customer_number,
+        product_number,
+        cast(sum(weight) as bigint) as weight
     from candidates
-    group by run, customer_id, product_id
+    group by customer_number, product_number
 ),
 
 ranked as (
     select
-        s.run,
-        s.customer_id,
-        s.product_id,
+        s.customer_number,
         s.weight,
-        o.product_id is not null as is_repurchase,
+        p.product_id,
+        o.product_number is not null as is_repurchase,
         row_number() over (
-            partition by s.run, s.customer_id
-            order by s.weight desc, p.buyers desc, s.product_id asc
+            partition by s.customer_number order by s.weight desc, s.product_number asc
         ) as affinity_rank,
         row_number() over (
-            partition by s.run, s.customer_id order by p.buyers desc, s.product_id asc
+            partition by s.customer_number order by s.product_number
         ) as popularity_rank
     from scored as s
-    inner join products as p on s.run = p.run and s.product_id = p.product_id
-    left join purchases as o
-        on s.run = o.run and s.customer_id = o.customer_id and s.product_id = o.product_id
-    where o.product_id is null or p.is_replenishable
+    inner join products as p on s.product_number = p.product_number
+    left join items as o
+        on s.customer_number = o.customer_number and s.product_number = o.product_number
+    where o.product_number is null or p.is_replenishable
 ),
 
 final as (
     select
-        run,
-        customer_id,
-        product_id,
-        weight,
-        is_repurchase,
-        affinity_rank,
-        popularity_rank
-    from ranked
+        s.run,
+        s.customer_id,
+        r.product_id,
+        r.weight,
+        r.is_repurchase,
+        r.affinity_rank,
+        r.popularity_rank
+    from ranked as r
+    inner join served as s on r.customer_number = s.customer_number
     where
-        affinity_rank <= {{ recommendation_count() }}
-        or popularity_rank <= {{ recommendation_count() }}
+        r.affinity_rank <= {{ recommendation_count() }}
+        or r.popularity_rank <= {{ recommendation_count() }}
 )
 
 select * from final
