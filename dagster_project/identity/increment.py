@@ -295,13 +295,17 @@ def _spread_by_keys(
         """
     )
     create_scores(con, "id_fresh_scores")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE id_rescored_pairs AS {_RESCORED_PAIRS}")
     score(
         con,
         settings,
         linkage,
         table="id_fresh_scores",
-        pairs=_RESCORED_PAIRS,
-        nodes=profiles_of("resolution.nodes", "node"),
+        pairs="FROM id_rescored_pairs",
+        nodes=f"""
+            SELECT * FROM ({profiles_of("resolution.nodes", "node")}) WHERE rid IN (
+                SELECT a FROM id_rescored_pairs UNION ALL SELECT b FROM id_rescored_pairs
+            )""",
         probability=previous.probability,
     )
     con.execute(

@@ -24,6 +24,7 @@ import duckdb
 import numpy as np
 
 from dagster_project.identity.arrays import create_table
+from dagster_project.identity.bounds import bound_columns, upper_bound
 from dagster_project.identity.cluster import components
 from dagster_project.identity.compare import CONTRADICTS, LEVELS
 from dagster_project.identity.linkage import Linkage, load_model
@@ -54,6 +55,9 @@ _BEYOND_NAMES = " + ".join(
 _SMALLEST = 1000
 # As many records' worth of trust does the declared number of duplicates have against the counted.
 _SMOOTHING = 100
+
+# Bits that sums in another order may differ by.
+_ROUNDING = 1e-6
 
 # Steps per doubling: an eighth of a bit is the most that rounding moves a prior, a quarter the most
 # that it moves the weight of a name.
@@ -154,33 +158,39 @@ def score(
 ) -> None:
     """Append to ``table`` those of ``pairs`` that reach the review threshold.
 
-    ``pairs``: query of (a, b), numbers of ``nodes`` (a query of id_profiles); ``probability``: the
-    prior. Needs :func:`count_frequencies`.
+    ``pairs``: query of (a, b), numbers of ``nodes`` (a query of :func:`profiles_of`);
+    ``probability``: the prior. Needs :func:`count_frequencies`.
     """
+    needed = _weight(linkage.review) - _weight(probability) - _ROUNDING
+    _weigh(con, nodes)
     with _scratch(settings) as (folder, scratch):
         candidates = quoted(str(folder / "candidates.parquet"))
         profiles = quoted(str(folder / "profiles.parquet"))
         scores = quoted(str(folder / "scores.parquet"))
         con.execute(
-            "COPY (SELECT a AS join_key_l, b AS join_key_r, '0' AS match_key FROM "
-            f"({pairs})) TO {candidates} (FORMAT parquet)"
+            f"""
+            COPY (
+                SELECT p.a AS join_key_l, p.b AS join_key_r, '0' AS match_key
+                FROM ({pairs}) AS p
+                JOIN id_weighed AS l ON l.rid = p.a
+                JOIN id_weighed AS r ON r.rid = p.b
+                WHERE {upper_bound(load_model())} >= {needed}
+            ) TO {candidates} (FORMAT parquet)
+            """
         )
         con.execute(
             f"""
             COPY (
-                SELECT p.*, d.domain IS NOT NULL AS is_rare_domain
-                FROM ({nodes}) AS p
-                LEFT JOIN id_rare_domains AS d ON d.domain = split_part(p.email, '@', 2)
-                WHERE p.rid IN (
+                FROM id_weighed WHERE rid IN (
                     SELECT join_key_l FROM read_parquet({candidates})
                     UNION ALL SELECT join_key_r FROM read_parquet({candidates})
                 )
             ) TO {profiles} (FORMAT parquet)
             """
         )
+        con.execute("DROP TABLE id_weighed")
         scratch.execute(f"CREATE VIEW candidates AS FROM read_parquet({candidates})")
         scratch.execute(f"CREATE TABLE profiles AS FROM read_parquet({profiles})")
-        scratch.register("steps", con.execute("SELECT * FROM id_frequencies").to_arrow_table())
         if not _count(scratch, "candidates"):
             return
         scratch.execute(
@@ -188,6 +198,34 @@ def score(
             "(FORMAT parquet)"
         )
         con.execute(f"INSERT INTO {table} SELECT * FROM read_parquet({scores})")
+
+
+def _weight(probability: float) -> float:
+    return math.log2(probability / (1 - probability))
+
+
+def _weigh(con: duckdb.DuckDBPyConnection, nodes: str) -> None:
+    """``id_weighed``: the profiles of ``nodes`` with what Splink and the bounds read of each."""
+    shares, joins = [], []
+    for field, floor in frequency_floors(load_model()).items():
+        steps = f"coalesce({field}_f.step, 0) / {_FREQUENCY_STEPS}"
+        shares.append(f"{floor} * 2 ** ({steps}) AS {field}_tf")
+        joins.append(
+            f"LEFT JOIN id_frequencies AS {field}_f "
+            f"ON {field}_f.field = '{field}' AND {field}_f.value = p.{field}"
+        )
+    bounds = ", ".join(f"{sql} AS {name}" for name, sql in bound_columns(load_model()).items())
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE id_weighed AS
+        SELECT *, {bounds} FROM (
+            SELECT p.*, d.domain IS NOT NULL AS is_rare_domain, {", ".join(shares)}
+            FROM ({nodes}) AS p
+            LEFT JOIN id_rare_domains AS d ON d.domain = split_part(p.email, '@', 2)
+            {" ".join(joins)}
+        )
+        """
+    )
 
 
 def _predicted(
@@ -205,15 +243,10 @@ def _predicted(
         # A second of checks of column names that the tests of this module make anyway.
         validate_settings=False,
     )
-    for field, floor in frequency_floors(load_model()).items():
+    for field in frequency_floors(load_model()):
         scratch.execute(
-            f"""
-            CREATE TABLE frequency_{field} AS
-            SELECT p.{field}, {floor} * 2 ** (coalesce(s.step, 0) / {_FREQUENCY_STEPS})
-                AS tf_{field}
-            FROM (SELECT DISTINCT {field} FROM profiles WHERE {field} IS NOT NULL) AS p
-            LEFT JOIN steps AS s ON s.field = '{field}' AND s.value = p.{field}
-            """
+            f"CREATE TABLE frequency_{field} AS SELECT DISTINCT {field}, {field}_tf AS tf_{field} "
+            f"FROM profiles WHERE {field} IS NOT NULL"
         )
         linker.table_management.register_term_frequency_lookup(
             api.register(f"frequency_{field}"), field
