@@ -141,8 +141,10 @@ final as (
             when kind = 'nps' and score >= 9 then 'positive'
             when kind = 'nps' and score >= 7 then 'neutral'
             when kind = 'nps' then 'negative'
-            when kind in ('csat', 'review') and score >= 4 then 'positive'
-            when kind in ('csat', 'review') and score >= 3 then 'neutral'
+            when kind = 'csat' and score >= {{ var('csat_good_from') }} then 'positive'
+            when kind = 'csat' and score >= {{ var('csat_neutral_from') }} then 'neutral'
+            when kind = 'review' and score >= 4 then 'positive'
+            when kind = 'review' and score >= 3 then 'neutral'
             when kind in ('csat', 'review') then 'negative'
         end as sentiment,
         reason,
