@@ -68,8 +68,8 @@ def test_pairs(shop: tuple[Warehouse, Oracle]):
 
 
 def test_recommendations(shop: tuple[Warehouse, Oracle]):
-    """A customer is offered what they have, what is gone, or what they forbade to be computed; or
-    the published hit rate is that of other lists."""
+    """A customer is offered what they have, what is gone, or what they forbade to be computed, or
+    is promised what is out of stock; or the published hit rate is that of other lists."""
     warehouse, oracle = shop
     hits = naive.hit_counts(oracle)
     tested = warehouse.rows("select * from intermediate.int_recommendations_tested")
@@ -89,6 +89,8 @@ def test_recommendations(shop: tuple[Warehouse, Oracle]):
         assert row["recommendation_rank"] == len(lists[row["customer_id"]])
         assert row["is_repurchase"] == ((row["customer_id"], row["product_id"]) in bought)
         assert row["method"] == "popularity" or (is_better and row["score"] > 0)
+        stock = oracle.products.get(row["product_id"], {}).get("stock_on_hand")
+        assert row["is_in_stock"] == (None if stock is None else stock > 0)
     expected = {
         person: by_affinity if is_better else by_popularity
         for person, (by_affinity, by_popularity) in people.items()

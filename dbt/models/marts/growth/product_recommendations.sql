@@ -30,14 +30,16 @@ chosen as (
 
 final as (
     select
-        customer_id,
-        cast(place as integer) as recommendation_rank,
-        product_id,
-        case when is_by_affinity then 'co_purchase' else 'popularity' end as method,
-        case when is_by_affinity then cast(weight as double) / 1000000 end as score,
-        is_repurchase
-    from chosen
-    where place <= {{ recommendation_count() }}
+        c.customer_id,
+        cast(c.place as integer) as recommendation_rank,
+        c.product_id,
+        case when c.is_by_affinity then 'co_purchase' else 'popularity' end as method,
+        case when c.is_by_affinity then cast(c.weight as double) / 1000000 end as score,
+        c.is_repurchase,
+        p.stock_on_hand > 0 as is_in_stock
+    from chosen as c
+    left join {{ ref('products') }} as p on c.product_id = p.product_id
+    where c.place <= {{ recommendation_count() }}
 )
 
 select * from final
