@@ -3,14 +3,25 @@
 import duckdb
 
 from dagster_project.identity.guards import Guards
-from dagster_project.identity.prepare import ROW_HASH, nodes_of, normalise_names
+from dagster_project.identity.prepare import ROW_HASH, TOLD_HASH, nodes_of, normalise_names
 
 
 def find_changes(con: duckdb.DuckDBPyConnection, largest: float) -> bool:
-    """``id_changed`` (records that are new or differ) and ``id_gone`` (nodes no longer so)."""
+    """``id_changed`` (records that are new or differ) and ``id_gone`` (nodes no longer so).
+
+    ``id_retold`` (node, told_hash): nodes that stay, of which a field changed that no link reads.
+    """
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE id_hashes AS "
-        f"SELECT source_id, {ROW_HASH} AS row_hash FROM intermediate.int_identity_records"
+        f"""
+        CREATE OR REPLACE TEMP TABLE id_hashes AS
+        SELECT source_id, {ROW_HASH} AS row_hash, {TOLD_HASH} AS told_hash
+        FROM intermediate.int_identity_records
+        """
+    )
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE id_retold AS SELECT n.node, h.told_hash "
+        "FROM resolution.nodes AS n JOIN id_hashes AS h USING (source_id, row_hash) "
+        "WHERE h.told_hash <> n.told_hash"
     )
     con.execute(
         "CREATE OR REPLACE TEMP TABLE id_gone AS SELECT n.node FROM resolution.nodes AS n "
@@ -55,6 +66,10 @@ def apply_changes(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
         """
     )
     con.execute("DELETE FROM resolution.nodes WHERE node IN (SELECT node FROM id_gone)")
+    con.execute(
+        "UPDATE resolution.nodes AS n SET told_hash = r.told_hash FROM id_retold AS r "
+        "WHERE r.node = n.node"
+    )
     con.execute("INSERT INTO resolution.nodes BY NAME SELECT * FROM id_fresh")
     con.execute(
         "CREATE OR REPLACE TEMP TABLE id_moved AS FROM id_fresh UNION ALL BY NAME "

@@ -46,6 +46,16 @@ def write(con: duckdb.DuckDBPyConnection, *, part: bool) -> None:
     for table, condition in gone.items():
         con.execute(f"DELETE FROM identity.{table} WHERE {condition if part else 'true'}")
         con.execute(f"INSERT INTO identity.{table} SELECT * FROM id_out_{table}")
+    if part:
+        con.execute(
+            """
+            UPDATE identity.customers SET resolved_at = (SELECT now_at FROM id_clock)
+            WHERE customer_id IN (
+                SELECT p.customer_id FROM resolution.places AS p
+                JOIN id_retold AS r ON r.node = p.node
+            )
+            """
+        )
     con.execute("DELETE FROM identity.blocks")
     con.execute("INSERT INTO identity.blocks SELECT name, pairs FROM id_limits")
     con.execute("DELETE FROM identity.guard_stops")
@@ -152,7 +162,8 @@ def _customers(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE id_out_customers AS
-        SELECT a.customer_id, any_value(coalesce(i.minted_at, c.now_at)), count(*)
+        SELECT a.customer_id, any_value(coalesce(i.minted_at, c.now_at)), count(*),
+               any_value(c.now_at)
         FROM id_assigned AS a
         CROSS JOIN id_clock AS c
         LEFT JOIN identity.registry_ids AS i ON i.customer_id = a.customer_id

@@ -1,7 +1,7 @@
 """Records and the identifiers that they bear, each in one form and with a number.
 
 ``resolution.nodes``  one row per record: ``node`` (a number that lasts until everything is resolved
-                    anew), hash of the row that it came from, normalised identifiers and
+                    anew), hashes of the row that it came from, normalised identifiers and
                     comparison keys
 
 Temporary tables made here, all in this connection only:
@@ -25,10 +25,13 @@ RAW_COLUMNS = (
     "first_name, last_name, birth_date, gender, postal_code, street_address, city, account_id, "
     "contact_id"
 )
+# What else a golden record is made of: a row that differs in these alone is resolved as before.
+TOLD_COLUMNS = "updated_at, is_deleted, middle_name, region, country, company"
 # Values that are normalised at a time: Python's strings take ten times the room of DuckDB's.
 _CHUNK = 100_000
 
 ROW_HASH = f"hash({RAW_COLUMNS})"
+TOLD_HASH = f"hash({TOLD_COLUMNS})"
 
 
 def normalise_values(con: duckdb.DuckDBPyConnection, guards: Guards, region: str) -> int:
@@ -137,11 +140,14 @@ def nodes_of(guards: Guards, records: str) -> str:
     joins = "\n".join(
         f"LEFT JOIN {value.format(kind)} ON {kind}_n.raw_value = r.{kind}" for kind in KINDS
     )
-    columns = ", ".join(f"r.{column.strip()}" for column in RAW_COLUMNS.split(","))
+    hashes = ", ".join(
+        f"hash({', '.join(f'r.{column.strip()}' for column in columns.split(','))}) AS {name}"
+        for name, columns in (("row_hash", RAW_COLUMNS), ("told_hash", TOLD_COLUMNS))
+    )
     return f"""
         SELECT
             r.source_system, r.source_table, r.source_id, r.seen_at,
-            hash({columns}) AS row_hash,
+            {hashes},
             r.source_table IN ('contacts', 'accounts') AS is_profile,
             email_n.normalised_value AS email,
             phone_n.normalised_value AS phone,

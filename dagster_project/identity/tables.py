@@ -20,7 +20,8 @@ TABLES = {
     "identifiers": """
         identifier_kind VARCHAR, raw_value VARCHAR, normalised_value VARCHAR, is_blocked BOOLEAN,
         block_reason VARCHAR, customer_id VARCHAR""",
-    "customers": "customer_id VARCHAR, minted_at TIMESTAMP, record_count BIGINT",
+    "customers": """
+        customer_id VARCHAR, minted_at TIMESTAMP, record_count BIGINT, resolved_at TIMESTAMP""",
     "guard_stops": """
         guard VARCHAR, identifier_kind VARCHAR, identifier_hash VARCHAR, record_count BIGINT,
         customer_count BIGINT, reason VARCHAR""",
@@ -100,6 +101,8 @@ def create_identity_tables(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         for name, columns in tables.items():
             con.execute(f"CREATE TABLE IF NOT EXISTS {schema}.{name} ({columns})")
+    # A warehouse of an earlier version.
+    con.execute("ALTER TABLE identity.customers ADD COLUMN IF NOT EXISTS resolved_at TIMESTAMP")
 
 
 def hash_key(con: duckdb.DuckDBPyConnection) -> bytes:

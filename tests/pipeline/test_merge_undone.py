@@ -1,5 +1,7 @@
 """P3: what a person decided about people is followed by every mart, and can be taken back."""
 
+import duckdb
+
 from tests.pipeline.digests import mart_digests
 
 WHO = ("--who", "Kim", "--why", "said so on the telephone")
@@ -22,13 +24,20 @@ def two_buyers(company) -> tuple[tuple[str, str], tuple[str, str]]:
     )
 
 
+def golden_records(company) -> set[tuple]:
+    """The contacts as published to the few who may see them."""
+    path = company.data_dir / "restricted" / "current" / "restricted.duckdb"
+    with duckdb.connect(str(path), read_only=True) as con:
+        return set(con.execute("SELECT * EXCLUDE (resolved_at) FROM customer_contacts").fetchall())
+
+
 def test_merge_and_its_undo_leave_the_marts_as_they_were(copy_of_sample) -> None:
     """A wrong merge is for ever: cohorts, attribution and ids do not come back.
 
     Or a full refresh forgets what was decided, or gives everybody another id.
     """
     company = copy_of_sample
-    before = mart_digests(company, with_ids=True)
+    before, contacts = mart_digests(company, with_ids=True), golden_records(company)
     (older, left), (younger, right) = two_buyers(company)
     both = f"FROM orders WHERE customer_id IN ('{older}', '{younger}')"
     orders = company.query(f"SELECT count(*) {both}")
@@ -37,6 +46,9 @@ def test_merge_and_its_undo_leave_the_marts_as_they_were(copy_of_sample) -> None
     merged = company.query(f"SELECT DISTINCT customer_id {both}")
     assert len(merged) == 1, "history follows the merge"
     assert company.query(f"SELECT count(*) {both}") == orders
+    changed = {row[0] for row in golden_records(company) ^ contacts}
+    assert merged[0][0] in changed
+    assert changed <= {older, younger}, "only the people concerned"
     after = mart_digests(company, with_ids=True)
     for mart in ("customers", "orders", "cohort_retention", "customer_identities"):
         assert after[mart] != before[mart], mart
@@ -44,3 +56,4 @@ def test_merge_and_its_undo_leave_the_marts_as_they_were(copy_of_sample) -> None
     company.run("--full-refresh")
     undone = mart_digests(company, with_ids=True)
     assert {mart for mart in before if undone[mart] != before[mart]} == set()
+    assert golden_records(company) == contacts

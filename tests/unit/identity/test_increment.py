@@ -29,7 +29,7 @@ LINKAGE = replace(load_linkage(), block_limit=5, pairs_per_record=1.5)
 COMPARED = {
     "assignments": "* EXCLUDE (linked_at, public_source_id)",
     "identifiers": "*",
-    "customers": "* EXCLUDE (minted_at)",
+    "customers": "* EXCLUDE (minted_at, resolved_at)",
     "id_changes": "* EXCLUDE (changed_at)",
     "guard_stops": "*",
     "links": "*",
@@ -54,6 +54,15 @@ def _values(rng):
     }
 
 
+def _told(rng):
+    """What only the golden record is made of."""
+    return {
+        "updated_at": f"2025-02-{rng.randint(1, 28):02}",
+        "middle_name": rng.choice(["Lee", None]),
+        "is_deleted": rng.random() < 0.1,
+    }
+
+
 def _arrive(company, rng, key):
     table = rng.choice(["contacts", "contacts", "accounts", "orders", "calls"])
     seen = f"2025-01-{rng.randint(1, 28):02}"
@@ -72,6 +81,8 @@ def _live_a_day(company, rng, day, forgotten):
     people = [key for key in company.records if key.startswith(("contacts", "accounts"))]
     for key in rng.sample(people, min(len(people), rng.randint(0, 2))):
         company.records[key].update(_values(rng))
+    for key in rng.sample(people, min(len(people), rng.randint(1, 3))):
+        company.records[key].update(_told(rng))
     for key in rng.sample(sorted(company.records), min(len(company.records), rng.randint(0, 3))):
         forgotten[key] = company.records.pop(key)
     for key in rng.sample(sorted(forgotten), min(len(forgotten), rng.randint(0, 1))):
@@ -109,6 +120,28 @@ def _state(company):
     }
 
 
+def _golden(company):
+    """By customer: when it was resolved, and all that its golden record is made of."""
+    forms = ", ".join(
+        f"(SELECT i.normalised_value FROM identity.identifiers AS i "
+        f"WHERE i.identifier_kind = '{kind}' AND i.raw_value = r.{kind}) AS {kind}_form"
+        for kind in ("email", "phone", "loyalty_card", "national_id")
+    )
+    rows = company.con.execute(
+        f"""
+        SELECT c.customer_id, any_value(c.resolved_at),
+               list_sort(list(CAST(r AS VARCHAR)))
+        FROM identity.customers AS c
+        LEFT JOIN identity.assignments AS a ON a.customer_id = c.customer_id
+        LEFT JOIN (SELECT r.*, {forms} FROM intermediate.int_identity_records AS r) AS r
+          ON (r.source_system, r.source_table, r.source_id)
+           = (a.source_system, a.source_table, a.source_id)
+        GROUP BY c.customer_id
+        """
+    ).fetchall()
+    return {customer: (resolved_at, records) for customer, resolved_at, records in rows}
+
+
 def _twins(new_company):
     """Two companies with the same records and the same secret, so that ids can be compared."""
     daily, anew = new_company(), new_company()
@@ -125,7 +158,7 @@ def test_a_days_changes_give_what_a_full_recomputation_gives(new_company, monkey
     monkeypatch.setattr(resolution, "load_linkage", lambda: LINKAGE)
     rng = random.Random(seeded().random() + history)
     daily, anew = _twins(new_company)
-    forgotten, increments = {}, 0
+    forgotten, increments, before = {}, 0, {}
     for day in range(DAYS):
         _live_a_day(daily, rng, day, forgotten)
         increments += _resolve(daily, 1.0).is_increment
@@ -133,6 +166,13 @@ def test_a_days_changes_give_what_a_full_recomputation_gives(new_company, monkey
         found, expected = _state(daily), _state(anew)
         for table in COMPARED:
             assert found[table] == expected[table], f"history {history}, day {day}, {table}"
+        golden = _golden(daily)
+        for customer in golden.keys() & before.keys():
+            if golden[customer][1] != before[customer][1]:
+                assert golden[customer][0] > before[customer][0], (
+                    f"history {history}, day {day}: an old golden record stays"
+                )
+        before = golden
     assert increments >= 2, f"history {history}: nearly every day was resolved as a whole"
 
 

@@ -1,9 +1,14 @@
-{#- The rules are data, in this model's YAML file. -#}
+{#- The rules are data, in this model's YAML file. A record is made anew when the identity step
+    looked at its customer again, or when these rules changed; the others stay as they are. -#}
 {%- set rules = (config.get('meta') or {}).get('survivorship', {}) -%}
 {%- set trust = (config.get('meta') or {}).get('source_trust', {}) -%}
 {%- set frequent = rules.items() | selectattr(1, 'equalto', 'most_frequent') | map(attribute=0) | list -%}
 {%- set more_than_any_rank = 'cast(1000000000000 as bigint)' -%}
 {%- set normalised = ['email', 'phone', 'loyalty_card', 'national_id'] -%}
+{%- set rules_version = local_md5(model.raw_code ~ (rules | string) ~ (trust | string)) -%}
+{%- set is_kept = is_incremental() and (
+    adapter.get_columns_in_relation(this) | selectattr('name', 'equalto', 'rules_version') | list
+) -%}
 {%- for field, rule in rules.items() if rule not in ['most_recent', 'most_trusted', 'most_frequent'] -%}
     {{ exceptions.raise_compiler_error('customer_contacts: unknown rule ' ~ rule ~ ' of ' ~ field) }}
 {%- endfor %}
@@ -13,11 +18,20 @@
 with
 
 customers as (
-    select customer_id from {{ source('identity', 'customers') }}
+    select
+        c.customer_id,
+        c.resolved_at
+    from {{ source('identity', 'customers') }} as c
+    {%- if is_kept %}
+    left join {{ this }} as k
+        on c.customer_id = k.customer_id and k.rules_version = '{{ rules_version }}'
+    where k.customer_id is null or k.resolved_at is distinct from c.resolved_at
+    {%- endif %}
 ),
 
 assignments as (
     select * from {{ source('identity', 'assignments') }}
+    where customer_id in (select customer_id from customers)
 ),
 
 identifiers as (
@@ -113,7 +127,9 @@ final as (
         g.{{ field }},
         g.{{ field }}_source
         {%- endif %}
-        {%- endfor %}
+        {%- endfor %},
+        c.resolved_at,
+        '{{ rules_version }}' as rules_version
     from customers as c
     left join golden as g on c.customer_id = g.customer_id
     {%- for field in frequent %}
