@@ -1,6 +1,7 @@
 """If these fail, a customer's history goes to somebody else, and nothing says that it did."""
 
 from collections import defaultdict
+from datetime import date, timedelta
 
 from dagster_project.identity.explain import current_id
 from dagster_project.identity.overrides import add_overrides, make_override
@@ -10,7 +11,8 @@ from tests.soak import SOAK, seeded
 DAYS = 365 if SOAK else 12
 
 FIRST = ["Anna", "Boris", "Chloe", "Dmitry", "Emma", "Frank", "Galina", "Hugo", "Ирина", "Jack"]
-LAST = ["Smith", "Petrov", "Walker", "Orlov", "Quinn", "Taylor", "Зайцева", "Moreau", "Novak"]
+STEMS = ["Smith", "Petr", "Walk", "Orl", "Quinn", "Taylor", "Зайц", "Mor", "Nov", "Berg", "Gold"]
+ENDINGS = ["", "ov", "er", "eau", "ak", "ström", "ton", "enko"]
 
 
 class Life:
@@ -29,7 +31,9 @@ class Life:
             name["first_name"] = name["first_name"][:1]
         if choice > 0.95:
             # Somebody else's telephone: that is how strangers are fused.
-            other = self.rng.choice(self.people)
+            other = self.rng.choice(
+                [one for one in self.people if one["last_name"] != person["last_name"]] or [person]
+            )
             return {**name, "email": None, "phone": other["phone"]}
         return {
             **name,
@@ -38,16 +42,21 @@ class Life:
             "birth_date": person["birth_date"] if self.rng.random() < 0.5 else None,
         }
 
+    def _mailbox(self):
+        letters = "".join(self.rng.choices("abcdefghijklmnopqrstuvwxyz", k=9))
+        return f"{letters}@{self.rng.choice(['x.com', 'y.org', 'z.net'])}"
+
     def _new_person(self):
         number = len(self.people)
         self.people.append(
             {
                 "number": number,
                 "first_name": self.rng.choice(FIRST),
-                "last_name": self.rng.choice(LAST),
-                "email": f"p{number}@x.com",
-                "phone": f"+44 7911 {100000 + number}",
-                "birth_date": f"19{self.rng.randint(50, 99)}-0{self.rng.randint(2, 9)}-17",
+                "last_name": self.rng.choice(STEMS) + self.rng.choice(ENDINGS),
+                "email": self._mailbox(),
+                # One wrong digit makes nobody's number another's, as with numbers in a row.
+                "phone": f"+44 79{self.rng.randrange(10**8):08}",
+                "birth_date": str(date(1940, 1, 2) + timedelta(days=self.rng.randrange(22_000))),
             }
         )
 
@@ -73,7 +82,7 @@ class Life:
             self._record(day, nth)
         if rng.random() < 0.3 and self.people:
             person = rng.choice(self.people)
-            person["email"] = f"p{person['number']}.{day}@y.org"
+            person["email"] = self._mailbox()
         profiles = sorted(key for key in records if key.startswith(("contacts", "accounts")))
         if rng.random() < 0.4 and profiles:
             key = rng.choice(profiles)
@@ -112,7 +121,7 @@ def test_ids_over_a_year_of_daily_runs(company):
     """An id names two people, or changes and nobody can say why."""
     life = Life(company, seeded())
     con = company.con
-    before, told, increments = {}, 0, 0
+    before, told, increments, named = {}, 0, 0, defaultdict(set)
     for day in range(DAYS):
         life.live(day)
         company.deliver()
@@ -142,8 +151,12 @@ def test_ids_over_a_year_of_daily_runs(company):
         owned = dict(
             con.execute("SELECT customer_id, merged_into FROM identity.registry_ids").fetchall()
         )
-        for customer in groups:
+        for customer, keys in groups.items():
             assert owned[customer] is None, f"day {day}: an alias names somebody"
+            named[customer] |= {
+                life.person_of[key] for key in keys if key.startswith(("contacts", "accounts"))
+            }
+            assert len(named[customer]) <= 1, f"day {day}: one id of two people, {sorted(keys)}"
         minted = con.execute(
             "SELECT count(*), count(DISTINCT customer_id) FROM identity.registry_ids"
         ).fetchone()
