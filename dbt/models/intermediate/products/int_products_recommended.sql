@@ -111,18 +111,55 @@ items as (
     inner join bought as b on p.run = b.run and p.product_id = b.product_id
 ),
 
--- A product goes with itself where customers buy it again on another day.
-pairs as (
+-- Fewer buyers than three make no pair that counts.
+pairable as (
+    select
+        i.customer_number,
+        i.product_number,
+        i.day_count
+    from items as i
+    inner join bought as b on i.product_number = b.product_number
+    where i.product_count <= {{ affinity_max_basket() }} and b.buyers >= 3
+),
+
+-- Each pair once, which is half of the work, and then from both of its sides.
+halves as (
     select
         a.product_number,
         b.product_number as other_number,
         count(*) as both_buyers
-    from items as a
-    inner join items as b on a.customer_number = b.customer_number
-    where
-        a.product_count <= {{ affinity_max_basket() }}
-        and (a.product_number <> b.product_number or a.day_count > 1)
+    from pairable as a
+    inner join pairable as b
+        on a.customer_number = b.customer_number and a.product_number < b.product_number
     group by a.product_number, b.product_number
+    having count(*) >= 3
+),
+
+-- A product goes with itself where customers buy it again on another day.
+pairs as (
+    select
+        product_number,
+        other_number,
+        both_buyers
+    from halves
+
+    union all
+
+    select
+        other_number as product_number,
+        product_number as other_number,
+        both_buyers
+    from halves
+
+    union all
+
+    select
+        product_number,
+        product_number as other_number,
+        count(*) as both_buyers
+    from pairable
+    where day_count > 1
+    group by product_number
     having count(*) >= 3
 ),
 

@@ -16,9 +16,11 @@ orders as (
     having count(*) <= {{ affinity_max_basket() }}
 ),
 
+-- Pairs are counted by numbers, which takes a third of the time that texts take.
 products as (
     select
         b.product_id,
+        cast(row_number() over (order by b.product_id) as integer) as product_number,
         count(*) as order_count
     from baskets as b
     inner join orders as o on b.order_id = o.order_id
@@ -30,28 +32,45 @@ products as (
 frequent as (
     select
         b.order_id,
-        b.product_id
+        p.product_number
     from baskets as b
     inner join orders as o on b.order_id = o.order_id
     inner join products as p on b.product_id = p.product_id
 ),
 
-pairs as (
+-- Each pair once, which is half of the work, and then from both of its sides.
+halves as (
     select
-        a.product_id,
-        b.product_id as other_product_id,
+        a.product_number,
+        b.product_number as other_number,
         count(*) as order_count
     from frequent as a
-    inner join frequent as b on a.order_id = b.order_id and a.product_id <> b.product_id
-    group by a.product_id, b.product_id
+    inner join frequent as b on a.order_id = b.order_id and a.product_number < b.product_number
+    group by a.product_number, b.product_number
     having count(*) >= {{ affinity_min_orders() }}
+),
+
+pairs as (
+    select
+        product_number,
+        other_number,
+        order_count
+    from halves
+
+    union all
+
+    select
+        other_number as product_number,
+        product_number as other_number,
+        order_count
+    from halves
 ),
 
 ranked as (
     select
         *,
         row_number() over (
-            partition by product_id order by order_count desc, other_product_id asc
+            partition by product_number order by order_count desc, other_number asc
         ) as place
     from pairs
 ),
@@ -62,8 +81,8 @@ totals as (
 
 final as (
     select
-        r.product_id,
-        r.other_product_id,
+        p.product_id,
+        o.product_id as other_product_id,
         r.order_count,
         p.order_count as product_order_count,
         o.order_count as other_order_count,
@@ -72,8 +91,8 @@ final as (
         {{ safe_ratio('r.order_count', 'p.order_count') }} as confidence,
         {{ safe_ratio('(r.order_count * t.order_count)', '(p.order_count * o.order_count)') }} as lift
     from ranked as r
-    inner join products as p on r.product_id = p.product_id
-    inner join products as o on r.other_product_id = o.product_id
+    inner join products as p on r.product_number = p.product_number
+    inner join products as o on r.other_number = o.product_number
     cross join totals as t
     where r.place <= {{ affinity_max_partners() }}
 )
