@@ -74,11 +74,13 @@ $(VENV)/.run: $(VENV)/.uv requirements.lock pyproject.toml
 	  echo "Installing the locked dependencies" && \
 	  export VIRTUAL_ENV=$(VENV) && \
 	  $(UV) pip sync --quiet --compile-bytecode --require-hashes requirements.lock requirements-uv.lock && \
-	  $(UV) pip install --quiet --no-deps --no-build-isolation -e .; fi
+	  $(UV) pip install --quiet --no-deps --no-build-isolation -e . && \
+	  $(BIN)/python -m compileall -q dagster_project; fi
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.uv requirements-dev.lock pyproject.toml
 	@echo "Installing the locked dependencies, with those of the tests"
 	@VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --compile-bytecode --require-hashes requirements-dev.lock requirements-uv.lock
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q dagster_project
 	@touch $@ $(VENV)/.run

@@ -15,6 +15,8 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.psycopg2 import PGExecutionContext_psycopg2
 from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
 
+from dagster_project.warehouse import identifier
+
 DRIVER = "duckdb.hourglass"
 URL = "duckdb+hourglass://"
 
@@ -40,18 +42,21 @@ class HourglassDialect(Dialect):
     def get_columns(
         self, connection: Any, table_name: str, schema: str | None = None, **_: Any
     ) -> list[dict[str, Any]]:
-        rows = connection.execute(
-            sqlalchemy.text(
-                "SELECT column_name, data_type, is_nullable FROM duckdb_columns() "
-                "WHERE table_name = :name AND schema_name = :schema ORDER BY column_index"
-            ),
-            {"name": str(table_name), "schema": schema or "main"},
-        ).fetchall()
-        if not rows:
-            raise sqlalchemy.exc.NoSuchTableError(table_name)
+        relation = f"{identifier(schema or 'main')}.{identifier(str(table_name))}"
+        try:
+            rows = connection.execute(sqlalchemy.text(f"DESCRIBE {relation}")).fetchall()
+        except sqlalchemy.exc.DBAPIError as error:
+            if isinstance(error.orig, duckdb.CatalogException):
+                raise sqlalchemy.exc.NoSuchTableError(table_name) from None
+            raise
         return [
-            {"name": name, "type": self._type(declared), "nullable": nullable, "default": None}
-            for name, declared, nullable in rows
+            {
+                "name": row[0],
+                "type": self._type(row[1]),
+                "nullable": row[2] == "YES",
+                "default": None,
+            }
+            for row in rows
         ]
 
     def get_pk_constraint(self, *_: Any, **__: Any) -> dict[str, Any]:

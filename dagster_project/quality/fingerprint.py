@@ -44,9 +44,10 @@ def fingerprint_of(con: duckdb.DuckDBPyConnection, relation: str, mart: str) -> 
 
 def columns_of(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> dict[str, str]:
     """Column name to DuckDB type, in order; empty when there is no such table."""
-    rows = con.execute(
-        "SELECT column_name, data_type FROM duckdb_columns() WHERE schema_name = ? AND "
-        "table_name = ? AND database_name = current_database() ORDER BY column_index",
-        [schema, table],
-    ).fetchall()
-    return dict(rows)
+    # duckdb_columns() lists every column of every table before it filters: 10 ms a call, 2.6 s a
+    # run in November 2026.
+    try:
+        rows = con.execute(f"DESCRIBE {identifier(schema)}.{identifier(table)}").fetchall()
+    except duckdb.CatalogException:
+        return {}
+    return {row[0]: row[1] for row in rows}
