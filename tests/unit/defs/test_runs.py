@@ -3,7 +3,7 @@
 from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from sqlalchemy.pool import NullPool
 
-from dagster_project.defs.runs import one_engine_per_file
+from dagster_project.defs.runs import kept_connections
 
 
 def test_the_log_is_not_folded_into_the_file_at_every_event(tmp_path):
@@ -11,7 +11,7 @@ def test_the_log_is_not_folded_into_the_file_at_every_event(tmp_path):
     path = tmp_path / "events.db"
     address = f"sqlite:///{path}"
     log = path.with_name("events.db-wal")
-    with one_engine_per_file():
+    with kept_connections():
         for _ in range(3):
             engine = sqlite_event_log.create_engine(address, poolclass=NullPool)
             with engine.connect() as connection:
