@@ -34,7 +34,7 @@ def golden_records(company) -> set[tuple]:
 def test_merge_and_its_undo_leave_the_marts_as_they_were(copy_of_sample) -> None:
     """A wrong merge is for ever: cohorts, attribution and ids do not come back.
 
-    Or a full refresh forgets what was decided, or gives everybody another id.
+    Or a lost warehouse, or a full refresh, gives everybody another id.
     """
     company = copy_of_sample
     before, contacts = mart_digests(company, with_ids=True), golden_records(company)
@@ -53,6 +53,7 @@ def test_merge_and_its_undo_leave_the_marts_as_they_were(copy_of_sample) -> None
     for mart in ("customers", "orders", "cohort_retention", "customer_identities"):
         assert after[mart] != before[mart], mart
     assert company.hourglass("identity", "unlink", left, right, *WHO).returncode == 0
+    (company.data_dir / "warehouse" / "warehouse.duckdb").unlink()
     company.run("--full-refresh")
     undone = mart_digests(company, with_ids=True)
     assert {mart for mart in before if undone[mart] != before[mart]} == set()
