@@ -1,6 +1,5 @@
 """Whole runs, few of them: each is shared by every test that only looks at its result."""
 
-import fcntl
 import os
 import shutil
 import subprocess
@@ -12,6 +11,7 @@ import duckdb
 import pytest
 
 from dagster_project.settings import PROJECT_ROOT
+from tests.made_once import made_once
 
 SAMPLE = PROJECT_ROOT / "data" / "sample" / "landing"
 RUN_TIMEOUT = 600
@@ -83,25 +83,17 @@ socket.socket.connect = connect
 def sample_company(tmp_path_factory) -> Company:
     """The committed sample after one run, without a network. Tests look at it, none changes it.
 
-    The processes of one test session share it: who comes second waits for the first.
     ``connections.txt`` beside it tells where the run wanted to connect to.
     """
-    base = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        base = base.parent
-    folder = base / "sample"
-    folder.mkdir(exist_ok=True)
-    company = Company(folder / "data")
-    with (folder / "lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "done").exists():
-            log = folder / "connections.txt"
-            (folder / "sitecustomize.py").write_text(OFFLINE.format(log=str(log)))
-            land_sample(company.data_dir)
-            result = company.hourglass("run", PYTHONPATH=str(folder))
-            assert result.returncode == 0, result.stdout + result.stderr
-            (folder / "done").touch()
-    return company
+
+    def run_offline(folder: Path) -> None:
+        log = folder / "connections.txt"
+        (folder / "sitecustomize.py").write_text(OFFLINE.format(log=str(log)))
+        land_sample(folder / "data")
+        result = Company(folder / "data").hourglass("run", PYTHONPATH=str(folder))
+        assert result.returncode == 0, result.stdout + result.stderr
+
+    return Company(made_once(tmp_path_factory, "sample", run_offline) / "data")
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ import duckdb
 import pytest
 
 from dagster_project.contracts import load_contract
+from tests.integration.conftest import Project
 from tests.integration.dbt_core.company import Company, parameters, shop_of_one_week
-from tests.integration.dbt_core.conftest import Project, Warehouse
+from tests.integration.dbt_core.conftest import Warehouse
 
 
 def test_every_model_builds_and_every_test_holds(project: Project):

@@ -4,7 +4,7 @@ import pytest
 import sqlglot
 from sqlglot.errors import ErrorLevel
 
-from tests.integration.dbt_core.conftest import Project
+from tests.integration.conftest import Project
 
 # Refused by Spark although its parser, as sqlglot plays it, lets them pass.
 DUCKDB_ONLY = ("::", " exclude ", "group by all", "qualify ", " asof ")

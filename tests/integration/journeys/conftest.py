@@ -1,15 +1,14 @@
-"""The journey models, compiled once by dbt and run in plain DuckDB on tables that a test gives."""
+"""The journey models as dbt compiled them, run in plain DuckDB on tables that a test gives."""
 
 import csv
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from dagster_project.transform import DBT_DIR, DBT_EXECUTABLE
+from dagster_project.transform import DBT_DIR
+from tests.integration.conftest import Project
 
 SEEDS_DIR = DBT_DIR / "seeds" / "journeys"
 MODELS = (
@@ -128,30 +127,8 @@ class Journeys:
         return self.con.execute(query).fetchall()
 
 
-@pytest.fixture(scope="session")
-def compiled_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    folder = tmp_path_factory.mktemp("dbt")
-    command = [str(DBT_EXECUTABLE), "compile", "--profiles-dir", str(DBT_DIR), "--quiet"]
-    result = subprocess.run(
-        [*command, "--select", *MODELS],
-        cwd=DBT_DIR,
-        env={
-            **os.environ,
-            "HOURGLASS_WAREHOUSE_PATH": str(folder / "warehouse.duckdb"),
-            "DBT_TARGET_PATH": str(folder / "target"),
-            "DBT_LOG_PATH": str(folder / "logs"),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    found = {path.stem: path.read_text() for path in (folder / "target/compiled").rglob("*.sql")}
-    return {model: found[model] for model in MODELS}
-
-
 @pytest.fixture(scope="module")
-def journeys(compiled_models: dict[str, str]) -> Iterator[Journeys]:
-    warehouse = Journeys(compiled_models)
+def journeys(project: Project) -> Iterator[Journeys]:
+    warehouse = Journeys({model: project.models[model][1] for model in MODELS})
     yield warehouse
     warehouse.con.close()
