@@ -54,9 +54,10 @@ def print_report(console: Console, report: "CheckReport") -> None:
         lines = f", lines {', '.join(numbers)}" if numbers else ""
         examples = f" For example: {', '.join(finding.examples)}." if finding.examples else ""
         column = f" {finding.column}:" if finding.column else ""
+        # A column is one thing; records and cells are counted.
+        count = "" if finding.level == "column" else f", {finding.count:,}"
         console.print(
-            f"{finding.path} ({finding.level}, {finding.count:,}{lines}):{column} "
-            f"{finding.message}{examples}",
+            f"{finding.path} ({finding.level}{count}{lines}):{column} {finding.message}{examples}",
             markup=False,
             highlight=False,
             soft_wrap=True,

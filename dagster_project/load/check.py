@@ -27,7 +27,8 @@ EXAMPLES = 3
 
 @dataclass(frozen=True)
 class Finding:
-    """One reason in one file. ``level``: file, row, cell (would become NULL) or left_out.
+    """One reason in one file. ``level``: file, row, cell (would become NULL), column (undeclared,
+    or read under another name) or left_out.
 
     ``lines`` are the first few; ``examples`` their texts, only of columns without personal data.
     """
@@ -176,6 +177,13 @@ def read_report(con: duckdb.DuckDBPyConnection, mappings: dict[str, Mapping]) ->
         for path, target, rule, count in con.execute(
             "SELECT f.path, target, l.rule, l.records FROM ledger.left_out l JOIN ledger.files f "
             "USING (file_hash, target) ORDER BY ALL"
+        ).fetchall()
+    ]
+    findings += [
+        Finding(path, "column", None, kind, message, 1)
+        for path, kind, message in con.execute(
+            "SELECT path, kind, message FROM ledger.schema_events "
+            "WHERE kind <> 'columns_changed' ORDER BY ALL"
         ).fetchall()
     ]
     return CheckReport(tuple(files), tuple(findings))

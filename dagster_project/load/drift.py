@@ -1,10 +1,12 @@
 """Changes in what a source delivers: each becomes an event that somebody can see."""
 
+import difflib
 import json
 from collections.abc import Sequence
 
 import duckdb
 
+from dagster_project.load.layout import normalised
 from dagster_project.load.ledger import insert_rows
 from dagster_project.load.stage import Unit
 from dagster_project.load.take_in import Stamp
@@ -31,13 +33,7 @@ def note_changes(con: duckdb.DuckDBPyConnection, units: Sequence[Unit], stamp: S
     for unit in units:
         found: list[tuple[str, str | None, str]] = []
         for name, _ in unit.layout.extras:
-            found.append(
-                (
-                    "unknown_column",
-                    name,
-                    f"The column {shown(name)} is not in the contract; it is kept.",
-                )
-            )
+            found.append(("unknown_column", name, _unknown(name, unit.layout.missing)))
         for name, header in unit.layout.by_alias.items():
             found.append(
                 ("alias_used", f"{name} = {header}", f"{shown(header)} was read as {name}.")
@@ -54,6 +50,18 @@ def note_changes(con: duckdb.DuckDBPyConnection, units: Sequence[Unit], stamp: S
         ]
     insert_rows(con, "ledger.schema_events", events)
     return len(events)
+
+
+def _unknown(name: str, missing: Sequence[str]) -> str:
+    """``missing``: the fields that the file lacks, of which this may be one, misspelt."""
+    near = difflib.get_close_matches(normalised(name), missing, n=1, cutoff=0.7)
+    hint = (
+        f" Perhaps it is {near[0]}, which the file lacks: rename it, or add the sender's name for "
+        "it to the contract's aliases."
+        if near
+        else ""
+    )
+    return f"The column {shown(name)} is not in the contract; it is kept.{hint}"
 
 
 def _last_columns(con: duckdb.DuckDBPyConnection, target: str) -> set[str] | None:

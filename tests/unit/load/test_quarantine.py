@@ -178,6 +178,22 @@ def test_check_says_what_a_load_would_do(landing, tmp_path):
         check_path(stray, landing.settings)
 
 
+def test_check_names_a_misspelt_column(landing, tmp_path):
+    """A sender's "emial" passes the check, and nobody can be written to any more."""
+    folder = tmp_path / "sent" / "crm"
+    folder.mkdir(parents=True)
+    (folder / "contacts.csv").write_text("id,emial,shoe\n1,a@example.com,44\n")
+    report = check_path(folder, landing.settings)
+    assert report.is_clean
+    said = [f.message for f in report.findings if f.level == "column"]
+    assert said == [
+        "id was read as contact_id.",
+        "The column emial is not in the contract; it is kept. Perhaps it is email, which the file "
+        "lacks: rename it, or add the sender's name for it to the contract's aliases.",
+        "The column shoe is not in the contract; it is kept.",
+    ]
+
+
 def test_replayed_record_of_an_array_on_one_line(landing, tmp_path):
     """A correction of one order of a JSON array takes the place of all orders on its line."""
     landing.put(
