@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from dagster_project.settings import Settings
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder with all data.")]
-SHOWN_ROWS = 20
 
 quarantine = typer.Typer(no_args_is_help=True, help="What was refused, and the way back.")
 identity = typer.Typer(no_args_is_help=True, help="Decide who is whom, and review doubtful pairs.")
@@ -153,15 +152,11 @@ def explain(
     if as_json:
         typer.echo(json.dumps(found, default=str, ensure_ascii=False, indent=1))
         return
+    from dagster_project.identity.telling import tell
+
     console = Console()
-    for customer in found["customers"]:
-        console.rule(f"customer {customer['customer_id']}", align="left")
-        for title in ("records", "links", "guards"):
-            _print_rows(console, title, customer[title])
-        _print_rows(console, "history: ids", customer["history"]["ids"])
-        _print_rows(console, "history: changes", customer["history"]["changes"])
-        for mart, rows in customer["marts"].items():
-            _print_rows(console, mart, rows)
+    for line in tell(found):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @identity.command("link")
@@ -253,17 +248,6 @@ def _decide(kind: str, left: str, right: str, who: str, why: str, data_dir: Path
     decision = make_override(kind, left, right, who=who, why=why)
     add_overrides(load_settings(data_dir=data_dir), [decision])
     typer.echo("Taken. It holds from the next hourglass run on.")
-
-
-def _print_rows(console: Console, title: str, rows: list[dict]) -> None:
-    if not rows:
-        return
-    console.print(f"\n[bold]{title}[/] ({len(rows)})")
-    for row in rows[:SHOWN_ROWS]:
-        filled = ", ".join(f"{name}={value}" for name, value in row.items() if value is not None)
-        console.print(f"  {filled}", markup=False, highlight=False, soft_wrap=True)
-    if len(rows) > SHOWN_ROWS:
-        console.print(f"  and {len(rows) - SHOWN_ROWS} more: --json shows all")
 
 
 @contextmanager

@@ -100,43 +100,41 @@ def _customer(customer: Mapping[str, Any]) -> str:
             f"{proven:,} {'link' if proven == 1 else 'links'} by identifiers alone or by a "
             "person's decision: no weights."
         )
-    bars = [_bars(link["bits"]) for link in weighed]
-    ends = [0.0, *(end for of_link in bars for bar in of_link for end in bar[2:])]
+    steps = [bars(link["bits"]) for link in weighed]
+    ends = [0.0, *(end for of_link in steps for bar in of_link for end in bar[2:])]
     low, span = min(ends), (max(ends) - min(ends)) or 1.0
-    charts = (_link(link, of_link, low, span) for link, of_link in zip(weighed, bars, strict=True))
+    charts = (_link(link, of_link, low, span) for link, of_link in zip(weighed, steps, strict=True))
     return (
         f"<h1>Customer <span>{escape(customer['customer_id'])}</span></h1><p>{' '.join(said)}</p>"
         + "".join(charts)
     )
 
 
-def _bars(bits: Mapping[str, float]) -> list[Bar]:
+def bars(bits: Mapping[str, float]) -> list[Bar]:
     """What each field adds, strongest first, from where the one before it ended."""
     rest = sorted(
         ((name, weight) for name, weight in bits.items() if name != "prior"),
         key=lambda item: -item[1],
     )
-    bars, at = [], 0.0
+    found, at = [], 0.0
     for name, weight in [("prior", bits.get("prior", 0.0)), *rest]:
-        bars.append((name, weight, at, at + weight))
+        found.append((name, weight, at, at + weight))
         at += weight
-    return bars
+    return found
 
 
 def _link(link: Mapping[str, Any], bars: Sequence[Bar], low: float, span: float) -> str:
     rows = "".join(
-        _row(_label(name), weight, start, end, low, span, "for" if weight >= 0 else "against")
+        _row(field_label(name), weight, start, end, low, span, "for" if weight >= 0 else "against")
         for name, weight, start, end in bars
     )
     total = bars[-1][3]
     summed = _row("All together", total, 0.0, total, low, span, "sum")
-    rule = str(link["rule"])
-    how = _RULES.get(rule, rule.replace("_", " "))
     return (
         f'<section style="--zero: {-low / span * 100:.2f}%"><h2>{escape(link["left_record"])} '
-        f"and {escape(link['right_record'])}</h2><p>Linked: {escape(how)}. Probability "
-        f"{_probability(link['probability'])}.</p><table><thead><tr><th>Evidence</th>"
-        "<td></td><td>Bits</td></tr></thead>"
+        f"and {escape(link['right_record'])}</h2><p>Linked: {escape(how_linked(link))}. "
+        f"Probability {shown_probability(link['probability'])}.</p>"
+        "<table><thead><tr><th>Evidence</th><td></td><td>Bits</td></tr></thead>"
         f"<tbody>{rows}</tbody><tfoot>{summed}</tfoot></table></section>"
     )
 
@@ -154,11 +152,18 @@ def _row(
     )
 
 
-def _label(name: str) -> str:
+def how_linked(link: Mapping[str, Any]) -> str:
+    """The rule of a link, in words."""
+    rule = str(link["rule"])
+    return _RULES.get(rule, rule.replace("_", " "))
+
+
+def field_label(name: str) -> str:
+    """What a field of the evidence is called."""
     return _FIELDS.get(name, name.replace("_", " ").capitalize())
 
 
-def _probability(value: float) -> str:
+def shown_probability(value: float) -> str:
     """Two digits that say something, never a rounded certainty."""
     if value >= 1:
         return "1"
