@@ -1,3 +1,5 @@
+-- The loops below render to a layout that nobody reads.
+-- noqa: disable=LT01,LT02,LT09,ST11
 {#- The rules are data, in this model's YAML file. A record is made anew when the identity step
     looked at its customer again, or when these rules changed; the others stay as they are. -#}
 {%- set rules = (config.get('meta') or {}).get('survivorship', {}) -%}
@@ -9,12 +11,41 @@
 {%- set is_kept = is_incremental() and (
     adapter.get_columns_in_relation(this) | selectattr('name', 'equalto', 'rules_version') | list
 ) -%}
+{#- Expression of each field over a record, and the join that it needs. -#}
+{%- set values = {} -%}
+{%- set joins = {} -%}
+{%- for field in rules -%}
+    {%- set value -%}
+        case when not r.is_deleted then
+            {%- if field in normalised %} {{ field }}_n.normalised_value
+            {%- elif field == 'birth_date' %} r.birth_date
+            {%- else %} nullif(trim(r.{{ field }}), '')
+            {%- endif %} end
+    {%- endset -%}
+    {%- set join -%}
+        {%- if field in normalised -%}
+        left join {{ source('identity', 'identifiers') }} as {{ field }}_n
+            on r.{{ field }} = {{ field }}_n.raw_value and {{ field }}_n.identifier_kind = '{{ field }}'
+        {%- endif -%}
+    {%- endset -%}
+    {%- set _ = values.update({field: value}) -%}
+    {%- set _ = joins.update({field: join}) -%}
+{%- endfor -%}
+{#- Tables are named and not read through a common expression each: DuckDB would hold all of them in
+    memory. A customer whose records are all deleted stays, with nothing. -#}
+{%- set from_records -%}
+    from {{ source('identity', 'assignments') }} as a
+    inner join customers as c on a.customer_id = c.customer_id and a.method <> 'visitor'
+    inner join {{ ref('int_identity_records') }} as r
+        on
+            a.source_system = r.source_system
+            and a.source_table = r.source_table
+            and a.source_id = r.source_id
+{%- endset -%}
 {%- for field, rule in rules.items() if rule not in ['most_recent', 'most_trusted', 'most_frequent'] -%}
     {{ exceptions.raise_compiler_error('customer_contacts: unknown rule ' ~ rule ~ ' of ' ~ field) }}
 {%- endfor %}
 
--- The loops below render to a layout that nobody reads.
--- noqa: disable=LT01,LT02,LT09,ST11
 with
 
 customers as (
@@ -29,23 +60,10 @@ customers as (
     {%- endif %}
 ),
 
-assignments as (
-    select * from {{ source('identity', 'assignments') }}
-    where customer_id in (select customer_id from customers)
-),
-
-identifiers as (
-    select * from {{ source('identity', 'identifiers') }}
-),
-
-records as (
-    select * from {{ ref('int_identity_records') }}
-    where not is_deleted
-),
-
 assigned as (
     select
         a.customer_id,
+        c.resolved_at,
         concat(r.source_system, '.', r.source_table, '/', r.source_id) as source,
         coalesce(r.updated_at, r.seen_at) as known_at,
         case concat(r.source_system, '.', r.source_table)
@@ -55,87 +73,59 @@ assigned as (
             else 0
         end as trust
         {%- for field in rules %},
-        {% if field in normalised -%}
-            {{ field }}_n.normalised_value as {{ field }}
-        {%- elif field == 'birth_date' -%}
-            r.birth_date
-        {%- else -%}
-            nullif(trim(r.{{ field }}), '') as {{ field }}
-        {%- endif %}
+        {{ values[field] }} as {{ field }}
         {%- endfor %}
-    from records as r
-    inner join assignments as a
-        on
-            r.source_system = a.source_system
-            and r.source_table = a.source_table
-            and r.source_id = a.source_id
-    {%- for field in normalised %}
-    left join identifiers as {{ field }}_n
-        on r.{{ field }} = {{ field }}_n.raw_value and {{ field }}_n.identifier_kind = '{{ field }}'
+    {{ from_records }}
+    {%- for field in rules %}
+    {{ joins[field] }}
     {%- endfor %}
 ),
 
+-- A rank for each customer: one for all would sort every record of the company at once.
 ranked as (
     select
         *,
-        row_number() over (order by known_at nulls first, trust, source) as most_recent
+        row_number() over (
+            partition by customer_id order by known_at nulls first, trust, source
+        ) as most_recent
     from assigned
 ),
 
 {% for field in frequent -%}
-{{ field }}_values as (
+{{ field }}_counts as (
     select
-        customer_id,
-        {{ field }},
-        max(most_recent) as most_recent,
-        count(*) * {{ more_than_any_rank }} + max(most_recent) as value_rank
-    from ranked
-    where {{ field }} is not null
-    group by customer_id, {{ field }}
-),
-
-{{ field }}_chosen as (
-    select
-        customer_id,
-        {{ arg_max(field, 'value_rank') }} as {{ field }},
-        {{ arg_max('most_recent', 'value_rank') }} as most_recent
-    from {{ field }}_values
-    group by customer_id
+        a.customer_id,
+        {{ values[field] }} as {{ field }},
+        count(*) as records
+    {{ from_records }}
+    {{ joins[field] }}
+    group by 1, 2
 ),
 
 {% endfor -%}
-golden as (
-    select
-        customer_id
-        {%- for field, rule in rules.items() if rule != 'most_frequent' %}
-        {%- set rank = 'most_recent' if rule == 'most_recent' else 'trust * ' ~ more_than_any_rank ~ ' + most_recent' %},
-        {{ arg_max(field, rank) }} as {{ field }},
-        {{ arg_max('case when ' ~ field ~ ' is not null then source end', rank) }} as {{ field }}_source
-        {%- endfor %}
-    from ranked
-    group by customer_id
-),
-
 final as (
     select
-        c.customer_id
-        {%- for field in rules %},
-        {%- if field in frequent %}
-        {{ field }}_chosen.{{ field }},
-        {{ field }}_ranked.source as {{ field }}_source
-        {%- else %}
-        g.{{ field }},
-        g.{{ field }}_source
-        {%- endif %}
+        r.customer_id
+        {%- for field, rule in rules.items() %}
+        {%- set rank = {
+            'most_recent': '',
+            'most_trusted': 'r.trust * ' ~ more_than_any_rank ~ ' + ',
+            'most_frequent': field ~ '_counts.records * ' ~ more_than_any_rank ~ ' + ',
+        }[rule] ~ 'r.most_recent' %},
+        {{ arg_max('r.' ~ field, rank) }} as {{ field }},
+        {{ arg_max('case when r.' ~ field ~ ' is not null then r.source end', rank) }}
+            as {{ field }}_source
         {%- endfor %},
-        c.resolved_at,
+        max(r.resolved_at) as resolved_at,
         '{{ rules_version }}' as rules_version
-    from customers as c
-    left join golden as g on c.customer_id = g.customer_id
+    from ranked as r
     {%- for field in frequent %}
-    left join {{ field }}_chosen on c.customer_id = {{ field }}_chosen.customer_id
-    left join ranked as {{ field }}_ranked on {{ field }}_chosen.most_recent = {{ field }}_ranked.most_recent
+    left join {{ field }}_counts
+        on
+            r.customer_id = {{ field }}_counts.customer_id
+            and r.{{ field }} = {{ field }}_counts.{{ field }}
     {%- endfor %}
+    group by r.customer_id
 )
 
 select * from final
