@@ -6,7 +6,9 @@ import pyarrow as pa
 
 
 def create_table(
-    con: duckdb.DuckDBPyConnection, name: str, columns: dict[str, np.ndarray | list | pa.Array]
+    con: duckdb.DuckDBPyConnection,
+    name: str,
+    columns: dict[str, np.ndarray | list | pa.Array | pa.ChunkedArray],
 ) -> None:
     """Create or replace the temporary table ``name`` with these columns of equal length."""
     con.register("id_incoming", pa.table(columns))

@@ -12,7 +12,11 @@ from typing import Any
 
 _MISSING = "l.{0} IS NULL OR r.{0} IS NULL"
 _SAME = "l.{0} = r.{0}"
-_ERRORS = "damerau_levenshtein(l.{0}, r.{0}) <= {1}"
+# One error leaves either what stands before it or what stands after it.
+_ONE_ERROR = (
+    "right(l.{0}, 2) = right(r.{0}, 2) "
+    "OR starts_with(r.{0}, left(l.{0}, greatest(length(l.{0}) - 3, 0)))"
+)
 _LIKENESS = "jaro_winkler_similarity(l.{0}, r.{1})"
 
 _EXCHANGED = (
@@ -52,12 +56,17 @@ RULES: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
         (_MISSING.format("birth"), ()),
         (_SAME.format("birth"), ("the same", "only the year known")),
         (
-            "left(l.birth, 4) = left(r.birth, 4)",
-            ("only the year known", "day and month exchanged", "one wrong digit", "within a month"),
+            "l.birth = r.exchanged_birth",
+            ("only the year known", "day and month exchanged", "one wrong digit"),
         ),
-        (_ERRORS.format("birth", 1), ("one wrong digit", "within a month")),
+        ("l.birth_year = r.birth_year", ("only the year known", "one wrong digit")),
+        # One error that changes the year leaves the end as it was.
+        ("l.birth_end = r.birth_end", ("one wrong digit", "within a month")),
         (f"{_YEARS} <= 1", ("within a month", "two wrong digits")),
-        (_ERRORS.format("birth", 2), ("two wrong digits", "within a year")),
+        (
+            f"{_LIKENESS.format('birth', 'birth')} >= 0.8",
+            ("two wrong digits", "within a year"),
+        ),
         # The last day of a year and the first of the next but one are 366 days apart.
         (f"{_YEARS} <= 2", ("within a year",)),
         ("true", ("different",)),
@@ -65,15 +74,17 @@ RULES: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "national_id": (
         (_MISSING.format("national_id"), ()),
         (_SAME.format("national_id"), ("the same",)),
-        (_ERRORS.format("national_id", 2), ("one wrong character", "two wrong characters")),
+        (
+            f"{_LIKENESS.format('national_id', 'national_id')} >= 0.7",
+            ("one wrong character", "two wrong characters"),
+        ),
         ("true", ("different",)),
     ),
     "email": (
         (_MISSING.format("email"), ()),
         (_SAME.format("email"), ("the same",)),
         (
-            f"{_LIKENESS.format('email', 'email')} < 0.8 "
-            "AND split_part(l.email, '@', 1) <> split_part(r.email, '@', 1)",
+            f"{_LIKENESS.format('email', 'email')} < 0.8 AND l.mailbox <> r.mailbox",
             ("different",),
         ),
         (
@@ -85,18 +96,13 @@ RULES: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "phone": (
         (_MISSING.format("phone"), ()),
         (_SAME.format("phone"), ("the same",)),
-        # One error leaves either what stands before it or what stands after it.
-        (
-            "right(l.phone, 2) = right(r.phone, 2) "
-            "OR left(l.phone, length(l.phone) - 3) = left(r.phone, length(l.phone) - 3)",
-            ("one wrong digit",),
-        ),
+        (_ONE_ERROR.format("phone"), ("one wrong digit",)),
         ("true", ("different",)),
     ),
     "loyalty_card": (
         (_MISSING.format("loyalty_card"), ()),
         (_SAME.format("loyalty_card"), ("the same",)),
-        (_ERRORS.format("loyalty_card", 1), ("one wrong character",)),
+        (_ONE_ERROR.format("loyalty_card"), ("one wrong character",)),
         ("true", ("different",)),
     ),
     "address": (
@@ -144,7 +150,12 @@ def bound_columns(model: dict[str, Any]) -> dict[str, str]:
     The rarity of a value, in bits beyond what agreement on any value says, is an expression over
     ``<column>_tf``, the share of profiles that bear the value.
     """
-    columns = {"birth_year": "TRY_CAST(left(birth, 4) AS INTEGER)"}
+    columns = {
+        "birth_year": "TRY_CAST(left(birth, 4) AS INTEGER)",
+        "birth_end": "right(birth, 3)",
+        "exchanged_birth": "left(birth, 4) || right(birth, 2) || substr(birth, 5, 2)",
+        "mailbox": "split_part(email, '@', 1)",
+    }
     for comparison in model["comparisons"]:
         for column, share in _common(comparison).items():
             columns[f"rarity_{column}"] = f"log2({share} / {column}_tf)"

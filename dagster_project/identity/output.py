@@ -1,7 +1,8 @@
 """The tables that the rest of the project reads, from the temporary ones of a resolution.
 
-``stage`` puts what changes into temporary tables; ``write`` moves them in one transaction. DuckDB
-1.5 has no statistics of rows that are not committed, and a join with them takes minutes.
+``stage`` makes what changes out of temporary tables; ``write`` moves it in one transaction, and
+joins none of the tables that this has written to: DuckDB 1.5 has no statistics of rows that are not
+committed, and a join with them takes minutes.
 
 A resolution of a part replaces the rows of its records and of those that are gone: ``id_old_keys``.
 """
@@ -127,7 +128,7 @@ def _assignments(con: duckdb.DuckDBPyConnection, part: bool) -> None:
     _hashes(con)
     con.execute(
         """
-        CREATE OR REPLACE TEMP TABLE id_out_assignments AS
+        CREATE OR REPLACE TEMP VIEW id_out_assignments AS
         SELECT a.*, coalesce(h.hashed, a.source_id)
         FROM id_assigned AS a LEFT JOIN id_hashed AS h ON h.source_id = a.source_id
         """
@@ -207,7 +208,7 @@ def _identifiers(con: duckdb.DuckDBPyConnection, part: bool) -> None:
         )
     con.execute(
         f"""
-        CREATE OR REPLACE TEMP TABLE id_out_identifiers AS
+        CREATE OR REPLACE TEMP VIEW id_out_identifiers AS
         SELECT i.identifier_kind, i.raw_value, n.normalised_value,
                n.block_reason IS NOT NULL, n.block_reason,
                CASE WHEN v.customers = 1 THEN v.customer_id END
@@ -224,7 +225,7 @@ def _identifiers(con: duckdb.DuckDBPyConnection, part: bool) -> None:
 def _links(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         """
-        CREATE OR REPLACE TEMP TABLE id_out_links AS
+        CREATE OR REPLACE TEMP VIEW id_out_links AS
         SELECT a.source_system, a.source_table, a.source_id,
                b.source_system, b.source_table, b.source_id, l.rule, l.probability,
                CASE WHEN n.cluster = m.cluster THEN o.customer_id END AS customer_id, s.weight,
@@ -262,7 +263,7 @@ def _review(con: duckdb.DuckDBPyConnection) -> None:
     """Pairs of two customers that look like one: neither linked nor safely told apart."""
     con.execute(
         f"""
-        CREATE OR REPLACE TEMP TABLE id_out_review AS
+        CREATE OR REPLACE TEMP VIEW id_out_review AS
         WITH {parted("id_scored", "probability, e.is_vetoed")}
         SELECT a.source_system, a.source_table, a.source_id,
                b.source_system, b.source_table, b.source_id, s.probability,

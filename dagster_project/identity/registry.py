@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 
 from dagster_project.identity.arrays import create_table
@@ -150,8 +149,13 @@ def assign(con: duckdb.DuckDBPyConnection, decided: set[int]) -> Outcome:
     )
     decision = decide(*_contested(con))
     _insert_owners(con, list(decision.owner.items()))
-    minted = _mint(con)
-    owner_of = decision.owner | minted
+    _mint(con)
+    owner_of = dict(
+        con.execute(
+            "SELECT o.cluster, o.customer_id FROM id_owner AS o "
+            "SEMI JOIN id_contested AS c ON c.cluster = o.cluster"
+        ).fetchall()
+    )
     changes = [(old, home, "split", "undo") for old, home in decision.restored]
     changes += [(lost, kept, "merge", "") for lost, kept in decision.merged]
     changes += [
@@ -159,8 +163,7 @@ def assign(con: duckdb.DuckDBPyConnection, decided: set[int]) -> Outcome:
         for cluster, old in sorted(decision.left)
         if owner_of[cluster] != old
     ]
-    cluster_of = {customer: cluster for cluster, customer in owner_of.items()}
-    overridden = {customer for customer, k in cluster_of.items() if k in decided}
+    overridden = {customer for cluster, customer in owner_of.items() if cluster in decided}
     _compare(con)
     return Outcome(_explained(changes, overridden), decision)
 
@@ -235,39 +238,44 @@ def _insert_owners(con: duckdb.DuckDBPyConnection, owners: list[tuple[int, str]]
         con.execute("INSERT INTO id_owner SELECT * FROM id_new_owner")
 
 
-def _mint(con: duckdb.DuckDBPyConnection) -> dict[int, str]:
-    """New ids for clusters without one, the first seen first, in ``id_minted``."""
-    key = hash_key(con)
-    row = con.execute("SELECT coalesce(max(mint_number), 0) FROM identity.registry_ids").fetchone()
-    number = row[0] if row else 0
+def _mint(con: duckdb.DuckDBPyConnection) -> None:
+    """``id_minted`` (customer_id, mint_number), added to ``id_owner``: new ids for clusters without
+    one, the first seen first.
+    """
     founders = con.execute(
         """
         WITH founders AS (
-            SELECT f.cluster, arg_min(n.rid, (coalesce(n.seen_at, TIMESTAMP '9999-01-01'), n.rid))
-                AS rid
+            SELECT f.cluster,
+                   min((coalesce(n.seen_at, TIMESTAMP '9999-01-01'), n.rid)) AS seen
             FROM id_final AS f JOIN id_nodes AS n ON n.rid = f.rid
             WHERE f.cluster NOT IN (SELECT cluster FROM id_owner)
             GROUP BY f.cluster
+        ),
+        numbered AS (
+            SELECT cluster, seen[2] AS rid, row_number() OVER (ORDER BY seen)
+                   + (SELECT coalesce(max(mint_number), 0) FROM identity.registry_ids) AS number
+            FROM founders
         )
-        SELECT f.cluster, n.source_system, n.source_table, n.source_id
-        FROM founders AS f JOIN id_nodes AS n ON n.rid = f.rid
-        ORDER BY coalesce(n.seen_at, TIMESTAMP '9999-01-01'), n.rid
+        SELECT m.cluster, m.number,
+               concat_ws(chr(31), n.source_system, n.source_table, n.source_id, m.number) AS text
+        FROM numbered AS m JOIN id_nodes AS n ON n.rid = m.rid
         """
-    ).fetchall()
-    minted = {}
-    for cluster, *founder in founders:
-        number += 1
-        minted[cluster] = keyed_hash(key, "\x1f".join([*founder, str(number)]))
-    _insert_owners(con, list(minted.items()))
+    ).to_arrow_table()
+    key = hash_key(con)
+    ids = [
+        pa.array([keyed_hash(key, text) for text in chunk.to_pylist()], pa.string())
+        for chunk in founders["text"].chunks
+    ]
     create_table(
         con,
         "id_minted",
         {
-            "customer_id": pa.array(list(minted.values()), pa.string()),
-            "mint_number": np.arange(number - len(minted) + 1, number + 1),
+            "cluster": founders["cluster"],
+            "customer_id": pa.chunked_array(ids, pa.string()),
+            "mint_number": founders["number"],
         },
     )
-    return minted
+    con.execute("INSERT INTO id_owner SELECT cluster, customer_id FROM id_minted")
 
 
 def _compare(con: duckdb.DuckDBPyConnection) -> None:
