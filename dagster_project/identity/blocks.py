@@ -27,13 +27,17 @@ def keys_of(linkage: Linkage, relation: str, number: str) -> str:
 
     Keys are hashes: a collision costs one comparison and can link nobody.
     """
-    # Named once and used 25 times it would be materialised, all columns of all profiles.
-    profiles = profiles_of(relation, number)
-    return " UNION ALL ".join(
-        f"SELECT rid, {block} AS block, hash({expression}) AS key FROM ({profiles}) "
-        f"WHERE ({expression}) IS NOT NULL"
-        for block, expression in enumerate(linkage.blocks.values())
-    )
+    # One scan: a query for each block would read all profiles 25 times.
+    values = ", ".join(f"({sql}) AS k{block}" for block, sql in enumerate(linkage.blocks.values()))
+    count = len(linkage.blocks)
+    keys = ", ".join(f"CASE WHEN k{n} IS NOT NULL THEN hash(k{n}) END" for n in range(count))
+    return f"""
+        SELECT rid, block, key
+        FROM (
+            SELECT rid, unnest(range({count})) AS block, unnest([{keys}]) AS key
+            FROM (SELECT rid, {values} FROM ({profiles_of(relation, number)}))
+        )
+        WHERE key IS NOT NULL"""
 
 
 def block_all(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> None:

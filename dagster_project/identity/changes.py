@@ -19,18 +19,22 @@ def find_changes(con: duckdb.DuckDBPyConnection, largest: float) -> bool:
         """
     )
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE id_retold AS SELECT n.node, h.told_hash "
-        "FROM resolution.nodes AS n JOIN id_hashes AS h USING (source_id, row_hash) "
-        "WHERE h.told_hash <> n.told_hash"
+        """
+        CREATE OR REPLACE TEMP TABLE id_differing AS
+        SELECT n.node, h.* FROM resolution.nodes AS n
+        FULL JOIN id_hashes AS h ON h.source_id = n.source_id AND h.row_hash = n.row_hash
+        WHERE n.told_hash IS DISTINCT FROM h.told_hash
+        """
     )
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE id_gone AS SELECT n.node FROM resolution.nodes AS n "
-        "ANTI JOIN id_hashes AS h USING (source_id, row_hash)"
-    )
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE id_new_hashes AS SELECT h.* FROM id_hashes AS h "
-        "ANTI JOIN resolution.nodes AS n USING (source_id, row_hash)"
-    )
+    for table, columns, condition in (
+        ("id_retold", "node, told_hash", "node IS NOT NULL AND source_id IS NOT NULL"),
+        ("id_gone", "node", "source_id IS NULL"),
+        ("id_new_hashes", "source_id, row_hash", "node IS NULL"),
+    ):
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE {table} AS "
+            f"SELECT {columns} FROM id_differing WHERE {condition}"
+        )
     counts = con.execute(
         "SELECT (SELECT count(*) FROM id_hashes), (SELECT count(*) FROM id_new_hashes), "
         "(SELECT count(*) FROM id_gone)"
