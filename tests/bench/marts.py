@@ -44,9 +44,9 @@ COUNTERPARTS = {
     "order_lines": (
         "int_money_rates int_money_daily_rates int_missing_rates int_orders_valued "
         "int_order_lines_valued int_order_lines_returned int_orders_refunded int_refunds_routed "
-        "int_refunds_allocated int_order_lines_netted order_lines"
+        "int_refunds_allocated order_lines"
     ),
-    "orders": "int_orders_netted orders",
+    "orders": "orders",
     "sessions": "int_sessions_formed int_sessions_channeled int_sessions_identified",
     "touchpoints": "int_people_referenced int_campaigns_named touchpoints",
     "attribution_touchpoints": (

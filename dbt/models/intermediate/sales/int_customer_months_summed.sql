@@ -8,7 +8,7 @@ sales as (
         net_revenue,
         gross_margin,
         {{ month_start('order_date') }} as month
-    from {{ ref('int_orders_netted') }}
+    from {{ ref('orders') }}
     where
         is_sale
         and customer_id is not null

@@ -7,8 +7,8 @@ sales as (
         customer_id,
         sales_channel,
         {{ iso_weekday('order_date') }} as weekday,
-        cast(extract(hour from ordered_at_local) as integer) as hour_of_day
-    from {{ ref('int_orders_netted') }}
+        order_hour as hour_of_day
+    from {{ ref('orders') }}
     where
         is_sale
         and customer_id is not null
@@ -20,9 +20,9 @@ categories as (
         category,
         row_number() over (
             partition by customer_id
-            order by sum(net_cents) desc, category
+            order by sum(net_revenue) desc, category
         ) as place
-    from {{ ref('int_order_lines_netted') }}
+    from {{ ref('order_lines') }}
     where
         is_sale
         and not is_service

@@ -5,7 +5,7 @@ catalogue as (
 ),
 
 lines as (
-    select * from {{ ref('int_order_lines_netted') }}
+    select * from {{ ref('order_lines') }}
 ),
 
 sold as (
@@ -14,8 +14,8 @@ sold as (
         count(distinct order_id) as order_count,
         sum(quantity) as sold_quantity,
         sum(returned_quantity) as returned_quantity,
-        sum(net_cents) as net_cents,
-        case when count(*) = count(kept_cost) then sum(kept_cost) end as kept_cost,
+        sum(net_revenue) as net_revenue,
+        case when count(*) = count(gross_margin) then sum(gross_margin) end as gross_margin,
         min(ordered_at) as first_sold_at,
         max(ordered_at) as last_sold_at
     from lines
@@ -47,10 +47,10 @@ final as (
         coalesce(sold.order_count, 0) as order_count,
         cast(coalesce(sold.sold_quantity, 0) as decimal(18, 3)) as sold_quantity,
         cast(coalesce(sold.returned_quantity, 0) as decimal(18, 3)) as returned_quantity,
-        {{ from_cents('coalesce(sold.net_cents, 0)') }} as net_revenue,
+        cast(coalesce(sold.net_revenue, 0) as decimal(18, 2)) as net_revenue,
         case
             when sold.product_id is null then cast(0 as decimal(18, 2))
-            else cast({{ from_cents('sold.net_cents') }} - sold.kept_cost as decimal(18, 2))
+            else cast(sold.gross_margin as decimal(18, 2))
         end as gross_margin,
         sold.first_sold_at,
         sold.last_sold_at
