@@ -4,36 +4,23 @@ catalogue as (
     select * from {{ ref('stg_shop__products') }}
 ),
 
-lines as (
-    select * from {{ ref('order_lines') }}
-),
-
 sold as (
     select
         product_id,
-        count(distinct order_id) as order_count,
-        sum(quantity) as sold_quantity,
+        count(distinct case when is_sale then order_id end) as order_count,
+        sum(case when is_sale then quantity else 0 end) as sold_quantity,
         sum(returned_quantity) as returned_quantity,
         sum(net_revenue) as net_revenue,
         case when count(*) = count(gross_margin) then sum(gross_margin) end as gross_margin,
-        min(ordered_at) as first_sold_at,
-        max(ordered_at) as last_sold_at
-    from lines
-    where is_sale
+        min(case when is_sale then ordered_at end) as first_sold_at,
+        max(case when is_sale then ordered_at end) as last_sold_at
+    from {{ ref('order_lines') }}
     group by product_id
-),
-
-known as (
-    select product_id from catalogue
-
-    union
-
-    select product_id from lines
 ),
 
 final as (
     select
-        known.product_id,
+        coalesce(catalogue.product_id, sold.product_id) as product_id,
         catalogue.product_id is not null as is_listed,
         catalogue.name,
         catalogue.category,
@@ -54,11 +41,9 @@ final as (
         end as gross_margin,
         sold.first_sold_at,
         sold.last_sold_at
-    from known
-    left join catalogue
-        on known.product_id = catalogue.product_id
-    left join sold
-        on known.product_id = sold.product_id
+    from catalogue
+    full join sold
+        on catalogue.product_id = sold.product_id
 )
 
 select * from final
