@@ -28,8 +28,14 @@ class Measured:
     output: str
 
 
-def measure(command: list[str], env: dict[str, str] | None = None) -> Measured:
-    """Run ``command`` and watch the memory of it and its children. Raises when it fails."""
+def measure(
+    command: list[str], env: dict[str, str] | None = None, *, shown: bool = False
+) -> Measured:
+    """Run ``command`` and watch the memory of it and its children. Raises when it fails.
+
+    ``shown``: its output goes to stderr as it comes, so that a long run that is cut short has said
+    how far it was.
+    """
     started = time.perf_counter()
     process = subprocess.Popen(
         command,
@@ -49,7 +55,14 @@ def measure(command: list[str], env: dict[str, str] | None = None) -> Measured:
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
-    output, _ = process.communicate()
+    lines = []
+    for line in process.stdout or ():
+        lines.append(line)
+        if shown:
+            sys.stderr.write(line)
+            sys.stderr.flush()
+    process.wait()
+    output = "".join(lines)
     done.set()
     watcher.join()
     seconds = time.perf_counter() - started

@@ -105,7 +105,7 @@ sales as (
         ) }} as previous_period_number,
         orders.net_revenue,
         orders.gross_margin
-    from {{ ref('int_orders_netted') }} as orders
+    from {{ ref('orders') }} as orders
     inner join customers
         on orders.customer_id = customers.customer_id
     cross join kinds

@@ -24,7 +24,8 @@ rates AS (
 SELECT o.order_id, coalesce(a.customer_id, g.customer_id) AS customer_id,
     coalesce(o.visitor_id, p.visitor_id) AS visitor_id, o.ordered_at, o.ordered_at_local,
     CAST(o.ordered_at_local AS DATE) AS order_date, o.status,
-    o.status IN ('paid', 'shipped', 'completed', 'refunded') AS is_sale, o.sales_channel, o.city,
+    o.status IN ('paid', 'shipped', 'completed', 'refunded') AS is_sale, o.sales_channel,
+    o.store_id, o.coupon_code, o.city,
     o.country, o.currency, coalesce(r.rate, 1) AS rate,
     CAST(o.total_amount * coalesce(r.rate, 1) AS DECIMAL(18, 2)) AS total,
     CAST(coalesce(o.discount_amount, 0) * coalesce(r.rate, 1) AS DECIMAL(18, 2)) AS discount,
@@ -38,7 +39,8 @@ LEFT JOIN rates AS r ON r.currency = o.currency AND r.day = CAST(o.ordered_at_lo
 
 CREATE TABLE order_lines AS
 WITH priced AS (
-    SELECT l.order_id, l.line_number, l.product_id, l.quantity, o.customer_id, o.ordered_at,
+    SELECT l.order_id, l.line_number, l.product_id, l.quantity, l.unit_price,
+        coalesce(l.discount_amount, 0) AS discount_amount, o.customer_id, o.ordered_at,
         o.order_date, o.is_sale, o.rate, p.category, p.is_service, p.unit_cost,
         CASE WHEN o.is_sale THEN CAST(o.total * 100 AS BIGINT) ELSE 0 END AS total_cents,
         CASE WHEN o.is_sale THEN CAST((o.total - o.tax - o.shipping) * 100 AS BIGINT) ELSE 0 END
@@ -117,7 +119,10 @@ kept AS (
     FROM shared AS s LEFT JOIN given_back AS g USING (order_id, line_number)
 )
 SELECT order_id, line_number, customer_id, product_id, category, is_service, ordered_at, order_date,
-    is_sale, quantity, returned_quantity, CAST(gross_cents / 100 AS DECIMAL(18, 2)) AS gross_revenue,
+    is_sale, quantity, returned_quantity, CAST(unit_price * rate AS DECIMAL(18, 6)) AS unit_price,
+    CAST(discount_amount * rate AS DECIMAL(18, 2)) AS discount_amount,
+    CAST(CAST(quantity * unit_price AS DECIMAL(18, 2)) * rate AS DECIMAL(18, 2)) AS line_amount,
+    CAST(gross_cents / 100 AS DECIMAL(18, 2)) AS gross_revenue,
     CAST(refunded_cents / 100 AS DECIMAL(18, 2)) AS refunded_amount,
     CAST(CASE WHEN total_cents = 0 THEN 0 ELSE share(goods_cents, left_so_far, total_cents)
         - share(goods_cents, left_so_far - (gross_cents - refunded_cents), total_cents) END

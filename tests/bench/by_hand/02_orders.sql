@@ -18,12 +18,12 @@ numbered AS (
     WINDOW c AS (PARTITION BY customer_id ORDER BY ordered_at, order_id)
 )
 SELECT n.order_id, n.customer_id, n.visitor_id, n.ordered_at, n.order_date, n.status, n.is_sale,
-    n.sales_channel, n.city, n.country, n.currency, n.total AS order_total,
+    n.sales_channel, n.store_id, n.coupon_code, n.city, n.country, n.currency, n.total AS order_total,
     CASE WHEN n.is_sale THEN n.total ELSE 0 END AS gross_revenue,
     CASE WHEN n.is_sale THEN n.discount ELSE 0 END AS discount_amount,
     CASE WHEN n.is_sale THEN n.shipping ELSE 0 END AS shipping_amount,
     CASE WHEN n.is_sale THEN n.tax ELSE 0 END AS tax_amount, n.refunded_amount, n.net_revenue,
     CASE WHEN n.is_sale THEN n.net_revenue - n.kept_cost ELSE 0 END AS gross_margin, n.line_count,
     m.order_number, m.order_number = 1 AS is_first_order,
-    n.order_date - m.previous_date AS days_since_previous, hour(n.ordered_at_local) AS hour_of_day
+    n.order_date - m.previous_date AS days_since_previous_order, hour(n.ordered_at_local) AS order_hour
 FROM netted AS n LEFT JOIN numbered AS m USING (order_id);

@@ -21,6 +21,8 @@ formed AS (
         count(*) FILTER (event_name = 'add_to_cart') AS cart_count,
         count(*) FILTER (event_name = 'checkout_started') AS checkout_count,
         count(*) FILTER (event_name = 'order_placed') AS order_placed_count,
+        count(*) FILTER (event_name IN ('order_placed', 'sign_up', 'form_submitted'))
+            AS key_event_count,
         arg_min(account_id, event_number) FILTER (account_id IS NOT NULL) AS account_id,
         any_value(referrer) FILTER (is_landing = 1) AS referrer,
         bool_or(is_tagged AND is_landing = 1) AS is_landing_tagged,
@@ -51,7 +53,7 @@ own AS (
     LEFT JOIN bought AS b ON b.session_id = s.session_id
 )
 SELECT session_id, visitor_id, session_number, started_at, ended_at, event_count, page_view_count,
-    product_view_count, cart_count, checkout_count, order_placed_count,
+    product_view_count, cart_count, checkout_count, order_placed_count, key_event_count,
     CASE came WHEN 'google/cpc' THEN 'paid_search' WHEN 'facebook/paid_social' THEN 'paid_social'
         WHEN 'newsletter/email' THEN 'email' WHEN 'partner/affiliate' THEN 'affiliates'
         WHEN 'display-net/display' THEN 'display'

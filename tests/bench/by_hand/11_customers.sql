@@ -1,4 +1,4 @@
--- The profile without what the service and consent tables add.
+-- What the service, the consents and the predictions say of a customer is made already, for both.
 CREATE TABLE customers AS
 WITH sales AS (SELECT * FROM orders WHERE is_sale AND customer_id IS NOT NULL),
 bought AS (
@@ -7,12 +7,12 @@ bought AS (
         CASE WHEN count(*) = count(gross_margin) THEN sum(gross_margin) END AS gross_margin,
         DATE '2026-06-30' - max(order_date) AS days_since_last_order,
         (max(order_date) - min(order_date)) / nullif(count(*) - 1, 0) AS purchase_interval_days,
-        arg_max(days_since_previous, order_number) AS last_gap
+        arg_max(days_since_previous_order, order_number) AS last_gap
     FROM sales GROUP BY customer_id
 ),
 favourites AS (
-    SELECT customer_id, arg_max(hour_of_day, (n, -hour_of_day)) AS favourite_hour
-    FROM (SELECT customer_id, hour_of_day, count(*) AS n FROM sales GROUP BY ALL) GROUP BY ALL
+    SELECT customer_id, arg_max(order_hour, (n, -order_hour)) AS favourite_hour
+    FROM (SELECT customer_id, order_hour, count(*) AS n FROM sales GROUP BY ALL) GROUP BY ALL
 ),
 weekdays AS (
     SELECT customer_id, arg_max(weekday, (n, -weekday)) AS favourite_weekday
@@ -51,9 +51,9 @@ tiered AS (
     FROM scored
 ),
 gaps AS (
-    SELECT b.band, quantile_cont(s.days_since_previous, [0.5, 0.9]) AS q, count(*) AS n
+    SELECT b.band, quantile_cont(s.days_since_previous_order, [0.5, 0.9]) AS q, count(*) AS n
     FROM sales AS s INNER JOIN scored AS b USING (customer_id)
-    WHERE s.days_since_previous IS NOT NULL GROUP BY GROUPING SETS ((b.band), ())
+    WHERE s.days_since_previous_order IS NOT NULL GROUP BY GROUPING SETS ((b.band), ())
 ),
 measured AS (
     SELECT b.band, CASE WHEN g.n >= 30 THEN g.q ELSE a.q END AS q
@@ -69,6 +69,17 @@ came AS (
     FROM touchpoints AS t LEFT JOIN first_sale AS f USING (customer_id)
     WHERE t.customer_id IS NOT NULL GROUP BY t.customer_id
 ),
+seen AS (
+    SELECT customer_id, min(seen_at) AS first_seen_at FROM (
+        SELECT a.customer_id, r.seen_at
+        FROM intermediate.int_identity_records AS r
+        INNER JOIN identity.assignments AS a USING (source_system, source_table, source_id)
+        UNION ALL
+        SELECT customer_id, ordered_at FROM orders WHERE customer_id IS NOT NULL
+        UNION ALL
+        SELECT customer_id, touched_at FROM touchpoints WHERE customer_id IS NOT NULL
+    ) GROUP BY customer_id
+),
 recorded AS (
     SELECT a.customer_id, coalesce(c.lead_source, b.registration_channel) AS channel
     FROM identity.assignments AS a
@@ -78,7 +89,7 @@ recorded AS (
         AND k.source_table = 'contacts'
     LEFT JOIN staging.stg_crm__contacts AS c ON c.contact_id = k.source_id
 )
-SELECT p.customer_id, coalesce(c.channel, r.channel) AS acquisition_channel,
+SELECT p.customer_id, e.first_seen_at, coalesce(c.channel, r.channel) AS acquisition_channel,
     CASE WHEN s.customer_id IS NULL THEN 'lead'
         WHEN s.order_count = 1 AND s.days_since_last_order <= 30 THEN 'new'
         WHEN s.days_since_last_order > m.q[2] THEN 'lapsed'
@@ -87,12 +98,20 @@ SELECT p.customer_id, coalesce(c.channel, r.channel) AS acquisition_channel,
     s.first_order_at, s.last_order_at, coalesce(s.order_count, 0) AS order_count,
     coalesce(s.net_revenue, 0) AS net_revenue,
     CASE WHEN s.customer_id IS NULL THEN 0 ELSE s.gross_margin END AS gross_margin,
+    CAST(round(100 * s.net_revenue / s.order_count) / 100 AS DECIMAL(18, 2)) AS average_order_value,
     s.days_since_last_order, s.purchase_interval_days, g.favourite_category, h.favourite_channel,
     w.favourite_weekday, f.favourite_hour, s.recency_score, s.frequency_score, s.monetary_score,
     x.segment AS rfm_segment,
     CASE WHEN s.customer_id IS NULL THEN NULL WHEN s.measure <= 0 THEN 'C'
         WHEN s.above < 0.8 * s.total THEN 'A' WHEN s.above < 0.95 * s.total THEN 'B' ELSE 'C' END
-        AS value_tier
+        AS value_tier,
+    y.declared_reason, y.declared_in AS declared_reason_in, y.declared_at AS declared_reason_at,
+    d.city, d.region, d.country, coalesce(v.call_count, 0) AS call_count,
+    coalesce(v.open_ticket_count, 0) AS open_ticket_count, v.last_nps_score, v.last_csat_score,
+    q.persona, q.p_alive, q.predicted_12m_value, q.churn_probability, q.next_order_expected_date,
+    coalesce(z.can_email, false) AS can_email, coalesce(z.can_sms, false) AS can_sms,
+    coalesce(z.can_call, false) AS can_call,
+    coalesce(z.is_profiling_withdrawn, false) AS is_profiling_withdrawn
 FROM identity.customers AS p
 LEFT JOIN tiered AS s USING (customer_id)
 LEFT JOIN measured AS m ON m.band = s.band
@@ -103,4 +122,10 @@ LEFT JOIN recorded AS r USING (customer_id)
 LEFT JOIN favourites AS f USING (customer_id)
 LEFT JOIN weekdays AS w USING (customer_id)
 LEFT JOIN channels AS h USING (customer_id)
-LEFT JOIN categories AS g USING (customer_id);
+LEFT JOIN categories AS g USING (customer_id)
+LEFT JOIN seen AS e USING (customer_id)
+LEFT JOIN intermediate.int_customers_reasoned AS y USING (customer_id)
+LEFT JOIN intermediate.int_customers_served AS v USING (customer_id)
+LEFT JOIN intermediate.int_customers_predicted AS q USING (customer_id)
+LEFT JOIN intermediate.int_customers_permitted AS z USING (customer_id)
+LEFT JOIN restricted.customer_contacts AS d USING (customer_id);

@@ -3,15 +3,10 @@ WITH months AS (
     SELECT CAST(DATE '2026-06-01' - to_months(CAST(n AS INTEGER)) AS DATE) AS month
     FROM range(13) AS t(n)
 ),
-bought AS (
-    SELECT customer_id, CAST(date_trunc('month', order_date) AS DATE) AS month,
-        max(order_date) AS last_date, count(*) AS orders, sum(net_revenue) AS net_revenue
-    FROM orders WHERE is_sale AND customer_id IS NOT NULL GROUP BY ALL
-),
 standing AS (
     SELECT m.month, b.customer_id, max(b.last_date) AS last_date, sum(b.orders) AS orders,
         sum(b.net_revenue) AS net_revenue
-    FROM months AS m INNER JOIN bought AS b ON b.month <= m.month GROUP BY ALL
+    FROM months AS m INNER JOIN customer_months AS b ON b.month <= m.month GROUP BY ALL
 ),
 scored AS (
     SELECT month, customer_id,

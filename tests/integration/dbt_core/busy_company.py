@@ -66,6 +66,10 @@ def busy_company(seed: int) -> Company:
     _advertise(company, people, draw)
     _assign(company, people, draw)
     company["shop.loyalty_transactions"] = _points(people, draw)
+    # A generator of its own: what is added leaves the rest of each shop as it was.
+    draw = random.Random(f"{seed} visits")
+    _describe(company, people, draw)
+    _visit(company, people, draw)
     return company
 
 
@@ -213,6 +217,7 @@ def _advertise(company: Company, people: list[str], draw: random.Random) -> None
                 "utm_source": "google",
                 "utm_medium": "cpc",
                 "utm_campaign": draw.choice(["k2", "spring", "other", None]),
+                "referrer": None,
             }
             for number in range(40)
         ]
@@ -257,3 +262,97 @@ def _points(people: list[str], draw: random.Random) -> Rows:
             }
         )
     return delivered(rows)
+
+
+def _describe(company: Company, people: list[str], draw: random.Random) -> None:
+    """Where people and goods come from, who sent whom, who called and who was pleased."""
+
+    def before() -> datetime | None:
+        return draw.choice([None, moment(draw, 500) - timedelta(days=1)])
+
+    def sender(prefix: str) -> str | None:
+        return draw.choice([None, None, None, f"{prefix}{draw.choice([*people, 'stranger'])}"])
+
+    for row in company["crm.contacts"]:
+        row["created_at"] = before()
+        row["lead_source"] = draw.choice([None, "fair", "partner"])
+        row["referred_by_contact_id"] = sender("k-")
+    for row in company["shop.accounts"]:
+        row["registered_at"] = before()
+        row["registration_channel"] = draw.choice([None, "site", "pos"])
+        row["referred_by_account_id"] = sender("a-")
+    for row in company["shop.products"]:
+        row["category"] = draw.choice([None, "garden", "kitchen"])
+    for row in company["shop.orders"]:
+        row["sales_channel"] = draw.choice([None, "web", "web", "pos"])
+    calls = [
+        {
+            "call_id": f"call{number}",
+            "direction": "inbound",
+            "customer_phone": f"+44700{number}",
+            "disposition": draw.choice(["answered", "missed"]),
+            "started_at": moment(draw) - timedelta(days=1),
+        }
+        for number in range(draw.choice([0, 12]))
+    ]
+    for row in calls:
+        if draw.random() < 0.8:
+            company["identity.assignments"].append(
+                belongs(draw.choice(people), "calls", row["call_id"], "call_center")
+            )
+    company["call_center.calls"] = delivered(calls)
+    company["crm.surveys"] = delivered(
+        [
+            {
+                "survey_id": f"s{number}",
+                "kind": draw.choice(["nps", "csat"]),
+                "score": Decimal(draw.randint(3, 10)),
+                "answered_at": moment(draw, 300) - timedelta(days=1),
+                "contact_id": f"k-{draw.choice([*people, 'stranger'])}",
+            }
+            for number in range(draw.choice([0, 20]))
+        ]
+    )
+    company["shop.reviews"] = delivered(
+        [
+            {
+                "review_id": f"w{number}",
+                "account_id": f"a-{draw.choice([*people, 'stranger'])}",
+                "rating": Decimal(draw.randint(3, 5)),
+                "reviewed_at": moment(draw, 300) - timedelta(days=1),
+            }
+            for number in range(draw.choice([0, 20]))
+        ]
+    )
+
+
+def _visit(company: Company, people: list[str], draw: random.Random) -> None:
+    """Visits of several steps: of customers, of strangers, and of devices that both use."""
+    names = ["page_view", "product_view", "add_to_cart", "checkout_started", "order_placed"]
+    sources = [
+        {},
+        {"referrer": "https://blog.example.org/post"},
+        {"utm_source": "google", "utm_medium": "cpc", "utm_campaign": "k2"},
+        {"utm_source": "newsletter", "utm_medium": "email"},
+    ]
+    columns = dict.fromkeys(["utm_source", "utm_medium", "utm_campaign", "referrer"])
+    events: Rows = []
+    for visit in range(draw.choice([0, 80, 160])):
+        at = moment(draw, 120)
+        visitor = draw.choice([f"v{draw.randint(0, 5)}", f"w{draw.randint(0, 25)}"])
+        account = draw.choice([None, None, f"a-{draw.choice([*people, 'stranger'])}"])
+        source = draw.choice(sources)
+        for step in range(draw.randint(1, 4)):
+            at += timedelta(seconds=draw.choice([4, 10, 11, 240, 1799, 1800]) if step else 0)
+            events.append(
+                {
+                    "event_id": f"x{visit:03}-{step}",
+                    "visitor_id": visitor,
+                    "account_id": account,
+                    "occurred_at": at,
+                    "event_name": draw.choice([*names, "page_view", "sign_up"]),
+                    **columns,
+                    **(source if step == 0 else {}),
+                }
+            )
+    company["shop.web_events"] += delivered(events, "f2")

@@ -22,8 +22,6 @@ NEEDED = {
     "int_orders_refunded",
     "int_order_lines_returned",
     "int_refunds_allocated",
-    "int_order_lines_netted",
-    "int_orders_netted",
     "int_customer_months_summed",
 }
 TABLES = ("orders", "order_lines", "products", "refunds", "exchange_rates", "web_events")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.dbt_core import naive_channels
 from tests.integration.dbt_core import naive_growth as naive
 from tests.integration.dbt_core.busy_company import busy_company
 from tests.integration.dbt_core.conftest import Warehouse
@@ -21,6 +22,10 @@ MARTS = (
     "campaign_performance",
     "experiment_results",
     "loyalty_accounts",
+    "attribution_touchpoints",
+    "attribution_channels",
+    "channel_scorecard",
+    "funnel_hourglass",
 )
 
 
@@ -255,3 +260,93 @@ def test_points(shop: tuple[Warehouse, Oracle]):
         assert in_cents(row["net_revenue_180d"]) == wanted["later"]
         assert row["matched_customers"] == wanted["matched"]
         assert in_cents(row["matched_net_revenue_180d"]) == wanted["matched_later"]
+
+
+def near(value: float | None) -> Any:
+    return None if value is None else pytest.approx(value, abs=2e-6, rel=1e-6)
+
+
+def test_spend_and_return(shop: tuple[Warehouse, Oracle]):
+    """A channel looks cheap because its cost, or somebody else's customers, are counted wrongly."""
+    warehouse, oracle = shop
+    touched = warehouse.rows("select * from marts.attribution_touchpoints")
+    expected = naive_channels.channels(oracle, touched)
+    rows = warehouse.rows("select * from marts.attribution_channels")
+    key = ("month", "channel", "campaign_id", "sale_kind", "model")
+    found = {tuple(row.pop(name) for name in key): row for row in rows}
+    assert {
+        place: {name: float(v) if v is not None else None for name, v in row.items()}
+        for place, row in found.items()
+    } == {
+        place: {name: near(value) for name, value in row.items()} for place, row in expected.items()
+    }
+
+
+def test_channels_month_by_month(shop: tuple[Warehouse, Oracle]):
+    """A shop pays for visits that leave at once, or drops the channel that sells."""
+    warehouse, oracle = shop
+    touched = warehouse.rows("select * from marts.attribution_touchpoints")
+    sold: dict[Any, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0, 0.0])
+    for (month, channel, _, _, model), row in naive_channels.channels(oracle, touched).items():
+        if model == "last_non_direct":
+            for place, name in enumerate(
+                ("attributed_orders", "attributed_revenue", "new_customers", "spend")
+            ):
+                sold[month, channel][place] += row[name]
+    visited = naive_channels.visited(oracle)
+    top = naive_channels.top_products(oracle, touched)
+    rows = warehouse.rows("select * from marts.channel_scorecard")
+    found = {(row.pop("month"), row.pop("channel")): row for row in rows}
+    assert set(found) == set(sold) | set(visited)
+    nothing = dict.fromkeys(
+        ("average_time_on_site", "bounce_rate", "conversion_rate", "cart_abandonment_rate")
+    )
+    for key, row in found.items():
+        orders, revenue, new, spend = sold.get(key, (0, 0, 0, 0))
+        expected = visited.get(key, {"sessions": 0, **nothing}) | {
+            "orders": orders,
+            "revenue": revenue,
+            "average_order_value": revenue / orders if orders else None,
+            "spend": spend,
+            "new_customers": new,
+            "roas": revenue / spend if spend else None,
+            "cac": spend / new if spend and new else None,
+        }
+        assert row.pop("top_product") == top.get(key), key
+        time, wanted = row.pop("average_time_on_site"), expected.pop("average_time_on_site")
+        assert (time is None) == (wanted is None)
+        assert time is None or abs(time - wanted) < 0.00051
+        assert {name: float(v) if v is not None else None for name, v in row.items()} == {
+            name: near(value) for name, value in expected.items()
+        }, key
+
+
+def test_where_customers_come_from(shop: tuple[Warehouse, Oracle]):
+    """Customers are credited to a channel that they did not come through, or written to on a day
+    on which they never buy."""
+    warehouse, oracle = shop
+    touches = warehouse.rows("select * from marts.touchpoints")
+    came = naive_channels.came(oracle, touches)
+    likes = naive_channels.favourites(oracle)
+    profiles = {row["customer_id"]: row for row in warehouse.rows("select * from marts.customers")}
+    assert set(profiles) == set(came)
+    for person, row in profiles.items():
+        assert (row["first_seen_at"], row["acquisition_channel"]) == came[person], person
+        assert tuple(
+            row[f"favourite_{name}"] for name in ("category", "channel", "weekday", "hour")
+        ) == likes.get(person, (None, None, None, None)), person
+
+
+def test_hourglass(shop: tuple[Warehouse, Oracle]):
+    """The step at which a shop loses people is not the one that the report shows."""
+    warehouse, oracle = shop
+    touches = warehouse.rows("select * from marts.touchpoints")
+    expected = naive_channels.funnel(oracle, touches)
+    found: dict[Any, list[int]] = defaultdict(list)
+    for row in warehouse.rows("select * from marts.funnel_hourglass order by stage_number"):
+        mine = found[row["month"], row["channel"], row["segment"]]
+        assert row["stage"] == naive_channels.STAGES[len(mine)]
+        ratio = row["customers"] / mine[-1] if mine and mine[-1] else None
+        assert row["conversion_from_previous"] == near(ratio)
+        mine.append(row["customers"])
+    assert found == expected

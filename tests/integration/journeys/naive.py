@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from itertools import pairwise
+from itertools import groupby, pairwise
 from math import floor
 from typing import Any
 
@@ -201,34 +201,107 @@ def shares_in_cents(total: Decimal, parts: list[Fraction | float]) -> list[int]:
     return shares
 
 
-def transitions_of(
+@dataclass
+class Journey:
+    """The touches of one sale, none perhaps, or of one loss: then ``order`` is None."""
+
+    touches: list[Touch]
+    order: dict[str, Any] | None = None
+
+    @property
+    def person(self) -> tuple[str, str]:
+        who = self.order or {
+            "customer_id": self.touches[0].customer,
+            "visitor_id": self.touches[0].visitor,
+        }
+        for column in ("customer_id", "visitor_id", "order_id"):
+            if who[column]:
+                return column, who[column]
+        raise AssertionError("a lost journey of nobody")
+
+
+def journeys_of(
     orders: list[dict[str, Any]], touches: list[Touch], lookback: timedelta, end: datetime
-) -> Counter[tuple[str, str]]:
-    """Moves between channels over every journey to a sale and every lost one that is closed."""
-    moves: Counter[tuple[str, str]] = Counter()
-
-    def count(path: list[Touch], ending: str) -> None:
-        states = ["(start)", *(touch.channel for touch in path), ending]
-        moves.update(pairwise(states))
-
-    used = set()
-    for order in orders:
-        path = path_of(order, touches, lookback) if order["is_sale"] else []
-        used |= {touch.touchpoint_id for touch in path}
-        if path:
-            count(path, "(sale)")
+) -> list[Journey]:
+    """Every journey to a sale, and every lost one that is closed."""
+    found = [
+        Journey(path_of(order, touches, lookback), order) for order in orders if order["is_sale"]
+    ]
+    used = {touch.touchpoint_id for journey in found for touch in journey.touches}
     people: dict[tuple[str | None, str | None], list[Touch]] = defaultdict(list)
     for touch in touches:
         if touch.touchpoint_id not in used and (touch.customer or touch.visitor):
             people[touch.customer, None if touch.customer else touch.visitor].append(touch)
     for lost in people.values():
         ordered = sorted(lost, key=lambda t: (t.at, t.touchpoint_id))
-        journeys: list[list[Touch]] = []
+        mine: list[Journey] = []
         for touch in ordered:
-            if not journeys or touch.at - journeys[-1][-1].at > lookback:
-                journeys.append([])
-            journeys[-1].append(touch)
-        for journey in journeys:
-            if journey[-1].at + lookback < end:
-                count(journey, "(loss)")
+            if not mine or touch.at - mine[-1].touches[-1].at > lookback:
+                mine.append(Journey([]))
+            mine[-1].touches.append(touch)
+        found += [journey for journey in mine if journey.touches[-1].at + lookback < end]
+    return found
+
+
+def transitions_of(journeys: list[Journey]) -> Counter[tuple[str, str]]:
+    """Moves between channels, from the start of each journey to its end."""
+    moves: Counter[tuple[str, str]] = Counter()
+    for journey in journeys:
+        if journey.touches:
+            ending = "(sale)" if journey.order else "(loss)"
+            channels = [touch.channel for touch in journey.touches]
+            moves.update(pairwise(["(start)", *channels, ending]))
     return moves
+
+
+STEPS = ("(start)", "product_view", "add_to_cart", "checkout_started", "(order)")
+
+
+def site_moves_of(sessions: list[Session]) -> Counter[tuple[str, str]]:
+    """Moves between the shop's steps; a later step takes those before it along."""
+    moves: Counter[tuple[str, str]] = Counter()
+    for session in sessions:
+        names = {event["event_name"].replace("order_placed", "(order)") for event in session.events}
+        furthest = max(index for index, step in enumerate(STEPS) if index == 0 or step in names)
+        moves.update(pairwise(STEPS[: furthest + 1]))
+        if furthest < len(STEPS) - 1:
+            moves[STEPS[furthest], "(exit)"] += 1
+    return moves
+
+
+def drop_offs_of(
+    moves: Counter[tuple[str, str]],
+) -> dict[tuple[str, str], tuple[int, float, float]]:
+    """Each move with its number, its share of those that leave its state, and the share lost."""
+    leaving, lost = Counter[str](), Counter[str]()
+    for (origin, target), number in moves.items():
+        leaving[origin] += number
+        lost[origin] += number if target in ("(loss)", "(exit)") else 0
+    return {
+        move: (number, number / leaving[move[0]], lost[move[0]] / leaving[move[0]])
+        for move, number in moves.items()
+    }
+
+
+def spellings_of(channels: list[str]) -> dict[str, str]:
+    """The path of a journey in each of its four ways."""
+    once = list(dict.fromkeys(channels))
+    ways = {
+        "unique": channels,
+        "exposure": [name for name, _ in groupby(channels)],
+        "first": once,
+        "frequency": [f"{name}({channels.count(name)})" for name in once],
+    }
+    return {way: " > ".join(names) or "(none)" for way, names in ways.items()}
+
+
+def spread_of(path: list[Touch], credit: dict[str, list[Fraction | float]]) -> float:
+    """The largest difference that a channel's credit for the sale shows between two models."""
+    differences = [0.0]
+    for channel in {touch.channel for touch in path}:
+        sums = [
+            float(sum(s for s, t in zip(shares, path, strict=True) if t.channel == channel))
+            for shares in credit.values()
+        ]
+        differences.append(max(sums) - min(sums))
+    return max(differences)

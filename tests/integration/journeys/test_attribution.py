@@ -3,6 +3,7 @@
 from collections import defaultdict
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from statistics import mean, median
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -33,6 +34,9 @@ CREDITED = (
     "int_ad_spend_converted",
     "attribution_channels",
     "attribution_removal_effects",
+    "int_journeys_summed",
+    "journey_paths",
+    "journey_transitions",
 )
 OWNERS = {"a1": "alice", "a2": "bob", "a3": "alice"}
 CAMPAIGNS = [
@@ -63,6 +67,9 @@ events = st.lists(
         st.sampled_from([None, None, "a1", "a2", "a3", "ghost"]),
         moments,
         sources,
+        st.sampled_from(
+            ["page_view", "product_view", "add_to_cart", "checkout_started", "order_placed"]
+        ),
     ),
     max_size=14,
 )
@@ -96,15 +103,19 @@ def company(events, orders, messages):
                 "visitor_id": visitor,
                 "account_id": account,
                 "occurred_at": at,
-                "event_name": "page_view",
+                "event_name": name,
                 "utm_source": source,
                 "utm_medium": medium,
                 "utm_campaign": campaign,
                 "referrer": referrer,
             }
-            for number, (visitor, account, at, (source, medium, campaign, referrer)) in enumerate(
-                events
-            )
+            for number, (
+                visitor,
+                account,
+                at,
+                (source, medium, campaign, referrer),
+                name,
+            ) in enumerate(events)
         ],
         "orders": [
             {
@@ -168,8 +179,8 @@ def expected_touches(tables):
 )
 @given(events=events, orders=orders, messages=messages)
 def test_marts_equal_the_naive_implementation(journeys: Journeys, events, orders, messages):
-    """Marketing budgets move by wrong numbers: a touch, a credit or a cent is not what the
-    definitions say."""
+    """Marketing budgets move by wrong numbers: a touch, a path, a credit or a cent is not what
+    the definitions say."""
     tables = company(events, orders, messages)
     journeys.fill(**tables)
     journeys.build(*BUILT)
@@ -177,12 +188,13 @@ def test_marts_equal_the_naive_implementation(journeys: Journeys, events, orders
     journeys.build(*CREDITED)
 
     touches = expected_touches(tables)
-    moves = naive.transitions_of(
+    ways = naive.journeys_of(
         tables["orders"],
         touches,
         timedelta(days=LOOKBACK),
         datetime.combine(AS_OF, datetime.min.time()) + timedelta(days=1),
     )
+    moves = naive.transitions_of(ways)
     counted = journeys.rows("SELECT * FROM intermediate.int_journey_transition_counts")
     assert {(origin, target): number for origin, target, number in counted} == moves
     effects = removal_effects(moves)
@@ -207,6 +219,12 @@ def test_marts_equal_the_naive_implementation(journeys: Journeys, events, orders
         ),
         key=lambda row: row[0],
     )
+
+    visits = naive.sessions_of(tables["stg_shop__web_events"]).values()
+    site = naive.site_moves_of([visit for mine in visits for visit in mine])
+    assert_moves(journeys, "channel", moves)
+    assert_moves(journeys, "site", site)
+    assert_paths(journeys, ways, effects)
 
     expected = {}
     sums: dict[tuple, list] = defaultdict(lambda: [0.0, Decimal(0)])
@@ -256,6 +274,61 @@ def test_marts_equal_the_naive_implementation(journeys: Journeys, events, orders
     assert channels == {
         key: (pytest.approx(orders, abs=1e-7), revenue) for key, (orders, revenue) in sums.items()
     }
+
+
+def assert_moves(journeys: Journeys, level: str, moves: dict[tuple[str, str], int]) -> None:
+    found = journeys.rows(
+        "SELECT from_state, to_state, transitions, transition_rate, drop_off_rate "
+        f"FROM marts.journey_transitions WHERE level = '{level}'"
+    )
+    assert {row[:2]: row[2:] for row in found} == {
+        move: (number, pytest.approx(share, abs=1e-6), pytest.approx(lost, abs=1e-6))
+        for move, (number, share, lost) in naive.drop_offs_of(moves).items()
+    }
+
+
+def assert_paths(journeys: Journeys, ways: list[naive.Journey], effects) -> None:
+    groups: dict[tuple[str, str], list[naive.Journey]] = defaultdict(list)
+    for way in ways:
+        for transform, path in naive.spellings_of([t.channel for t in way.touches]).items():
+            groups[transform, path].append(way)
+    expected = {}
+    for key, mine in groups.items():
+        sold = [way for way in mine if way.order]
+        days = [
+            (way.order["ordered_at"] - way.touches[0].at) / timedelta(days=1)
+            for way in sold
+            if way.touches
+        ]
+        spreads = [
+            naive.spread_of(
+                way.touches,
+                naive.credits_of(way.touches, way.order["customer_id"] is not None, 7.0, effects),
+            )
+            if way.touches
+            else 0
+            for way in sold
+        ]
+        expected[key] = (
+            len({way.person for way in mine}),
+            len(mine),
+            len(sold),
+            len(mine) - len(sold),
+            near(len(sold) / len(mine)),
+            sum((way.order["net_revenue"] for way in sold), Decimal(0)),
+            near(median(days)) if days else None,
+            near(mean(len(way.touches) for way in mine)),
+            near(mean(spreads)) if sold else None,
+        )
+    found = journeys.rows(
+        "SELECT transform, path, customers, journeys, conversions, losses, conversion_rate, "
+        "revenue, median_days, average_touches, credit_spread FROM marts.journey_paths"
+    )
+    assert {row[:2]: row[2:] for row in found} == expected
+
+
+def near(value: float):
+    return pytest.approx(value, abs=1e-6)
 
 
 def channel_shares(journeys: Journeys, orders, touches, effects) -> dict[str, tuple]:

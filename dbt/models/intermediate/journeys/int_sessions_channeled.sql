@@ -4,7 +4,12 @@ with
 
 sessions as (
     select
-        *,
+        session_id,
+        visitor_id,
+        is_landing_tagged,
+        utm_source,
+        utm_medium,
+        utm_campaign,
         {{ referrer_host('landing_referrer') }} as referrer_host,
         lower(device) as device_name
     from {{ ref('int_sessions_formed') }}
@@ -226,7 +231,7 @@ final as (
         c.source,
         c.medium,
         nullif(c.campaign, '(not set)') as campaign
-    from sessions as s
+    from {{ ref('int_sessions_formed') }} as s
     inner join classified as c on s.session_id = c.session_id
 )
 

@@ -1,5 +1,4 @@
 -- Two passes over the events in the order of each visitor: where a session begins, and its number.
--- Texts are carried only on the landing event, so that forty million events fit in memory.
 with
 
 events as (
@@ -27,31 +26,36 @@ ordered as (
     from events
 ),
 
+marked as (
+    select
+        *,
+        case
+            when
+                previous_at is null
+                or occurred_at >= {{ add_seconds('previous_at', session_gap_seconds()) }}
+                then 1
+            else 0
+        end as is_landing,
+        coalesce(utm_source, utm_medium, utm_campaign) is not null as is_tagged
+    from ordered
+),
+
 numbered as (
     select
         *,
-        coalesce(utm_source, utm_medium, utm_campaign) is not null as is_tagged,
-        sum(
-            case
-                when
-                    previous_at is null
-                    or occurred_at >= {{ add_seconds('previous_at', session_gap_seconds()) }}
-                    then 1
-                else 0
-            end
-        ) over (
+        sum(is_landing) over (
             partition by visitor_id
-            order by occurred_at, event_id
+            order by event_number
             rows between unbounded preceding and current row
         ) as session_number
-    from ordered
+    from marked
 ),
 
 sessions as (
     select
         visitor_id,
         cast(session_number as bigint) as session_number,
-        concat('session:', {{ arg_min('event_id', 'event_number') }}) as session_id,
+        concat('session:', min(case when is_landing = 1 then event_id end)) as session_id,
         min(occurred_at) as started_at,
         max(occurred_at) as ended_at,
         count(*) as event_count,
@@ -64,8 +68,8 @@ sessions as (
             as key_event_count,
         {{ arg_min('account_id', 'case when account_id is not null then event_number end') }}
             as account_id,
-        {{ arg_min("coalesce(device, '')", 'event_number') }} as device,
-        {{ arg_min("coalesce(referrer, '')", 'event_number') }} as landing_referrer,
+        min(case when is_landing = 1 then device end) as device,
+        min(case when is_landing = 1 then referrer end) as landing_referrer,
         min(event_number) as landing_event_number,
         min(case when is_tagged then event_number end) as tagged_event_number,
         {{ arg_min("coalesce(utm_source, '')", 'case when is_tagged then event_number end') }}

@@ -6,9 +6,8 @@ sales as (
         customer_id,
         order_date,
         net_revenue,
-        gross_margin,
         {{ month_start('order_date') }} as month
-    from {{ ref('int_orders_netted') }}
+    from {{ ref('orders') }}
     where
         is_sale
         and customer_id is not null
@@ -20,10 +19,7 @@ months as (
         month,
         max(order_date) as last_order_date,
         count(*) as order_count,
-        cast(sum(net_revenue) as decimal(18, 2)) as net_revenue,
-        case
-            when count(*) = count(gross_margin) then cast(sum(gross_margin) as decimal(18, 2))
-        end as gross_margin
+        cast(sum(net_revenue) as decimal(18, 2)) as net_revenue
     from sales
     group by customer_id, month
 ),
@@ -32,16 +28,13 @@ final as (
     select
         customer_id,
         month,
-        min(month) over (partition by customer_id) as cohort_month,
-        max(month) over (partition by customer_id) as last_month,
         lag(month) over (
             partition by customer_id
             order by month
         ) as previous_month,
         last_order_date,
         order_count,
-        net_revenue,
-        gross_margin
+        net_revenue
     from months
 )
 

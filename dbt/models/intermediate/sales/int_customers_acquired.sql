@@ -78,31 +78,34 @@ first_sales as (
     group by customer_id
 ),
 
-ranked_touches as (
+-- The moment of the touch that counts, and then the touch: two numbers a person, and no sort of
+-- all touches.
+touch_moments as (
     select
         touches.customer_id,
-        touches.channel,
-        touches.touched_at <= first_sales.first_order_at as is_before_sale,
-        row_number() over (
-            partition by touches.customer_id
-            order by touches.touched_at, touches.touchpoint_id
-        ) as place,
-        row_number() over (
-            partition by touches.customer_id, touches.touched_at <= first_sales.first_order_at
-            order by touches.touched_at desc, touches.touchpoint_id desc
-        ) as place_from_end
+        min(touches.touched_at) as first_at,
+        max(case when touches.touched_at <= first_sales.first_order_at then touches.touched_at end)
+            as last_before_sale_at
     from touches
     left join first_sales
         on touches.customer_id = first_sales.customer_id
+    group by touches.customer_id
 ),
 
 touch_channels as (
     select
-        customer_id,
-        max(case when is_before_sale and place_from_end = 1 then channel end) as last_before_sale,
-        max(case when place = 1 then channel end) as first_ever
-    from ranked_touches
-    group by customer_id
+        touches.customer_id,
+        case
+            when moments.last_before_sale_at is null
+                then {{ arg_min('touches.channel', 'touches.touchpoint_id') }}
+            else {{ arg_max('touches.channel', 'touches.touchpoint_id') }}
+        end as channel
+    from touches
+    inner join touch_moments as moments
+        on
+            touches.customer_id = moments.customer_id
+            and touches.touched_at = coalesce(moments.last_before_sale_at, moments.first_at)
+    group by touches.customer_id, moments.last_before_sale_at
 ),
 
 recorded as (
@@ -152,9 +155,7 @@ final as (
     select
         customers.customer_id,
         first_seen.first_seen_at,
-        coalesce(
-            touch_channels.last_before_sale, touch_channels.first_ever, ranked_records.channel
-        ) as acquisition_channel
+        coalesce(touch_channels.channel, ranked_records.channel) as acquisition_channel
     from customers
     left join first_seen
         on customers.customer_id = first_seen.customer_id

@@ -2,7 +2,7 @@
 with
 
 sales as (
-    select * from {{ ref('int_orders_netted') }}
+    select * from {{ ref('orders') }}
     where
         is_sale
         and customer_id is not null

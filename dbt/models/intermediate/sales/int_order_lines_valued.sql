@@ -35,6 +35,11 @@ priced as (
             when orders.is_sale then {{ to_cents('orders.total_amount') }}
             else 0
         end as total_cents,
+        case
+            when orders.is_sale
+                then {{ to_cents('orders.total_amount - orders.tax_amount - orders.shipping_amount') }}
+            else 0
+        end as goods_cents,
         coalesce(products.is_service, false) as is_service,
         products.category,
         products.unit_cost
@@ -45,43 +50,41 @@ priced as (
         on lines.product_id = products.product_id
 ),
 
-order_amounts as (
+counted as (
     select
-        order_id,
-        cast(sum({{ to_cents('line_amount') }}) as bigint) as amount_cents,
-        count(*) as line_count
+        *,
+        {{ to_cents('line_amount') }} as amount_cents
     from priced
-    group by order_id
-),
-
--- Lines that are worth nothing together share equally.
-weighted as (
-    select
-        priced.*,
-        case
-            when order_amounts.amount_cents > 0 then {{ to_cents('priced.line_amount') }}
-            else 1
-        end as weight,
-        case
-            when order_amounts.amount_cents > 0 then order_amounts.amount_cents
-            else order_amounts.line_count
-        end as order_weight
-    from priced
-    inner join order_amounts
-        on priced.order_id = order_amounts.order_id
 ),
 
 running as (
     select
         *,
+        cast(sum(amount_cents) over (partition by order_id) as bigint) as order_amount_cents,
+        count(*) over (partition by order_id) as line_count,
         cast(
-            sum(weight) over (
+            sum(amount_cents) over (
                 partition by order_id
                 order by line_number
                 rows between unbounded preceding and current row
             ) as bigint
-        ) as weight_so_far
-    from weighted
+        ) as amount_so_far,
+        row_number() over (
+            partition by order_id
+            order by line_number
+        ) as lines_so_far
+    from counted
+),
+
+-- Lines that are worth nothing together share equally.
+weighted as (
+    select
+        *,
+        case when order_amount_cents > 0 then amount_cents else 1 end as weight,
+        case when order_amount_cents > 0 then amount_so_far else lines_so_far end as weight_so_far,
+        case when order_amount_cents > 0 then order_amount_cents else line_count end
+            as order_weight
+    from running
 ),
 
 final as (
@@ -103,13 +106,14 @@ final as (
         category,
         unit_cost,
         total_cents,
+        goods_cents,
         case
             when total_cents = order_weight then weight
             else
                 {{ pro_rata('total_cents', 'weight_so_far', 'order_weight') }}
                 - {{ pro_rata('total_cents', '(weight_so_far - weight)', 'order_weight') }}
         end as gross_cents
-    from running
+    from weighted
 )
 
 select * from final

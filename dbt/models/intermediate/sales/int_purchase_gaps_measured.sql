@@ -6,7 +6,7 @@ gaps as (
     select
         customers.frequency_band,
         sales.days_since_previous_order as gap_days
-    from {{ ref('int_orders_netted') }} as sales
+    from {{ ref('orders') }} as sales
     inner join {{ ref('int_customers_purchased') }} as customers
         on sales.customer_id = customers.customer_id
     where

@@ -4,36 +4,23 @@ catalogue as (
     select * from {{ ref('stg_shop__products') }}
 ),
 
-lines as (
-    select * from {{ ref('int_order_lines_netted') }}
-),
-
 sold as (
     select
         product_id,
-        count(distinct order_id) as order_count,
-        sum(quantity) as sold_quantity,
+        count(distinct case when is_sale then order_id end) as order_count,
+        sum(case when is_sale then quantity else 0 end) as sold_quantity,
         sum(returned_quantity) as returned_quantity,
-        sum(net_cents) as net_cents,
-        case when count(*) = count(kept_cost) then sum(kept_cost) end as kept_cost,
-        min(ordered_at) as first_sold_at,
-        max(ordered_at) as last_sold_at
-    from lines
-    where is_sale
+        sum(net_revenue) as net_revenue,
+        case when count(*) = count(gross_margin) then sum(gross_margin) end as gross_margin,
+        min(case when is_sale then ordered_at end) as first_sold_at,
+        max(case when is_sale then ordered_at end) as last_sold_at
+    from {{ ref('order_lines') }}
     group by product_id
-),
-
-known as (
-    select product_id from catalogue
-
-    union
-
-    select product_id from lines
 ),
 
 final as (
     select
-        known.product_id,
+        coalesce(catalogue.product_id, sold.product_id) as product_id,
         catalogue.product_id is not null as is_listed,
         catalogue.name,
         catalogue.category,
@@ -47,18 +34,16 @@ final as (
         coalesce(sold.order_count, 0) as order_count,
         cast(coalesce(sold.sold_quantity, 0) as decimal(18, 3)) as sold_quantity,
         cast(coalesce(sold.returned_quantity, 0) as decimal(18, 3)) as returned_quantity,
-        {{ from_cents('coalesce(sold.net_cents, 0)') }} as net_revenue,
+        cast(coalesce(sold.net_revenue, 0) as decimal(18, 2)) as net_revenue,
         case
             when sold.product_id is null then cast(0 as decimal(18, 2))
-            else cast({{ from_cents('sold.net_cents') }} - sold.kept_cost as decimal(18, 2))
+            else cast(sold.gross_margin as decimal(18, 2))
         end as gross_margin,
         sold.first_sold_at,
         sold.last_sold_at
-    from known
-    left join catalogue
-        on known.product_id = catalogue.product_id
-    left join sold
-        on known.product_id = sold.product_id
+    from catalogue
+    full join sold
+        on catalogue.product_id = sold.product_id
 )
 
 select * from final

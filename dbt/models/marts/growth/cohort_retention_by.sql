@@ -37,7 +37,7 @@ first_sales as (
         customer_id,
         order_id,
         sales_channel
-    from {{ ref('int_orders_netted') }}
+    from {{ ref('orders') }}
     where order_number = 1
 ),
 
@@ -48,10 +48,10 @@ ranked_categories as (
         lines.category,
         row_number() over (
             partition by first_sales.customer_id
-            order by sum(lines.gross_cents) desc, lines.category
+            order by sum(lines.gross_revenue) desc, lines.category
         ) as place
     from first_sales
-    inner join {{ ref('int_order_lines_netted') }} as lines
+    inner join {{ ref('order_lines') }} as lines
         on first_sales.order_id = lines.order_id
     where
         not lines.is_service

@@ -23,7 +23,7 @@ counted as (
     select
         month,
         count(*) as customers,
-        {{ count_if('month = cohort_month') }} as new_customers,
+        {{ count_if('previous_month is null') }} as new_customers,
         {{ count_if("previous_month = " ~ add_months('month', -1)) }} as retained_customers
     from customer_months
     group by month

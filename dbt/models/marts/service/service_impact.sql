@@ -12,7 +12,7 @@ sales as (
             order by order_number
             rows between unbounded preceding and 1 preceding
         ) as prior_revenue
-    from {{ ref('int_orders_netted') }}
+    from {{ ref('orders') }}
     where order_number is not null
 ),
 
