@@ -26,11 +26,15 @@ SELECT 'sale:' || p.order_id, 'sale', coalesce('customer:' || o.customer_id,
     p.position
 FROM paths AS p INNER JOIN orders AS o USING (order_id);
 
+-- Most journeys have one touch: ordered texts of all of them do not fit in memory at a million.
 CREATE TABLE journey_paths AS
-WITH steps AS (
+WITH counted AS (
+    SELECT *, count(*) OVER (PARTITION BY journey_id) AS touches FROM journey_steps
+),
+steps AS (
     SELECT *, lag(channel) OVER j AS previous, row_number() OVER c AS visit,
         count(*) OVER (PARTITION BY journey_id, channel) AS visits
-    FROM journey_steps
+    FROM counted WHERE touches > 1
     WINDOW j AS (PARTITION BY journey_id ORDER BY position),
         c AS (PARTITION BY journey_id, channel ORDER BY position)
 ),
@@ -54,6 +58,10 @@ journeys AS (
         string_agg(channel || '(' || visits || ')', ' > ' ORDER BY position) FILTER (visit = 1)
             AS frequency
     FROM steps GROUP BY journey_id
+    UNION ALL
+    SELECT journey_id, outcome, order_id, person, 1, touched_at, channel, channel, channel,
+        channel || '(1)'
+    FROM counted WHERE touches = 1
 ),
 summed AS (
     SELECT j.outcome, j.person, j.touches, j."unique", j.exposure, j.first, j.frequency,
