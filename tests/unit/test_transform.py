@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -48,8 +49,9 @@ def read_manifest(_: int) -> dict:
 
 def test_processes_that_start_together_parse_once_and_read_whole_files(project: Path) -> None:
     """The schedule's run crashes at its start because the UI was just parsing the same project."""
-    with multiprocessing.get_context("fork").Pool(6) as pool:
-        assert pool.map(read_manifest, range(6), chunksize=1) == [{"nodes": {}}] * 6
+    # An executor ends its processes by asking: a pool that kills them hung once (2026-11-28).
+    with ProcessPoolExecutor(6, mp_context=multiprocessing.get_context("fork")) as pool:
+        assert list(pool.map(read_manifest, range(6))) == [{"nodes": {}}] * 6
     assert (project / "calls").read_text().split() == ["parsed"]
 
 
