@@ -123,7 +123,7 @@ def test_cohorts_are_those_of_the_definitions(warehouse: Warehouse, seed: int):
         "segment": lambda name: segments[name],
     }
     for dimension, value_of in cuts.items():
-        for kind in ("month", "rolling_30d"):
+        for kind in naive.KINDS:
             rows = warehouse.rows(
                 "select * from marts.cohort_retention_by "
                 f"where period_kind = '{kind}' and dimension = '{dimension}'"

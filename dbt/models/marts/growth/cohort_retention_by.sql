@@ -1,5 +1,4 @@
-{#- Weeks would be a row for a handful of people each: hundreds of thousands of them. -#}
-{%- set kinds = ['month', 'rolling_30d'] -%}
+{%- set kinds = cohort_period_kinds() -%}
 {%- set dimensions = {
     'acquisition_channel': 'profiles.acquisition_channel',
     'first_category': 'first_categories.category',
