@@ -267,7 +267,8 @@ def _review(con: duckdb.DuckDBPyConnection) -> None:
         WITH {parted("id_scored", "probability, e.is_vetoed")}
         SELECT a.source_system, a.source_table, a.source_id,
                b.source_system, b.source_table, b.source_id, s.probability,
-               CASE WHEN s.is_vetoed THEN 'probable, but a contradiction stands against it'
+               CASE WHEN s.is_vetoed
+                       THEN 'probable, but a contradiction or a shared value stands against it'
                    WHEN l.a IS NOT NULL THEN 'linked, but cut from a larger group'
                    ELSE 'neither probable nor improbable' END
         FROM parted AS s

@@ -28,6 +28,7 @@ from dagster_project.identity.bounds import bound_columns, upper_bound
 from dagster_project.identity.cluster import components
 from dagster_project.identity.compare import CONTRADICTS, LEVELS
 from dagster_project.identity.linkage import Linkage, load_model
+from dagster_project.identity.normalise import KINDS
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect_file, quoted
 
@@ -289,24 +290,70 @@ def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
     return row[0] if row else 0
 
 
+def _find_shared_values(con: duckdb.DuckDBPyConnection) -> None:
+    """``id_of_several`` (kind, value, is_stopped): what may be a family's or a company's.
+
+    ``is_stopped``: a guard lets it join nobody. The others are mailboxes and telephones of profiles
+    with several first names; cards and national ids are a person's own, whatever was mistyped.
+    """
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE id_of_several AS
+        SELECT kind, value, bool_or(is_stopped) AS is_stopped
+        FROM (
+            SELECT kind, value, true AS is_stopped FROM id_heavy
+            UNION ALL
+            SELECT v.kind, v.value, true
+            FROM id_overshared AS o JOIN id_vids AS v ON v.vid = o.vid
+            UNION ALL
+            SELECT v.kind, v.value, false
+            FROM id_bears AS b
+            JOIN id_nodes AS n ON n.rid = b.rid
+            JOIN id_vids AS v ON v.vid = b.vid
+            WHERE b.is_profile AND v.kind IN ('email', 'phone')
+            GROUP BY v.kind, v.value HAVING count(DISTINCT n.first_key) > 1
+        )
+        GROUP BY kind, value
+        """
+    )
+
+
 def link_by_score(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> None:
     """``id_scored`` from ``id_raw_scores``, and its probable pairs added to ``id_links``.
 
-    ``id_scored`` (a, b, probability, weight, is_vetoed, own_bits and bits per field).
+    ``id_scored`` (a, b, probability, weight, is_vetoed, own_bits and bits per field). Vetoed is
+    what contradicts itself, and what is probable only by a value of several people: two Emmas of
+    different last names are not one because they answer the same telephone.
     """
+    _find_shared_values(con)
+    same = ", ".join(
+        f"CASE WHEN a.{kind} = b.{kind} THEN a.{kind} END AS same_{kind}" for kind in KINDS
+    )
+    stops = "\n".join(
+        f"LEFT JOIN id_of_several AS {kind}_s ON {kind}_s.kind = '{kind}' "
+        f"AND {kind}_s.value = c.same_{kind} AND (c.last_level = 0 OR {kind}_s.is_stopped)"
+        for kind in KINDS
+    )
+    stopped = " + ".join(
+        f"CASE WHEN {kind}_s.value IS NULL THEN 0 ELSE c.bits_{kind} END" for kind in KINDS
+    )
+    enough = _weight(linkage.link)
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE id_scored AS
         WITH compared AS (
-            SELECT s.*, {LEVELS}
+            SELECT s.*, {same}, {LEVELS}
             FROM id_raw_scores AS s
             JOIN id_nodes AS a ON a.rid = s.rid_a
             JOIN id_nodes AS b ON b.rid = s.rid_b
         )
-        SELECT rid_a AS a, rid_b AS b, probability, weight, {CONTRADICTS} AS is_vetoed,
+        SELECT c.rid_a AS a, c.rid_b AS b, c.probability, c.weight,
+               {CONTRADICTS} OR (c.weight >= {enough} AND c.weight - ({stopped}) < {enough})
+                   AS is_vetoed,
                {_BEYOND_NAMES} AS own_bits,
-               {", ".join(f"bits_{field}" for field in FIELDS)}
-        FROM compared
+               {", ".join(f"c.bits_{field}" for field in FIELDS)}
+        FROM compared AS c
+        {stops}
         """
     )
     con.execute(

@@ -38,6 +38,25 @@ def test_a_family_phone_joins_nobody(company):
     assert ("shared_value", "phone", 4, 2) in stops
 
 
+@pytest.mark.parametrize("others", [1, 8])
+def test_a_shared_number_makes_nobody_of_one_first_name_the_same(company, others):
+    """Two Emmas of one family or company are one customer, with each other's orders."""
+    names = ["Emma Orleau", "Emma Golder"]
+    names += ["Boris Quinn", "Hugo Berg", "Ida Taylor", "Jack Novak", "Lea Moreau", "Max Ek",
+              "Nina Walker", "Otto Grau"][:others]  # fmt: skip
+    for number, name in enumerate(names):
+        first, last = name.split()
+        company.add("contacts", str(number), first_name=first, last_name=last, phone="02071838750")
+    assert company.people() == _groups(*(f"contacts:{number}" for number in range(len(names))))
+
+
+def test_a_new_last_name_at_a_number_of_ones_own_is_the_same_person(company):
+    """Whoever marries is a new customer, and her history is somebody else's."""
+    for number, last in enumerate(("Orleau", "Golder")):
+        company.add("contacts", str(number), first_name="Emma", last_name=last, phone="02071838750")
+    assert company.people() == _groups("contacts:0 contacts:1")
+
+
 def test_a_nameless_account_does_not_bridge_two_people(company):
     """An account with the family's phone makes husband and wife one customer."""
     company.add("contacts", "1", first_name="Anna", last_name="Smith", phone="02071838750")
