@@ -74,11 +74,9 @@ def ui(copy_of_sample: Company, tmp_path) -> Iterator[str]:
         assert is_up, log.read_text()[-3000:]
         yield address
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+        # Dagster waits half a minute for what a run left; the folder is thrown away anyhow.
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def test_a_person_sees_the_flow_and_starts_a_run(ui, copy_of_sample):
