@@ -15,7 +15,10 @@ from tests.integration.dbt_core.naive import Oracle
 from tests.integration.dbt_core.naive_service import Served, ratio
 from tests.soak import COMPANIES
 
-MARTS = ("service_quality", "service_impact", "churn_reasons", "satisfaction")
+MARTS = (
+    *("calls", "feedback"),
+    *("service_quality", "service_impact", "churn_reasons", "satisfaction"),
+)
 REASONS = (None, " ", "Price", "late_delivery", "Не-отвечают", "weather", "delivery", "DELIVERY ")
 
 
@@ -133,28 +136,47 @@ def near(expected: float | None) -> Any:
     return None if expected is None else pytest.approx(expected, abs=2e-9)
 
 
-def satisfaction(served: Served, company: Company) -> Counter:
-    """(month, channel) to answers by kind and verdict, and the sum of ratings."""
+def answers(served: Served) -> dict[str, tuple]:
+    """Feedback id to (customer, kind, day, score, sales channel or call centre)."""
     channel = {row["order_id"]: row["sales_channel"] for row in served.orders.to_dict("records")}
-    counts: Counter = Counter()
-    answers = [
-        (row["day"], channel.get(row["order_id"]), row["kind"], row["score"])
+    found = {
+        f"survey:{row['survey_id']}": (
+            *(row["who"], row["kind"], row["day"], row["score"]),
+            channel.get(row["order_id"]),
+        )
         for row in served.surveys.to_dict("records")
-        if row["kind"] != "ces"
-    ]
-    answers += [
-        (row["day"], None, "review", row["rating"]) for row in served.reviews.to_dict("records")
-    ]
-    answers += [
-        (served.day_of(given), "call_center", "csat", row["csat_score"])
-        for row in served.tickets.to_dict("records")
-        if row["csat_score"] is not None
-        and served.day_of(given := row["resolved_at"] or row["at"]) <= served.as_of
-    ]
-    for day, where, kind, score in answers:
-        good, bad = (score >= 9, score <= 6) if kind == "nps" else (score >= 4, score < 3)
-        for value in ("all", where or "(none)"):
-            cell = (day.replace(day=1), value, kind)
+    }
+    for row in served.reviews.to_dict("records"):
+        key = f"review:{row['review_id']}"
+        found[key] = (row["who"], "review", row["day"], row["rating"], None)
+    for row in served.tickets.to_dict("records"):
+        day = served.day_of(row["resolved_at"] or row["at"])
+        if row["csat_score"] is not None and day <= served.as_of:
+            key = f"ticket:{row['ticket_id']}"
+            found[key] = (row["who"], "csat", day, row["csat_score"], "call_center")
+    return found
+
+
+def verdict(kind: str, score: Decimal) -> str | None:
+    if kind == "ces":
+        return None
+    good, bad = (score >= 9, score <= 6) if kind == "nps" else (score >= 4, score < 3)
+    return "positive" if good else "negative" if bad else "neutral"
+
+
+def satisfaction(served: Served, segments: dict[str, str]) -> Counter:
+    """(month, dimension, value) to answers by kind and verdict, and the sum of ratings."""
+    counts: Counter = Counter()
+    for who, kind, day, score, where in answers(served).values():
+        if kind == "ces":
+            continue
+        good, bad = (verdict(kind, score) == side for side in ("positive", "negative"))
+        for dimension, value in (
+            ("all", "all"),
+            ("channel", where or "(none)"),
+            ("segment", segments.get(who, "(none)")),
+        ):
+            cell = (day.replace(day=1), dimension, value, kind)
             counts[*cell, "all"] += 1
             counts[*cell, "good"] += good
             counts[*cell, "bad"] += bad
@@ -207,11 +229,39 @@ def test_service_is_that_of_the_definitions(warehouse: Warehouse, seed: int):
         assert row["difference"] == near(gap), key
         assert (row["difference_low"], row["difference_high"]) == (near(gap_low), near(gap_high))
 
-    counts = satisfaction(served, company)
-    rows = warehouse.rows("select * from marts.satisfaction where dimension in ('all', 'channel')")
-    assert {(row["month"], row["dimension_value"]) for row in rows} == {key[:2] for key in counts}
+    assert {
+        row["call_id"]: (row["customer_id"], row["call_date"], row["is_short_abandon"])
+        for row in warehouse.rows("select * from marts.calls")
+    } == {
+        row["call_id"]: (
+            row["who"],
+            row["day"],
+            row["direction"] == "inbound"
+            and row["disposition"] == "abandoned"
+            and row["wait_seconds"] in (5, 9),
+        )
+        for row in served.calls.to_dict("records")
+    }
+    assert {
+        row["feedback_id"]: (
+            *(row["customer_id"], row["kind"], row["feedback_date"], row["score"]),
+            row["sentiment"],
+        )
+        for row in warehouse.rows("select * from marts.feedback")
+    } == {
+        key: (who, kind, day, score, verdict(kind, score))
+        for key, (who, kind, day, score, _) in answers(served).items()
+    }
+
+    counts = satisfaction(served, naive_segments.segments(customers))
+    rows = warehouse.rows(
+        "select * from marts.satisfaction where dimension in ('all', 'channel', 'segment')"
+    )
+    assert {(row["month"], row["dimension"], row["dimension_value"]) for row in rows} == {
+        key[:3] for key in counts
+    }
     for row in rows:
-        cell = (row["month"], row["dimension_value"])
+        cell = (row["month"], row["dimension"], row["dimension_value"])
         promoters, detractors = counts[*cell, "nps", "good"], counts[*cell, "nps", "bad"]
         assert row["nps"] == near(
             ratio((promoters - detractors) * 100, counts[*cell, "nps", "all"])
