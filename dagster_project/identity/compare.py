@@ -103,6 +103,16 @@ _OTHER_FIRST = f"""
             ELSE true
         END, false)"""
 
+# Last names that no slip of the pen explains: Berger and Bergenko are much alike, and two people.
+_OTHER_LAST = f"""
+    coalesce(CASE ({_LAST})
+        WHEN 0 THEN true
+        WHEN 1 THEN least(length(a.last_key), length(b.last_key)) > 1
+            AND damerau_levenshtein(a.last_key, b.last_key) > 1
+            AND NOT contains(a.last_key, b.last_key) AND NOT contains(b.last_key, a.last_key)
+            AND NOT {_CROSSED}
+        ELSE false END, false)"""
+
 # Years between the dates of birth, NULL where one wrong digit explains them: at fourteen and more a
 # parent and child of one name are likelier than one person.
 _GENERATION = f"""
@@ -119,6 +129,7 @@ LEVELS = f"""
     {_NATIONAL} AS national_level,
     {_SLIP} AS is_national_slip,
     {_OTHER_FIRST} AS is_other_first_name,
+    {_OTHER_LAST} AS is_other_last_name,
     {_GENERATION} AS is_other_generation"""
 
 # Two profiles that are not one person, whatever else they share: another first name, or another

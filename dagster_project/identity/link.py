@@ -60,7 +60,8 @@ RULES: tuple[tuple[str, float, str], ...] = (
     (
         "same_phone_and_name",
         0.985,
-        "same_phone AND names_agree AND NOT birth_differs AND NOT national_differs",
+        "same_phone AND names_agree AND NOT is_other_last_name AND NOT birth_differs "
+        "AND NOT national_differs",
     ),
     (
         "same_email_and_birth_date",
@@ -80,7 +81,8 @@ RULES: tuple[tuple[str, float, str], ...] = (
     (
         "witness_and_name",
         0.95,
-        "via_strong AND names_agree AND NOT birth_differs AND NOT national_differs",
+        "via_strong AND names_agree AND NOT is_other_last_name AND NOT birth_differs "
+        "AND NOT national_differs",
     ),
     (
         "same_phone_one_nameless",

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from dagster_project.identity.arrays import create_table
 from dagster_project.identity.normalise import KINDS
+from dagster_project.identity.prepare import IS_PROFILE
 from dagster_project.identity.registry import keyed_hash
 from dagster_project.identity.tables import hash_key
 
@@ -283,7 +284,7 @@ def _review(con: duckdb.DuckDBPyConnection) -> None:
 def _metrics(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("DELETE FROM identity.metrics")
     con.execute(
-        """
+        f"""
         INSERT INTO identity.metrics
         SELECT 'records', count(*) FROM resolution.nodes
         UNION ALL SELECT 'records_assigned', count(*) FROM identity.assignments
@@ -291,7 +292,7 @@ def _metrics(con: duckdb.DuckDBPyConnection) -> None:
         UNION ALL SELECT 'customers', count(*) FROM identity.customers
         UNION ALL SELECT 'largest_customer_profiles', coalesce(max(n), 0) FROM (
             SELECT count(*) AS n FROM identity.assignments
-            WHERE source_table IN ('contacts', 'accounts') GROUP BY customer_id
+            WHERE {IS_PROFILE} GROUP BY customer_id
         )
         UNION ALL SELECT 'method:' || method, count(*) FROM identity.assignments GROUP BY method
         UNION ALL SELECT 'links:' || rule, count(*) FROM identity.links GROUP BY rule

@@ -27,6 +27,8 @@ RAW_COLUMNS = (
 )
 # What else a golden record is made of: a row that differs in these alone is resolved as before.
 TOLD_COLUMNS = "updated_at, is_deleted, middle_name, region, country, company"
+# A record that describes a person; orders, calls and tickets describe nobody.
+IS_PROFILE = "source_table IN ('contacts', 'accounts')"
 # Values that are normalised at a time: Python's strings take ten times the room of DuckDB's.
 _CHUNK = 100_000
 
@@ -148,7 +150,7 @@ def nodes_of(guards: Guards, records: str) -> str:
         SELECT
             r.source_system, r.source_table, r.source_id, r.seen_at,
             {hashes},
-            r.source_table IN ('contacts', 'accounts') AS is_profile,
+            {IS_PROFILE} AS is_profile,
             email_n.normalised_value AS email,
             phone_n.normalised_value AS phone,
             loyalty_card_n.normalised_value AS loyalty_card,

@@ -290,52 +290,34 @@ def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
     return row[0] if row else 0
 
 
-def _find_shared_values(con: duckdb.DuckDBPyConnection) -> None:
-    """``id_of_several`` (kind, value, is_stopped): what may be a family's or a company's.
-
-    ``is_stopped``: a guard lets it join nobody. The others are mailboxes and telephones of profiles
-    with several first names; cards and national ids are a person's own, whatever was mistyped.
-    """
-    con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE id_of_several AS
-        SELECT kind, value, bool_or(is_stopped) AS is_stopped
-        FROM (
-            SELECT kind, value, true AS is_stopped FROM id_heavy
-            UNION ALL
-            SELECT v.kind, v.value, true
-            FROM id_overshared AS o JOIN id_vids AS v ON v.vid = o.vid
-            UNION ALL
-            SELECT v.kind, v.value, false
-            FROM id_bears AS b
-            JOIN id_nodes AS n ON n.rid = b.rid
-            JOIN id_vids AS v ON v.vid = b.vid
-            WHERE b.is_profile AND v.kind IN ('email', 'phone')
-            GROUP BY v.kind, v.value HAVING count(DISTINCT n.first_key) > 1
-        )
-        GROUP BY kind, value
-        """
-    )
-
-
 def link_by_score(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> None:
     """``id_scored`` from ``id_raw_scores``, and its probable pairs added to ``id_links``.
 
     ``id_scored`` (a, b, probability, weight, is_vetoed, own_bits and bits per field). Vetoed is
-    what contradicts itself, and what is probable only by a value of several people: two Emmas of
-    different last names are not one because they answer the same telephone.
+    what contradicts itself, and what is probable only by a value that a guard stopped, or by a
+    telephone between different last names: families and companies have two Emmas, and a new last
+    name after a marriage looks just like that. Such pairs are for a person to decide.
     """
-    _find_shared_values(con)
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE id_stopped AS
+        SELECT kind, value FROM id_heavy
+        UNION
+        SELECT v.kind, v.value FROM id_overshared AS o JOIN id_vids AS v ON v.vid = o.vid
+        """
+    )
     same = ", ".join(
         f"CASE WHEN a.{kind} = b.{kind} THEN a.{kind} END AS same_{kind}" for kind in KINDS
     )
     stops = "\n".join(
-        f"LEFT JOIN id_of_several AS {kind}_s ON {kind}_s.kind = '{kind}' "
-        f"AND {kind}_s.value = c.same_{kind} AND (c.last_level = 0 OR {kind}_s.is_stopped)"
+        f"LEFT JOIN id_stopped AS {kind}_s ON {kind}_s.kind = '{kind}' "
+        f"AND {kind}_s.value = c.same_{kind}"
         for kind in KINDS
     )
+    is_nothing = {kind: f"{kind}_s.value IS NOT NULL" for kind in KINDS}
+    is_nothing["phone"] += " OR (c.is_other_last_name AND c.same_phone IS NOT NULL)"
     stopped = " + ".join(
-        f"CASE WHEN {kind}_s.value IS NULL THEN 0 ELSE c.bits_{kind} END" for kind in KINDS
+        f"CASE WHEN {is_nothing[kind]} THEN c.bits_{kind} ELSE 0 END" for kind in KINDS
     )
     enough = _weight(linkage.link)
     con.execute(

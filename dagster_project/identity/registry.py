@@ -3,8 +3,9 @@
 The rules (design, "customer_id"): an id is minted once and opaque. When clusters of two ids become
 one, the older id survives and the other becomes its alias. When an id's records fall apart along
 the line of a recorded merge, each part gets back the id it had and the alias is withdrawn;
-otherwise the part with the most records (ties: the oldest record) keeps the id and the others get
-new ones.
+otherwise the part with the most profiles (ties: the most records, then the oldest) keeps the id and
+the others get new ones: a person takes the id along when a telephone, with its calls, stays behind.
+Calls that come to somebody by a telephone alone do not bring the id of whoever had it before.
 """
 
 import base64
@@ -17,23 +18,13 @@ import duckdb
 import pyarrow as pa
 
 from dagster_project.identity.arrays import create_table
+from dagster_project.identity.claims import Part, claim, contested
 from dagster_project.identity.tables import hash_key
 
 # Decades of merges and splits of one record; past this the oldest are not undone one by one.
 _LONGEST_TRAIL = 20
 
 _KEY = "source_system, source_table, source_id"
-
-
-@dataclass
-class Part:
-    """The records of one old id that now lie in one cluster."""
-
-    cluster: int
-    records: int = 0
-    oldest: tuple[datetime, int] = (datetime.max, 0)
-    # Former ids of the records, latest first, each with the number of records that have it.
-    trails: dict[tuple[str, ...], int] = field(default_factory=dict)
 
 
 @dataclass
@@ -89,7 +80,7 @@ def _divide(
                     decision.restored.append((top, home))
                 _divide(home, group, depth + (home != name), age, granted, decision, top=top)
             return
-    heir = min(parts, key=lambda part: (-part.records, part.oldest))
+    heir = min(parts, key=lambda part: (-part.profiles, -part.records, part.oldest))
     granted[heir.cluster].append(name)
     decision.left.extend((part.cluster, name) for part in parts if part is not heir)
 
@@ -123,19 +114,7 @@ def assign(con: duckdb.DuckDBPyConnection, decided: set[int]) -> Outcome:
     ``id_final`` is (rid, cluster, method, probability). ``decided``: clusters whose changes come
     from a person's decision. Also makes ``id_minted`` and ``id_now``.
     """
-    con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE id_claims AS
-        SELECT f.cluster, g.customer_id, count(*) AS records,
-               min(coalesce(n.seen_at, TIMESTAMP '9999-01-01')) AS oldest_at, min(n.rid) AS rid
-        FROM id_final AS f
-        JOIN id_nodes AS n ON n.rid = f.rid
-        JOIN identity.registry AS g
-          ON g.source_system = n.source_system AND g.source_table = n.source_table
-         AND g.source_id = n.source_id
-        GROUP BY f.cluster, g.customer_id
-        """
-    )
+    claim(con)
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE id_owner AS
@@ -147,85 +126,27 @@ def assign(con: duckdb.DuckDBPyConnection, decided: set[int]) -> Outcome:
         SELECT cluster, customer_id FROM counted WHERE ids = 1 AND clusters = 1
         """
     )
-    decision = decide(*_contested(con))
+    decision = decide(*contested(con))
     _insert_owners(con, list(decision.owner.items()))
     _mint(con)
     owner_of = dict(
         con.execute(
             "SELECT o.cluster, o.customer_id FROM id_owner AS o "
-            "SEMI JOIN id_contested AS c ON c.cluster = o.cluster"
+            "WHERE cluster IN "
+            "(SELECT cluster FROM id_contested UNION ALL SELECT cluster FROM id_disclaimed)"
         ).fetchall()
     )
+    disclaimed = con.execute("SELECT cluster, customer_id FROM id_disclaimed").fetchall()
     changes = [(old, home, "split", "undo") for old, home in decision.restored]
     changes += [(lost, kept, "merge", "") for lost, kept in decision.merged]
     changes += [
         (old, owner_of[cluster], "split", "")
-        for cluster, old in sorted(decision.left)
+        for cluster, old in sorted(decision.left + disclaimed)
         if owner_of[cluster] != old
     ]
     overridden = {customer for cluster, customer in owner_of.items() if cluster in decided}
     _compare(con)
     return Outcome(_explained(changes, overridden), decision)
-
-
-def _contested(
-    con: duckdb.DuckDBPyConnection,
-) -> tuple[dict[str, list[Part]], dict[str, int]]:
-    con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE id_contested AS
-        SELECT * FROM id_claims WHERE cluster NOT IN (SELECT cluster FROM id_owner)
-        """
-    )
-    parts: dict[tuple[str, int], Part] = {}
-    for cluster, customer, records, oldest_at, rid in con.execute(
-        "SELECT cluster, customer_id, records, oldest_at, rid FROM id_contested ORDER BY ALL"
-    ).fetchall():
-        parts[customer, cluster] = Part(cluster, records, (oldest_at, rid))
-    if not parts:
-        return {}, {}
-    trails: dict[tuple[str, int, int], list[tuple[str, str]]] = defaultdict(list)
-    for customer, cluster, rid, former, became in con.execute(
-        """
-        SELECT g.customer_id, f.cluster, f.rid, t.former_customer_id, t.customer_id
-        FROM id_final AS f
-        JOIN id_nodes AS n ON n.rid = f.rid
-        JOIN identity.registry AS g
-          ON g.source_system = n.source_system AND g.source_table = n.source_table
-         AND g.source_id = n.source_id
-        LEFT JOIN identity.registry_trail AS t
-          ON t.source_system = n.source_system AND t.source_table = n.source_table
-         AND t.source_id = n.source_id
-        WHERE g.customer_id IN (SELECT customer_id FROM id_contested)
-        ORDER BY f.rid, t.changed_at DESC
-        """
-    ).fetchall():
-        trails[customer, cluster, rid].append((former, became))
-    named = {customer for customer, _ in parts}
-    named |= {former for steps in trails.values() for former, _ in steps if former is not None}
-    create_table(con, "id_named", {"customer_id": pa.array(sorted(named), pa.string())})
-    known = con.execute(
-        "SELECT customer_id, mint_number, merged_into IS NULL FROM identity.registry_ids "
-        "SEMI JOIN id_named USING (customer_id)"
-    ).fetchall()
-    in_force = {customer for customer, _, is_in_force in known if is_in_force}
-    for (customer, cluster, _), steps in trails.items():
-        part = parts.get((customer, cluster))
-        if part is None:
-            continue
-        path, at = [], customer
-        for former, became in steps:
-            # An id that names somebody today cannot be given back to anybody else.
-            if former is None or became != at or former in in_force:
-                break
-            path.append(former)
-            at = former
-        key = tuple(path)
-        part.trails[key] = part.trails.get(key, 0) + 1
-    claims: dict[str, list[Part]] = defaultdict(list)
-    for (customer, _), part in parts.items():
-        claims[customer].append(part)
-    return dict(claims), {customer: number for customer, number, _ in known}
 
 
 def _insert_owners(con: duckdb.DuckDBPyConnection, owners: list[tuple[int, str]]) -> None:

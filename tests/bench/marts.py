@@ -34,7 +34,7 @@ from tests.bench import shop
 from tests.bench.pipeline import Measured, measure
 
 # Of a machine with 8 GB: a gigabyte is left to dbt itself and to what DuckDB does not count.
-MEMORY = "7GB"
+MEMORY = "6GB"
 BY_HAND = Path(__file__).parent / "by_hand"
 PREPARED = ("fqn:hourglass.staging", "fqn:hourglass.intermediate.identity")
 SLOW = 1.5

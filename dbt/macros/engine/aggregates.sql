@@ -25,6 +25,31 @@
     min_by({{ value }}, {{ by }})
 {%- endmacro %}
 
+{# Window functions: the first and the last value of the frame that is not NULL. #}
+{% macro first_known(value) -%}
+    {{ adapter.dispatch('first_known', 'hourglass')(value) }}
+{%- endmacro %}
+
+{% macro default__first_known(value) -%}
+    first_value({{ value }} ignore nulls)
+{%- endmacro %}
+
+{% macro spark__first_known(value) -%}
+    first_value({{ value }}) ignore nulls
+{%- endmacro %}
+
+{% macro last_known(value) -%}
+    {{ adapter.dispatch('last_known', 'hourglass')(value) }}
+{%- endmacro %}
+
+{% macro default__last_known(value) -%}
+    last_value({{ value }} ignore nulls)
+{%- endmacro %}
+
+{% macro spark__last_known(value) -%}
+    last_value({{ value }}) ignore nulls
+{%- endmacro %}
+
 {# Percentile with linear interpolation, `fraction` from 0 to 1. #}
 {% macro percentile(value, fraction) -%}
     {{ adapter.dispatch('percentile', 'hourglass')(value, fraction) }}

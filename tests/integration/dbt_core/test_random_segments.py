@@ -3,6 +3,8 @@
 import random
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from tests.integration.dbt_core import naive_segments as naive
 from tests.integration.dbt_core.company import Company, Rows, belongs, delivered
 from tests.integration.dbt_core.conftest import Warehouse
-from tests.integration.dbt_core.naive import Oracle
+from tests.integration.dbt_core.naive import Oracle, Order, rounded
 from tests.integration.dbt_core.random_company import random_company
 from tests.soak import COMPANIES
 
@@ -227,6 +229,27 @@ def age_band(birth: date | None) -> str | None:
     return None
 
 
+def habits(orders: list[Order], as_of: date) -> tuple[int, int | None, int | None, float | None]:
+    """Orders, average value in cents, days since the last, mean days between two."""
+    if not orders:
+        return (0, None, None, None)
+    days = sorted(order.day for order in orders)
+    gaps = [(after - before).days for before, after in pairwise(days)]
+    average = rounded(Fraction(sum(order.net for order in orders), len(orders)))
+    interval = pytest.approx(sum(gaps) / len(gaps)) if gaps else None
+    return (len(orders), average, (as_of - days[-1]).days, interval)
+
+
+def _habits(profile: dict[str, Any]) -> tuple[int, int | None, int | None, float | None]:
+    average = profile["average_order_value"]
+    return (
+        profile["order_count"],
+        None if average is None else int(average * 100),
+        profile["days_since_last_order"],
+        profile["purchase_interval_days"],
+    )
+
+
 GENDERS = {" M ": "male", "Female": "female", "ж": "female", "Other": "other", "": None, None: None}
 
 
@@ -272,6 +295,7 @@ def test_segments_and_predictions_are_those_of_the_definitions(warehouse: Wareho
         assert (profile["declared_reason"], profile["declared_reason_in"]) == why.get(
             person, (None, None)
         )
+        assert _habits(profile) == habits(customers.get(person, []), oracle.as_of)
         known = {} if person in hidden else {**values.get(person, {}), **personas.get(person, {})}
         assert profile["is_profiling_withdrawn"] == (person in hidden)
         assert worth[person]["ltv_to_date"] * 100 == sum(

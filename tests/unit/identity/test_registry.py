@@ -16,7 +16,8 @@ from dagster_project.identity import (
     resolve,
     restore_registry,
 )
-from dagster_project.identity.registry import Part, decide
+from dagster_project.identity.claims import Part
+from dagster_project.identity.registry import decide
 
 
 def _changes(company):
@@ -97,8 +98,47 @@ def test_another_split_leaves_the_id_with_the_larger_part(company):
     assert _changes(company) == [(before["contacts:1"], after["contacts:1"], "split")]
 
 
+def test_a_new_email_leaves_the_id_with_the_person(company):
+    """Who changes the mailbox is a new customer, and an old order is the old one."""
+    company.add("accounts", "1", first_name="Anna", last_name="Smith", email="a@x.com")
+    for key in ("o", "p", "q"):
+        company.add("orders", key, email="a@x.com")
+    before = company.ids()
+    company.add("accounts", "1", first_name="Anna", last_name="Smith", email="new@x.com")
+    after = company.ids()
+    assert after["accounts:1"] == before["accounts:1"]
+    (guest,) = {after[f"orders:{key}"] for key in ("o", "p", "q")}
+    assert guest not in before.values()
+    assert _changes(company) == [(before["accounts:1"], guest, "split")]
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_a_number_handed_on_does_not_hand_on_the_id(company, is_gone):
+    """Anna takes over the telephone that Galina had, and with it her name in every mart."""
+    phone = "02071838750"
+    galina = {"first_name": "Galina", "last_name": "Orlton", "birth_date": "1990-02-12"}
+    company.add("accounts", "g", **galina, phone=phone)
+    for key in ("1", "2", "3"):
+        company.add("calls", key, phone=phone)
+    before = company.ids()
+    assert len(set(before.values())) == 1
+    company.add("accounts", "a", first_name="Anna", last_name="Bergenko", phone=phone)
+    both = company.ids()
+    assert both["accounts:g"] == before["accounts:g"] != both["accounts:a"]
+    if is_gone:
+        company.remove("accounts", "g")
+    else:
+        company.add("accounts", "g", **galina)
+    handed = company.ids()
+    assert handed["accounts:a"] == handed["calls:1"] == both["accounts:a"]
+    assert _changes(company) == [(before["accounts:g"], both["accounts:a"], "split")]
+    company.add("accounts", "g", **galina, phone=phone)
+    assert company.ids()["accounts:g"] == before["accounts:g"]
+    assert len(_changes(company)) == 1
+
+
 def _part(cluster: int, records: int, *trail: str) -> Part:
-    return Part(cluster, records, (datetime(2025, 1, cluster + 1), cluster), {trail: records})
+    return Part(cluster, 0, records, (datetime(2025, 1, cluster + 1), cluster), {trail: records})
 
 
 def test_nested_merges_are_undone_one_by_one_or_at_once():
@@ -106,7 +146,7 @@ def test_nested_merges_are_undone_one_by_one_or_at_once():
     age = {"z": 1, "a": 2, "b": 3}
     parts = {"z": [_part(0, 1), _part(1, 1, "a"), _part(2, 1, "a", "b")]}
     assert decide(parts, age).owner == {0: "z", 1: "a", 2: "b"}
-    mixed = Part(1, 2, (datetime(2025, 1, 2), 1), {("a",): 1, ("a", "b"): 1})
+    mixed = Part(1, 0, 2, (datetime(2025, 1, 2), 1), {("a",): 1, ("a", "b"): 1})
     decision = decide({"z": [_part(0, 1), mixed]}, age)
     assert decision.owner == {0: "z", 1: "a"}
     assert decision.restored == [("z", "a")]

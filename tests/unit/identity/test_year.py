@@ -94,7 +94,11 @@ class Life:
             key = rng.choice(sorted(self.away))
             records[key] = self.away.pop(key)
         if rng.random() < 0.2 and len(profiles) > 1:
-            self._decide(*rng.sample(profiles, 2))
+            left, right = rng.sample(profiles, 2)
+            own = [key for key in profiles if self.person_of[key] == self.person_of[left]]
+            if rng.random() < 0.5 and len(own) > 1:
+                left, right = rng.sample(own, 2)
+            self._decide(left, right)
 
     def _decide(self, left, right):
         """A clerk knows the truth about two records; some are of one person, some look like it."""

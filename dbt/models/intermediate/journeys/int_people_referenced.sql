@@ -2,14 +2,6 @@
 -- else the account, else the owner of the e-mail, else of the telephone number.
 with
 
-assignments as (
-    select * from {{ source('identity', 'assignments') }}
-),
-
-identifiers as (
-    select * from {{ source('identity', 'identifiers') }}
-),
-
 touches as (
     select
         concat('message:', message_id) as touchpoint_id,
@@ -48,19 +40,19 @@ final as (
         t.touched_at,
         coalesce(c.customer_id, a.customer_id, e.customer_id, p.customer_id) as customer_id
     from touches as t
-    left join assignments as c
+    left join {{ source('identity', 'assignments') }} as c
         on
             t.contact_id = c.source_id
             and c.source_system = 'crm'
             and c.source_table = 'contacts'
-    left join assignments as a
+    left join {{ source('identity', 'assignments') }} as a
         on
             t.account_id = a.source_id
             and a.source_system = 'shop'
             and a.source_table = 'accounts'
-    left join identifiers as e
+    left join {{ source('identity', 'identifiers') }} as e
         on t.email = e.raw_value and e.identifier_kind = 'email'
-    left join identifiers as p
+    left join {{ source('identity', 'identifiers') }} as p
         on t.phone = p.raw_value and p.identifier_kind = 'phone'
 )
 

@@ -1,18 +1,33 @@
--- Sources are few however many sessions there are: hosts, sources and combinations of tags are
--- matched against the seeds once each and joined back.
+{%- set origin = ['utm_source', 'utm_medium', 'utm_campaign', 'landing_referrer'] -%}
+-- Where sessions come from is the same for many of them: every combination of tags and referrer is
+-- matched against the seeds once and joined back, with empty texts, which a join can compare.
 with
 
 sessions as (
     select
-        session_id,
         visitor_id,
         is_landing_tagged,
-        utm_source,
-        utm_medium,
-        utm_campaign,
-        {{ referrer_host('landing_referrer') }} as referrer_host,
+        {{ origin | join(',\n        ') }},
         lower(device) as device_name
     from {{ ref('int_sessions_formed') }}
+),
+
+landings as (
+    select distinct
+        is_landing_tagged,
+        {{ origin | join(',\n        ') }}
+    from sessions
+),
+
+origins as (
+    select
+        row_number() over (
+            order by is_landing_tagged, {{ origin | join(', ') }}
+        ) as origin_number,
+        is_landing_tagged,
+        {{ origin | join(',\n        ') }},
+        {{ referrer_host('landing_referrer') }} as referrer_host
+    from landings
 ),
 
 bots as (
@@ -39,7 +54,7 @@ devices as (
 
 hosts as (
     select distinct referrer_host
-    from sessions
+    from origins
     where referrer_host is not null
 ),
 
@@ -56,6 +71,12 @@ bot_hosts as (
         on b.field = 'referrer' and {{ matches_pattern('h.referrer_host', 'b.pattern') }}
 ),
 
+bot_referrers as (
+    select distinct o.landing_referrer
+    from origins as o
+    inner join bot_hosts as h on o.referrer_host = h.referrer_host
+),
+
 bot_visitors as (
     select s.visitor_id
     from sessions as s
@@ -65,7 +86,7 @@ bot_visitors as (
 
     select s.visitor_id
     from sessions as s
-    inner join bot_hosts as h on s.referrer_host = h.referrer_host
+    inner join bot_referrers as r on s.landing_referrer = r.landing_referrer
 
     union
 
@@ -88,30 +109,28 @@ internal_hosts as (
 -- The landing page's tags, else its referrer, else tags that came later in the session.
 sourced as (
     select
-        s.session_id,
+        o.origin_number,
         case
-            when s.is_landing_tagged then 'tags'
+            when o.is_landing_tagged then 'tags'
             when
-                s.referrer_host is not null
+                o.referrer_host is not null
                 and i.referrer_host is null
-                and s.referrer_host not in ('(direct)', 'direct', '(none)', '(not set)', 'null')
+                and o.referrer_host not in ('(direct)', 'direct', '(none)', '(not set)', 'null')
                 then 'referrer'
-            when coalesce(s.utm_source, s.utm_medium, s.utm_campaign) is not null then 'tags'
+            when coalesce(o.utm_source, o.utm_medium, o.utm_campaign) is not null then 'tags'
             else 'direct'
         end as origin,
-        s.referrer_host,
-        s.utm_source,
-        s.utm_medium,
-        s.utm_campaign
-    from sessions as s
-    left join internal_hosts as i on s.referrer_host = i.referrer_host
-    left join bot_visitors as b on s.visitor_id = b.visitor_id
-    where b.visitor_id is null
+        o.referrer_host,
+        o.utm_source,
+        o.utm_medium,
+        o.utm_campaign
+    from origins as o
+    left join internal_hosts as i on o.referrer_host = i.referrer_host
 ),
 
 described as (
     select
-        session_id,
+        origin_number,
         origin,
         case origin
             when 'tags' then coalesce(utm_source, '(not set)')
@@ -146,7 +165,7 @@ categories as (
 -- them; any other link is a referral. A host that has no category is like any other to the rules.
 mediums as (
     select
-        d.session_id,
+        d.origin_number,
         d.source,
         d.campaign,
         coalesce(c.source_category, '') as source_category,
@@ -197,12 +216,16 @@ ruled as (
 
 classified as (
     select
-        m.session_id,
+        o.is_landing_tagged,
+        {%- for column in origin %}
+        coalesce(o.{{ column }}, '') as {{ column }},
+        {%- endfor %}
         m.source,
         m.medium,
-        m.campaign,
+        nullif(m.campaign, '(not set)') as campaign,
         coalesce(r.channel, 'unassigned') as channel
     from mediums as m
+    inner join origins as o on m.origin_number = o.origin_number
     left join ruled as d
         on
             m.source_category = d.source_category
@@ -230,9 +253,16 @@ final as (
         c.channel,
         c.source,
         c.medium,
-        nullif(c.campaign, '(not set)') as campaign
+        c.campaign
     from {{ ref('int_sessions_formed') }} as s
-    inner join classified as c on s.session_id = c.session_id
+    inner join classified as c
+        on
+            s.is_landing_tagged = c.is_landing_tagged
+            {%- for column in origin %}
+            and coalesce(s.{{ column }}, '') = c.{{ column }}
+            {%- endfor %}
+    left join bot_visitors as b on s.visitor_id = b.visitor_id
+    where b.visitor_id is null
 )
 
 select * from final

@@ -40,18 +40,18 @@ buyers as (
     group by s.session_id
 ),
 
--- Whose a session is by itself, and then by its neighbours; its other columns join at the end, as
--- sorting them too takes twice as long.
 own as (
     select
-        s.session_id,
-        s.visitor_id,
-        s.session_number,
+        s.*,
         case
             when s.account_id is not null then 'account'
             when b.session_id is not null then 'order'
         end as own_identification,
-        coalesce(a.customer_id, b.customer_id) as own_customer_id
+        -- An account of nobody known is an owner too, whom no neighbour's name replaces.
+        case
+            when s.account_id is not null or b.session_id is not null
+                then coalesce(a.customer_id, b.customer_id, '')
+        end as own_customer_id
     from sessions as s
     left join accounts as a on s.account_id = a.account_id
     left join buyers as b on s.session_id = b.session_id
@@ -59,64 +59,47 @@ own as (
 
 neighbours as (
     select
-        session_id,
-        visitor_id,
-        own_identification,
-        min(case when own_identification is not null then session_number end) over (
+        *,
+        {{ first_known('own_customer_id') }} over (
             partition by visitor_id
             order by session_number
             rows between current row and unbounded following
-        ) as next_identified,
-        max(case when own_identification is not null then session_number end) over (
+        ) as next_customer_id,
+        {{ last_known('own_customer_id') }} over (
             partition by visitor_id
             order by session_number
             rows between unbounded preceding and current row
-        ) as previous_identified
+        ) as previous_customer_id
     from own
-),
-
-owners as (
-    select
-        n.session_id,
-        i.own_customer_id as customer_id,
-        coalesce(
-            n.own_identification,
-            case
-                when i.session_id is null then null
-                when n.next_identified is not null then 'next_session'
-                else 'previous_session'
-            end
-        ) as identified_by
-    from neighbours as n
-    left join own as i
-        on
-            n.visitor_id = i.visitor_id
-            and coalesce(n.next_identified, n.previous_identified) = i.session_number
-            and i.own_identification is not null
 ),
 
 final as (
     select
-        s.session_id,
-        s.visitor_id,
-        s.session_number,
-        o.customer_id,
-        o.identified_by,
-        s.started_at,
-        s.ended_at,
-        s.event_count,
-        s.page_view_count,
-        s.product_view_count,
-        s.cart_count,
-        s.checkout_count,
-        s.order_placed_count,
-        s.key_event_count,
-        s.channel,
-        s.source,
-        s.medium,
-        s.campaign
-    from sessions as s
-    inner join owners as o on s.session_id = o.session_id
+        session_id,
+        visitor_id,
+        session_number,
+        nullif(coalesce(next_customer_id, previous_customer_id), '') as customer_id,
+        coalesce(
+            own_identification,
+            case
+                when next_customer_id is not null then 'next_session'
+                when previous_customer_id is not null then 'previous_session'
+            end
+        ) as identified_by,
+        started_at,
+        ended_at,
+        event_count,
+        page_view_count,
+        product_view_count,
+        cart_count,
+        checkout_count,
+        order_placed_count,
+        key_event_count,
+        channel,
+        source,
+        medium,
+        campaign
+    from neighbours
 )
 
 select * from final
