@@ -52,18 +52,33 @@ class Life:
         return f"{letters}@{self.rng.choice(['x.com', 'y.org', 'z.net'])}"
 
     def _new_person(self):
-        number = len(self.people)
+        name = {
+            "first_name": self.rng.choice(FIRST),
+            "last_name": self.rng.choice(STEMS) + self.rng.choice(ENDINGS),
+        }
         self.people.append(
             {
-                "number": number,
-                "first_name": self.rng.choice(FIRST),
-                "last_name": self.rng.choice(STEMS) + self.rng.choice(ENDINGS),
+                "number": len(self.people),
+                **name,
                 "email": self._mailbox(),
                 # One wrong digit makes nobody's number another's, as with numbers in a row.
                 "phone": f"+44 79{self.rng.randrange(10**8):08}",
-                "birth_date": str(date(1940, 1, 2) + timedelta(days=self.rng.randrange(22_000))),
+                "birth_date": self._birth_date(name),
             }
         )
+
+    def _birth_date(self, name):
+        """Namesakes are not born a slip of the pen apart, as nobody could tell them then."""
+        taken = [one["birth_date"] for one in self.people if name.items() <= one.items()]
+        while True:
+            day = str(date(1940, 1, 2) + timedelta(days=self.rng.randrange(22_000)))
+            apart = (
+                sum(a != b for a, b in zip(day, one, strict=True)) > 2
+                and sorted(day) != sorted(one)
+                for one in taken
+            )
+            if all(apart):
+                return day
 
     def _record(self, day, nth):
         person = self.rng.choice(self.people)
