@@ -132,8 +132,10 @@ def _table(key: str, caption: str, results: list[Row]) -> Table:
 
 def _text(result: Row) -> str:
     """Why the check exists; what it says too when it did not pass. Keys of rows are not shown."""
-    parts = [result["why"]] if result["outcome"] == "passed" else [result["message"], result["why"]]
-    return formats.clean(" ".join(part for part in parts if part))
+    why, message = result["why"] or "", result["message"] or ""
+    if result["outcome"] == "passed":
+        return formats.clean(why)
+    return formats.clean(message if why in message else f"{message} {why}")
 
 
 def _reconciliation(context: Context) -> Table:

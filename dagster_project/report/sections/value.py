@@ -85,7 +85,7 @@ def build(context: Context) -> Section:
     }
     blocks: list[Block] = []
     if totals["predicted"]:
-        blocks += [_facts(context, totals, quality), _tenths(context)]
+        blocks += [_facts(context, totals, quality), _tenths(context, quality)]
     else:
         blocks.append(Note(f"Nothing is predicted: {_reason(quality, 'bg_nbd', 'gamma_gamma')}."))
     record = _record(context, quality)
@@ -142,7 +142,18 @@ def _facts(context: Context, totals: Row, quality: dict[tuple[str, str], Row]) -
     return Facts(items)
 
 
-def _tenths(context: Context) -> Table:
+def _tenths(context: Context, quality: dict[tuple[str, str], Row]) -> Table:
+    note = (
+        "Still customers: mean probability that they have not left for good, under BG/NBD. "
+        "Likely to leave: mean probability of no purchase within the churn horizon."
+    )
+    chosen = quality.get(("predicted_value", "chosen"))
+    if chosen and (chosen["note"] or "").startswith("baseline"):
+        note += (
+            " Expected value is each customer's own past continued, because the models were no "
+            f"closer on days that they had not seen; who bought on a single day stands at "
+            f"{context.money.whole(0)}, for want of a pace to continue."
+        )
     rows = context.rows(_TENTHS)
     total = sum((row["value"] or 0) for row in rows)
     top = max((row["value"] or 0) for row in rows)
@@ -172,8 +183,7 @@ def _tenths(context: Context) -> Table:
             ]
             for row in rows
         ],
-        note="Still customers: mean probability that they have not left for good, under BG/NBD. "
-        "Likely to leave: mean probability of no purchase within the churn horizon.",
+        note=note,
         is_wide=True,
     )
 

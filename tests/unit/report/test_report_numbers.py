@@ -176,6 +176,11 @@ def test_checks_are_listed_worst_first_with_their_verdict(page, rendered, marts)
     assert "2 of 3 checks did not pass" in failed.all("header")[0].text
     states = [row[2].text for row in table_rows(failed, "checks-concerns")]
     assert states == ["Failed", "Not answered"]
+    why = "A share of sales is never below zero."
+    told = company.check("told", outcome="failed") | {"why": why, "message": f"Expected: {why}"}
+    page = parse(rendered(marts, quality={"build_id": "b", "results": [told]}))
+    ((*_, text),) = table_rows(page, "checks-concerns")
+    assert text.text == f"Expected: {why}"
     none = parse(rendered(marts, quality={"build_id": "b", "results": []}))
     assert "No check reported" in none.all("header")[0].text
 
