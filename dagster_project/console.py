@@ -154,7 +154,7 @@ def _show_summary(
         "Sales": f"{sales:,}",
         "Net revenue": f"{revenue:,.2f} {currency}".strip(),
         "Checks": f"{checks['passed']:,} passed"
-        + (f", {checks['warnings']:,} warnings" if checks["warnings"] else ""),
+        + (f", warnings: {checks['warnings']:,}" if checks["warnings"] else ""),
         "Marts": str(current / "marts.duckdb"),
         "Report": str(current / "report" / "index.html"),
         "Seconds": ", ".join(

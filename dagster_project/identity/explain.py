@@ -17,14 +17,12 @@ from dagster_project.warehouse import identifier
 _MART_SCHEMAS = ("marts", "restricted")
 
 
-def explain(
-    con: duckdb.DuckDBPyConnection, settings: Settings, key: str, *, rows_per_mart: int = 100
-) -> dict[str, Any]:
+def explain(con: duckdb.DuckDBPyConnection, settings: Settings, key: str) -> dict[str, Any]:
     """Everything known about who ``key`` is: a list of customers under ``customers``.
 
     ``key``: a customer id (of today or an alias), an e-mail, a phone, or a record written
     ``crm.contacts/C-000001``. Each customer has records, links (with the weight of every field in
-    bits), guards that fired on its identifiers, the history of its id and its rows in the marts.
+    bits), guards that fired on its identifiers, the history of its id and all its mart rows.
     Raises UsageError when nobody is found; the message does not repeat the key.
     """
     found = _find(con, settings, key.strip())
@@ -35,7 +33,7 @@ def explain(
         )
     return {
         "key": key,
-        "customers": [_customer(con, customer, rows_per_mart) for customer in found],
+        "customers": [_customer(con, customer) for customer in found],
     }
 
 
@@ -91,7 +89,7 @@ def _find(con: duckdb.DuckDBPyConnection, settings: Settings, key: str) -> list[
     return sorted(found)
 
 
-def _customer(con: duckdb.DuckDBPyConnection, customer: str, rows: int) -> dict[str, Any]:
+def _customer(con: duckdb.DuckDBPyConnection, customer: str) -> dict[str, Any]:
     return {
         "customer_id": customer,
         "records": _rows(
@@ -123,7 +121,7 @@ def _customer(con: duckdb.DuckDBPyConnection, customer: str, rows: int) -> dict[
                 [customer],
             ),
         },
-        "marts": _marts(con, customer, rows),
+        "marts": _marts(con, customer),
     }
 
 
@@ -180,9 +178,7 @@ def _guards(con: duckdb.DuckDBPyConnection, customer: str) -> list[dict[str, Any
     ]
 
 
-def _marts(
-    con: duckdb.DuckDBPyConnection, customer: str, rows: int
-) -> dict[str, list[dict[str, Any]]]:
+def _marts(con: duckdb.DuckDBPyConnection, customer: str) -> dict[str, list[dict[str, Any]]]:
     tables = con.execute(
         "SELECT table_schema, table_name FROM information_schema.columns "
         "WHERE column_name = 'customer_id' AND list_contains($1, table_schema) ORDER BY ALL",
@@ -192,7 +188,7 @@ def _marts(
         table: _rows(
             con,
             f"SELECT * FROM {identifier(schema)}.{identifier(table)} "
-            f"WHERE customer_id = ? ORDER BY ALL LIMIT {int(rows)}",
+            "WHERE customer_id = ? ORDER BY ALL",
             [customer],
         )
         for schema, table in tables

@@ -106,6 +106,18 @@ def test_explain_finds_a_person_by_any_key(three):
     assert "nobody" not in raised.value.message
 
 
+def test_explain_holds_back_no_row(three):
+    """Who asks what is known about her is told a part of it, as if it were all."""
+    customer = three.ids()["contacts:1"]
+    three.con.execute("CREATE SCHEMA marts")
+    three.con.execute(
+        "CREATE TABLE marts.orders AS SELECT $1 AS customer_id, unnest(range(250)) AS order_id",
+        [customer],
+    )
+    [found] = explain(three.con, three.settings, customer)["customers"]
+    assert [row["order_id"] for row in found["marts"]["orders"]] == list(range(250))
+
+
 def test_an_old_id_leads_to_the_person_for_ever(three):
     """A bookmark or an old report with a merged id leads nowhere."""
     old = three.ids()
