@@ -179,19 +179,23 @@ def _guards(con: duckdb.DuckDBPyConnection, customer: str) -> list[dict[str, Any
 
 
 def _marts(con: duckdb.DuckDBPyConnection, customer: str) -> dict[str, list[dict[str, Any]]]:
+    """Rows of marts that name the customer, or one of the customer's orders."""
     tables = con.execute(
-        "SELECT table_schema, table_name FROM information_schema.columns "
-        "WHERE column_name = 'customer_id' AND list_contains($1, table_schema) ORDER BY ALL",
+        "SELECT table_schema, table_name, bool_or(column_name = 'customer_id') "
+        "FROM information_schema.columns "
+        "WHERE column_name IN ('customer_id', 'order_id') AND list_contains($1, table_schema) "
+        "GROUP BY ALL ORDER BY ALL",
         [list(_MART_SCHEMAS)],
     ).fetchall()
+    own_orders = "order_id IN (SELECT order_id FROM marts.orders WHERE customer_id = ?)"
     found = {
         table: _rows(
             con,
             f"SELECT * FROM {identifier(schema)}.{identifier(table)} "
-            "WHERE customer_id = ? ORDER BY ALL",
+            f"WHERE {'customer_id = ?' if names_customer else own_orders} ORDER BY ALL",
             [customer],
         )
-        for schema, table in tables
+        for schema, table, names_customer in tables
     }
     return {table: lines for table, lines in found.items() if lines}
 

@@ -114,8 +114,13 @@ def test_explain_holds_back_no_row(three):
         "CREATE TABLE marts.orders AS SELECT $1 AS customer_id, unnest(range(250)) AS order_id",
         [customer],
     )
+    three.con.execute(
+        "CREATE TABLE marts.attribution_touchpoints AS "
+        "SELECT unnest([7, 900]) AS order_id, 'email' AS channel"
+    )
     [found] = explain(three.con, three.settings, customer)["customers"]
     assert [row["order_id"] for row in found["marts"]["orders"]] == list(range(250))
+    assert found["marts"]["attribution_touchpoints"] == [{"order_id": 7, "channel": "email"}]
 
 
 def test_an_old_id_leads_to_the_person_for_ever(three):
