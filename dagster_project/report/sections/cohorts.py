@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from datetime import date
 
 from dagster_project.report import formats
-from dagster_project.report.blocks import Block, Cell, Column, Folded, Section, Table, heat_step
+from dagster_project.report.blocks import (
+    Block,
+    Cell,
+    Column,
+    Folded,
+    Note,
+    Section,
+    Table,
+    heat_step,
+)
 from dagster_project.report.context import Context, Row
 
 # Newest cohorts shown, and periods of each: what a wide screen holds.
@@ -314,6 +323,7 @@ def _cuts(context: Context) -> list[Block]:
         )
 
     blocks: list[Block] = []
+    unknown: list[str] = []
     for dimension, label in _DIMENSIONS.items():
         values = found.get(dimension, {})
         ranked = sorted(
@@ -321,6 +331,9 @@ def _cuts(context: Context) -> list[Block]:
             key=lambda pair: (-pair[1][0]["customers"], pair[0]),
         )
         if not ranked:
+            continue
+        if [name for name, _ in ranked] == ["(none)"]:
+            unknown.append(label.lower())
             continue
         shown = ranked[:_COHORTS]
         rates = [rate(periods, period) for _, periods in shown for period in _LATER]
@@ -351,4 +364,6 @@ def _cuts(context: Context) -> list[Block]:
                 is_heat=True,
             )
         )
+    if unknown:
+        blocks.append(Note(f"No customer has one, so there is no table: {', '.join(unknown)}."))
     return blocks

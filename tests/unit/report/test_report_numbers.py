@@ -301,7 +301,7 @@ def test_nps_csat_and_reasons(scratch, rendered):
     ]
 
 
-def test_cohorts_of_weeks_and_cuts_stand_apart(marts, page):
+def test_cohorts_of_weeks_and_cuts_stand_apart(marts, page, scratch, rendered):
     """A heat map would mix weeks with months, or a channel's customers with a segment's."""
     (week,) = marts.execute(
         "select max(cohort_start) from cohort_retention where period_kind = 'week'"
@@ -315,6 +315,13 @@ def test_cohorts_of_weeks_and_cuts_stand_apart(marts, page):
     (row,) = table_rows(page, "cohorts-by-segment")
     assert float(row[3].number) == pytest.approx(float(expected))
     assert len(table_rows(page, "cohorts-by-acquisition-channel")) == 2
+    assert "No customer has one" not in page.by_id("cohorts").text
+    scratch.execute(
+        "update cohort_retention_by set dimension_value = '(none)' where dimension = 'segment'"
+    )
+    bare = parse(rendered(scratch)).by_id("cohorts")
+    assert "so there is no table: segment of today." in bare.text
+    assert not [e for e in bare.all() if e.attributes.get("id") == "cohorts-by-segment"]
     paid = table_rows(page, "cohorts-payback")
     assert [cell.text for cell in paid[0]][3:] == ["£2.00", "80%", "£3.50", "period 4"]
     assert paid[-1][6].text == "not yet"
