@@ -63,6 +63,11 @@ def claim(con: duckdb.DuckDBPyConnection) -> None:
 def contested(
     con: duckdb.DuckDBPyConnection,
 ) -> tuple[dict[str, list[Part]], dict[str, int]]:
+    """Ids that several clusters claim, or whose cluster claims several, for ``registry.decide``.
+
+    Returns the parts of each such id, with the former ids of their records, and the mint number of
+    every id that these name. Reads ``id_claims`` and ``id_owner``; makes ``id_contested``.
+    """
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE id_contested AS
