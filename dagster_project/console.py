@@ -122,8 +122,9 @@ def run_and_show(settings: Settings, *, as_of: date | None, full_refresh: bool) 
     if outcome.load.get("is_needed") is False:
         console.print(outcome.load["reason"], highlight=False, soft_wrap=True)
         # Nothing new may be just what is wrong.
-        for late in (_ledger_now(settings) or {}).get("deliveries", []):
-            console.print(late["message"], markup=False, highlight=False, soft_wrap=True)
+        ledger = _ledger_now(settings) or {}
+        for line in [*refused_files(ledger), *late_or_odd(ledger)]:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
         return 0
     _show_summary(console, settings, outcome.load, outcome.seconds)
     return 0
@@ -168,9 +169,10 @@ def _show_summary(
 
 
 def _add_notes(table: Table, ledger: dict[str, Any]) -> None:
-    """Rows on sources that are late or odd, and on columns that changed in the last week."""
+    """Rows on files refused whole, sources late or odd, and columns that changed in a week."""
     for title, entries in (
-        ("Late or odd", [row["message"] for row in ledger.get("deliveries", [])]),
+        ("Refused", refused_files(ledger)),
+        ("Late or odd", late_or_odd(ledger)),
         (
             "Columns",
             [
@@ -182,6 +184,21 @@ def _add_notes(table: Table, ledger: dict[str, Any]) -> None:
     ):
         for number, entry in enumerate(entries):
             table.add_row("" if number else f"[bold]{title}[/]", escape(entry))
+
+
+def refused_files(ledger: dict[str, Any]) -> list[str]:
+    """A sentence per source and reason: such a file counts as one record, whatever it held."""
+    return [
+        f"{row['source']}: {row['records']:,} {'file' if row['records'] == 1 else 'files'} refused "
+        f"whole, {row['reason'].replace('_', ' ')}. hourglass quarantine list says more."
+        for row in ledger.get("reasons", [])
+        if row["level"] == "file"
+    ]
+
+
+def late_or_odd(ledger: dict[str, Any]) -> list[str]:
+    """A sentence per source that did not deliver as it said, or not as much as it does."""
+    return [row["message"] for row in ledger.get("deliveries", [])]
 
 
 def show_status(settings: Settings) -> int:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from dagster_project.errors import HourglassError
@@ -41,13 +42,14 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
 def share_parse(target: Path) -> None:
     """Give dbt's calls on one warehouse the parse that the definitions were loaded with.
 
-    dbt would parse everything again for a target folder of its own (5 s).
+    dbt would parse everything again for a target folder of its own (5 s). What is there is always
+    replaced: another installation may have left it, whose paths dbt would go on reading.
     """
-    parsed = PARSE_DIR / PARTIAL_PARSE
+    target.mkdir(parents=True, exist_ok=True)
     copy = target / PARTIAL_PARSE
-    if parsed.exists() and (not copy.exists() or copy.stat().st_mtime < parsed.stat().st_mtime):
-        target.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(parsed, copy)
+    copy.unlink(missing_ok=True)
+    with suppress(FileNotFoundError):
+        shutil.copyfile(PARSE_DIR / PARTIAL_PARSE, copy)
 
 
 def parse_command(target: Path) -> list[str]:

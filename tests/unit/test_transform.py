@@ -78,3 +78,20 @@ def test_project_that_does_not_parse_is_told_in_dbts_words(project: Path) -> Non
     with pytest.raises(HourglassError, match=r"one\.sql line 3"):
         transform.ensure_manifest()
     assert not transform.MANIFEST_PATH.exists()
+
+
+def test_what_another_installation_parsed_is_not_used(project: Path, tmp_path: Path) -> None:
+    """After an upgrade into a new folder every run fails at seeds that lie in the old one."""
+    transform.ensure_manifest()
+    parsed = transform.PARSE_DIR / transform.PARTIAL_PARSE
+    parsed.write_text("ours")
+    theirs = tmp_path / "data" / transform.PARTIAL_PARSE
+    theirs.parent.mkdir()
+    theirs.write_text("theirs")
+    later = time.time() + 60
+    os.utime(theirs, (later, later))
+    transform.share_parse(theirs.parent)
+    assert theirs.read_text() == "ours"
+    parsed.unlink()
+    transform.share_parse(theirs.parent)
+    assert not theirs.exists()
