@@ -32,15 +32,7 @@ def render(
     """
     build = _build(con)
     as_of = build["as_of"]
-    context = Context(
-        con,
-        as_of,
-        formats.Money(build["currency"]),
-        frozenset(filter(None, (build["sources"] or "").split(", "))),
-        quality,
-        manifest,
-        ledger,
-    )
+    context = context_of(con, quality=quality, manifest=manifest, ledger=ledger)
     style, script = _asset("style.css"), _asset("script.js")
     environment = Environment(
         loader=PackageLoader("dagster_project.report"),
@@ -50,7 +42,7 @@ def render(
         lstrip_blocks=True,
     )
     return environment.get_template("page.html.j2").render(
-        sections=[build(context) for build in SECTIONS],
+        sections=[section.build(context) for section in SECTIONS],
         style=Markup(style),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -62,6 +54,26 @@ def render(
         time_zone=formats.clean(build["time_zone"]),
         currency=formats.clean(build["currency"] or "not named by the extracts"),
         verdict=checks.verdict(quality.get("results", [])),
+    )
+
+
+def context_of(
+    con: duckdb.DuckDBPyConnection,
+    *,
+    quality: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    ledger: Mapping[str, Any],
+) -> Context:
+    """What every section is given, see ``render``."""
+    build = _build(con)
+    return Context(
+        con,
+        build["as_of"],
+        formats.Money(build["currency"]),
+        frozenset(filter(None, (build["sources"] or "").split(", "))),
+        quality,
+        manifest,
+        ledger,
     )
 
 

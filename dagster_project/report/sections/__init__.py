@@ -1,13 +1,12 @@
-"""One module per part of the page; each has ``build(context) -> Section``, here in reading order.
+"""Report sections: one module per part, each with ``MARTS`` and ``build(context) -> Section``.
 
 A section asks whole marts with one or two queries, shapes the answer into blocks, and says so when
-its source was not delivered.
+its source was not delivered. ``MARTS`` names every mart that it reads; the exposures of dbt are
+made from it.
 """
 
-from collections.abc import Callable
+from types import ModuleType
 
-from dagster_project.report.blocks import Section
-from dagster_project.report.context import Context
 from dagster_project.report.sections import (
     attribution,
     campaigns,
@@ -28,24 +27,25 @@ from dagster_project.report.sections import (
     value,
 )
 
-SECTIONS: tuple[Callable[[Context], Section], ...] = (
-    overview.build,
-    revenue.build,
-    retention.build,
-    cohorts.build,
-    attribution.build,
-    campaigns.build,
-    customers.build,
-    segments.build,
-    value.build,
-    products.build,
-    forecast.build,
-    returns.build,
-    service.build,
-    feedback.build,
-    identity.build,
-    loading.build,
-    checks.build,
+# In reading order.
+SECTIONS: tuple[ModuleType, ...] = (
+    overview,
+    revenue,
+    retention,
+    cohorts,
+    attribution,
+    campaigns,
+    customers,
+    segments,
+    value,
+    products,
+    forecast,
+    returns,
+    service,
+    feedback,
+    identity,
+    loading,
+    checks,
 )
 
 __all__ = ["SECTIONS"]

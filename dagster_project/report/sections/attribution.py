@@ -15,6 +15,9 @@ from dagster_project.report.blocks import (
 )
 from dagster_project.report.context import Context, Row, add_months
 
+# The marts that this part of the report reads.
+MARTS: tuple[str, ...] = ("attribution_channels", "touchpoints")
+
 _MONTHS = 12
 _CHANNELS = 20
 _CAMPAIGN_ROWS = 25

@@ -12,6 +12,9 @@ from dagster_project.report.blocks import (
 )
 from dagster_project.report.context import Context, Row
 
+# The marts that this part of the report reads.
+MARTS: tuple[str, ...] = ("campaign_performance", "experiment_results", "loyalty_accounts")
+
 _SHOWN = 12
 _FOLDED = 60
 _SURE = 0.05

@@ -7,6 +7,9 @@ from dagster_project.report import formats
 from dagster_project.report.blocks import Block, Cell, Column, Facts, Folded, Section, Table
 from dagster_project.report.context import Context, Row
 
+# The marts that this part of the report reads.
+MARTS: tuple[str, ...] = ("attribution_channels", "cohort_retention", "orders")
+
 # Worst first; the words are shown beside a sign, so that no meaning is in a colour alone.
 STATUSES = {"fail": "Failed", "error": "Not answered", "warn": "Warning", "pass": "Passed"}
 

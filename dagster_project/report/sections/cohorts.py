@@ -17,6 +17,9 @@ from dagster_project.report.blocks import (
 )
 from dagster_project.report.context import Context, Row
 
+# The marts that this part of the report reads.
+MARTS: tuple[str, ...] = ("cohort_retention", "cohort_retention_by")
+
 # Newest cohorts shown, and periods of each: what a wide screen holds.
 _COHORTS = 24
 _PERIODS = 24

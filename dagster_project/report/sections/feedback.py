@@ -17,6 +17,9 @@ from dagster_project.report.blocks import (
 from dagster_project.report.charts import Series, time_plot
 from dagster_project.report.context import CHART_MONTHS, Context, Row, add_months, month_range
 
+# The marts that this part of the report reads.
+MARTS: tuple[str, ...] = ("churn_reasons", "feedback", "satisfaction")
+
 _KINDS = {
     "nps": "Recommendation (NPS)",
     "csat": "Satisfaction (CSAT)",

@@ -7,6 +7,9 @@ from dagster_project.report.blocks import Block, Cell, Column, Figure, Note, Sec
 from dagster_project.report.charts import WEEKS, Series, time_plot
 from dagster_project.report.context import Context, Row
 
+# The marts that this part of the report reads.
+MARTS: tuple[str, ...] = ("demand_forecast", "model_quality")
+
 TOTAL = "(all)"
 _PAST_WEEKS = 52
 _WEEKS = 8

@@ -4,6 +4,9 @@ from dagster_project.report import formats
 from dagster_project.report.blocks import Block, Cell, Column, Facts, Section, Table, bar_share
 from dagster_project.report.context import Context
 
+# The marts that this part of the report reads.
+MARTS: tuple[str, ...] = ("customer_id_changes", "customer_identities")
+
 _TOTALS = """
     select
         count(*) as records,

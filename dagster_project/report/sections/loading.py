@@ -7,6 +7,9 @@ from dagster_project.report import formats
 from dagster_project.report.blocks import Block, Cell, Column, Facts, Note, Section, Table
 from dagster_project.report.context import Context
 
+# The marts that this part of the report reads.
+MARTS: tuple[str, ...] = ()
+
 _LEVELS = {
     "file": "whole file held back",
     "row": "record held back",

@@ -10,6 +10,9 @@ from dagster_project.report.blocks import Facts, Note, Section, Tile, Tiles
 from dagster_project.report.charts import spark
 from dagster_project.report.context import Context, add_months, month_range
 
+# The marts that this part of the report reads.
+MARTS: tuple[str, ...] = ("customers", "orders", "retention_monthly")
+
 _SPARK_MONTHS = 12
 
 _MONTHLY = """

@@ -14,6 +14,9 @@ from dagster_project.report.blocks import (
 )
 from dagster_project.report.context import Context, Row
 
+# The marts that this part of the report reads.
+MARTS: tuple[str, ...] = ("model_quality", "product_affinities", "product_performance")
+
 _SHOWN = 12
 
 _TOTALS = """

@@ -5,6 +5,9 @@ from dagster_project.report.blocks import Cell, Column, Figure, Section, Table
 from dagster_project.report.charts import Series, time_plot
 from dagster_project.report.context import CHART_MONTHS, Context
 
+# The marts that this part of the report reads.
+MARTS: tuple[str, ...] = ("retention_monthly",)
+
 _MONTHLY = """
     select
         month, customers_at_start, customers_at_end, new_customers, reactivated_customers,

@@ -16,6 +16,9 @@ from dagster_project.report.blocks import (
 from dagster_project.report.charts import Series, time_plot
 from dagster_project.report.context import CHART_MONTHS, Context, Row, add_months, month_range
 
+# The marts that this part of the report reads.
+MARTS: tuple[str, ...] = ("orders", "unallocated_refunds")
+
 _MONTHLY = """
     select
         date_trunc('month', order_date)::date as month,

@@ -5,6 +5,9 @@ from dagster_project.report.blocks import Cell, Column, Figure, Section, Table
 from dagster_project.report.charts import Series, time_plot
 from dagster_project.report.context import CHART_MONTHS, Context, add_months, month_range
 
+# The marts that this part of the report reads.
+MARTS: tuple[str, ...] = ("orders",)
+
 _MONTHLY = """
     select
         date_trunc('month', order_date)::date as month,

@@ -15,6 +15,15 @@ from dagster_project.report.blocks import (
 )
 from dagster_project.report.context import Context, Row
 
+# The marts that this part of the report reads.
+MARTS: tuple[str, ...] = (
+    "customer_segments",
+    "customer_value",
+    "customers",
+    "model_quality",
+    "segment_migrations",
+)
+
 _GROUPS = 15
 # What a heat map can show; a seed of an own making may name more.
 _SEGMENTS = 20

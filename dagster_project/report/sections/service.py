@@ -7,6 +7,9 @@ from dagster_project.report.blocks import Block, Cell, Column, Figure, Folded, S
 from dagster_project.report.charts import Series, time_plot
 from dagster_project.report.context import CHART_MONTHS, Context, Row, add_months, month_range
 
+# The marts that this part of the report reads.
+MARTS: tuple[str, ...] = ("service_impact", "service_quality")
+
 # Seconds within which an answered call counts for the service level.
 _SERVICE_SECONDS = 20
 

@@ -14,6 +14,9 @@ from dagster_project.report.blocks import (
 )
 from dagster_project.report.context import Context, Row
 
+# The marts that this part of the report reads.
+MARTS: tuple[str, ...] = ("customer_value", "driver_analysis", "model_quality")
+
 _TOTALS = """
     select
         count(*) filter (where order_count > 0) as buyers,
