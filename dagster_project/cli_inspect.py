@@ -139,12 +139,12 @@ def explain(
 
     Shows personal data: it reads the private warehouse.
     """
-    from dagster_project.identity.explain import explain as explained
+    from dagster_project.identity.inspection.explain import explain as explained
 
     with _warehouse(data_dir) as (con, settings):
         found = explained(con, settings, key)
     if plot is not None:
-        from dagster_project.identity.waterfall import write_waterfalls
+        from dagster_project.identity.inspection.waterfall import write_waterfalls
 
         count = write_waterfalls(found, plot)
         typer.echo(f"{plot}: {count:,} links with their weights.")
@@ -152,7 +152,7 @@ def explain(
     if as_json:
         typer.echo(json.dumps(found, default=str, ensure_ascii=False, indent=1))
         return
-    from dagster_project.identity.telling import tell
+    from dagster_project.identity.inspection.explanation_text import tell
 
     console = Console()
     for line in tell(found):
@@ -194,7 +194,7 @@ def review(
 ) -> None:
     """Export the pairs in the grey zone, most doubtful first, and take the answers back."""
     from dagster_project.errors import UsageError
-    from dagster_project.identity.review import export_review, import_review
+    from dagster_project.identity.inspection.clerical_review import export_review, import_review
     from dagster_project.settings import load_settings
 
     if (export is None) == (answers is None):
@@ -218,7 +218,7 @@ def train_model(
 
     Nothing is put in force: review the file and put it in place of identity/rules/model.json.
     """
-    from dagster_project.identity.train import train
+    from dagster_project.identity.inspection.training import train
 
     with _warehouse(data_dir) as (con, settings):
         model, weights = train(con, settings, seed=seed)
@@ -242,7 +242,7 @@ def train_model(
 
 
 def _decide(kind: str, left: str, right: str, who: str, why: str, data_dir: Path | None) -> None:
-    from dagster_project.identity.overrides import add_overrides, make_override
+    from dagster_project.identity.matching.overrides import add_overrides, make_override
     from dagster_project.settings import load_settings
 
     decision = make_override(kind, left, right, who=who, why=why)

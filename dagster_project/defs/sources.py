@@ -18,7 +18,7 @@ from dagster_project.identity import (
     is_registry_empty,
     restore_registry,
 )
-from dagster_project.identity.overrides import sync_overrides
+from dagster_project.identity.matching.overrides import sync_overrides
 from dagster_project.load import create_raw_tables, load_landing
 from dagster_project.load.accounting import ledger_summary
 from dagster_project.predict import create_prediction_tables

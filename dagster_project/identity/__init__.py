@@ -13,8 +13,8 @@ from pathlib import Path
 
 import duckdb
 
-from dagster_project.identity.summary import IdentitySummary
-from dagster_project.identity.tables import (
+from dagster_project.identity.inspection.summary import IdentitySummary
+from dagster_project.identity.registry.tables import (
     IDENTITY_TABLES,
     REGISTRY_TABLES,
     create_identity_tables,

@@ -10,11 +10,11 @@ A resolution of a part replaces the rows of its records and of those that are go
 import duckdb
 import pyarrow as pa
 
-from dagster_project.identity.arrays import create_table
-from dagster_project.identity.normalise import KINDS
-from dagster_project.identity.prepare import IS_PROFILE
-from dagster_project.identity.registry import keyed_hash
-from dagster_project.identity.tables import hash_key
+from dagster_project.identity.frames import create_table
+from dagster_project.identity.records.identifiers import IS_PROFILE
+from dagster_project.identity.registry.id_assignment import keyed_hash
+from dagster_project.identity.registry.tables import hash_key
+from dagster_project.identity.rules.normalisation import KINDS
 
 _KEY = "source_system, source_table, source_id"
 

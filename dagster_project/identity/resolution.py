@@ -15,22 +15,25 @@ import duckdb
 import numpy as np
 
 from dagster_project.errors import HourglassError
-from dagster_project.identity import registry
-from dagster_project.identity.arrays import create_table
-from dagster_project.identity.attach import attach
-from dagster_project.identity.cluster import cluster, components
-from dagster_project.identity.compare import CONTRADICTION_BITS, CONTRADICTS, LEVELS
-from dagster_project.identity.guards import Guards, load_guards
-from dagster_project.identity.kept import keep, read_previous
-from dagster_project.identity.linkage import load_linkage
+from dagster_project.identity.clustering.attachment import attach
+from dagster_project.identity.clustering.connected_components import cluster, components
+from dagster_project.identity.clustering.guard_events import stage_stops
+from dagster_project.identity.frames import create_table
+from dagster_project.identity.incremental.linking import Clock, Rules, link_all, link_part
+from dagster_project.identity.incremental.state import keep, read_previous
+from dagster_project.identity.inspection.summary import IdentitySummary
+from dagster_project.identity.matching.overrides import LINK_BITS, load_overrides, store_overrides
 from dagster_project.identity.output import stage, write
-from dagster_project.identity.overrides import LINK_BITS, load_overrides, store_overrides
-from dagster_project.identity.prepare import normalise_values
-from dagster_project.identity.published import compare_with_published, read_published
-from dagster_project.identity.scope import Clock, Rules, link_all, link_part
-from dagster_project.identity.stops import stage_stops
-from dagster_project.identity.summary import IdentitySummary
-from dagster_project.identity.tables import create_identity_tables
+from dagster_project.identity.records.identifiers import normalise_values
+from dagster_project.identity.registry import id_assignment
+from dagster_project.identity.registry.published_comparison import (
+    compare_with_published,
+    read_published,
+)
+from dagster_project.identity.registry.tables import create_identity_tables
+from dagster_project.identity.rules.guards import Guards, load_guards
+from dagster_project.identity.rules.likeness import CONTRADICTION_BITS, CONTRADICTS, LEVELS
+from dagster_project.identity.rules.linkage import load_linkage
 from dagster_project.settings import Settings
 
 # Above this a component is not compared all with all: its size alone makes the guard cut it.
@@ -79,7 +82,7 @@ def resolve_records(
         attach(con, guards)
         finish(con)
         clock.lap("attach")
-        outcome = registry.assign(con, _decided_clusters(con))
+        outcome = id_assignment.assign(con, _decided_clusters(con))
         clock.lap("assign")
         create_table(con, "id_clock", {"now_at": [now]})
         stage(con, part=is_part)
@@ -89,7 +92,7 @@ def resolve_records(
         con.execute("BEGIN")
         try:
             store_overrides(con)
-            registry.record(con, now, outcome)
+            id_assignment.record(con, now, outcome)
             write(con, part=is_part)
             compare_with_published(con, settings)
             con.execute(

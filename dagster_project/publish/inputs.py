@@ -71,7 +71,7 @@ def _files(folders: Iterable[Path]) -> Iterator[Path]:
 def _decisions(con: duckdb.DuckDBPyConnection, settings: Settings) -> str:
     """Digest of what people decided about identities: the file, or what a lost one held."""
     # Brings numpy with it, which nothing else here needs.
-    from dagster_project.identity.overrides import COLUMNS, overrides_path, read_overrides
+    from dagster_project.identity.matching.overrides import COLUMNS, overrides_path, read_overrides
 
     if overrides_path(settings).exists():
         rows = sorted(read_overrides(overrides_path(settings)))

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from dagster_project.identity.evaluate import quality
+from dagster_project.identity.inspection.evaluation import quality
 from dagster_project.settings import PROJECT_ROOT
 from tests.bench.pipeline import SHARED, measure
 

@@ -17,13 +17,13 @@ import duckdb
 import jinja2
 import yaml
 
-from dagster_project.identity.blocks import block_all, limit_blocks, profiles_of
-from dagster_project.identity.guards import load_guards
-from dagster_project.identity.linkage import load_linkage
-from dagster_project.identity.prepare import normalise_values
-from dagster_project.identity.probabilistic import count_frequencies, splink_settings
+from dagster_project.identity.matching.blocking import block_all, limit_blocks, profiles_of
+from dagster_project.identity.matching.probabilistic import count_frequencies, splink_settings
+from dagster_project.identity.records.identifiers import normalise_values
+from dagster_project.identity.registry.tables import create_identity_tables
 from dagster_project.identity.resolution import resolve_records
-from dagster_project.identity.tables import create_identity_tables
+from dagster_project.identity.rules.guards import load_guards
+from dagster_project.identity.rules.linkage import load_linkage
 from dagster_project.settings import PROJECT_ROOT, Settings
 from dagster_project.warehouse import connect, connect_file, quoted
 from tests.bench.people import add_people, collect_values, create_tables

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from dagster_project.identity import create_identity_tables, resolve
-from dagster_project.identity.evaluate import Quality, quality
-from dagster_project.identity.linkage import load_linkage
+from dagster_project.identity.inspection.evaluation import Quality, quality
+from dagster_project.identity.rules.linkage import load_linkage
 from dagster_project.sample import SAMPLE_DIR
 from dagster_project.settings import Settings
 

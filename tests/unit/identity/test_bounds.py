@@ -10,8 +10,8 @@ import duckdb
 import pandas as pd
 import pytest
 
-from dagster_project.identity.bounds import RULES, bound_columns, upper_bound
-from dagster_project.identity.linkage import load_model
+from dagster_project.identity.matching.score_bounds import RULES, bound_columns, upper_bound
+from dagster_project.identity.rules.linkage import load_model
 from tests.soak import SOAK, seeded
 
 PAIRS = 400_000 if SOAK else 20_000

@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dagster_project.identity.cluster import cluster, components
+from dagster_project.identity.clustering.connected_components import cluster, components
 
 NONE = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
 

@@ -5,15 +5,19 @@ import csv
 import pytest
 
 from dagster_project.errors import UsageError
-from dagster_project.identity.explain import current_id, explain
-from dagster_project.identity.overrides import (
+from dagster_project.identity.inspection.clerical_review import (
+    export_review,
+    import_review,
+    review_pairs,
+)
+from dagster_project.identity.inspection.explain import current_id, explain
+from dagster_project.identity.matching.overrides import (
     add_overrides,
     make_override,
     overrides_path,
     read_overrides,
     sync_overrides,
 )
-from dagster_project.identity.review import export_review, import_review, review_pairs
 
 
 def _decide(company, kind, left, right):

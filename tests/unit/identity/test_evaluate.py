@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from dagster_project.identity.evaluate import quality
+from dagster_project.identity.inspection.evaluation import quality
 
 
 def test_scores_equal_a_count_by_hand_on_random_partitions():

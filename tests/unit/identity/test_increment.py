@@ -7,9 +7,9 @@ import pytest
 
 from dagster_project.errors import HourglassError
 from dagster_project.identity import forget_resolution, resolution
-from dagster_project.identity.guards import load_guards
-from dagster_project.identity.linkage import load_linkage
-from dagster_project.identity.overrides import add_overrides, make_override
+from dagster_project.identity.matching.overrides import add_overrides, make_override
+from dagster_project.identity.rules.guards import load_guards
+from dagster_project.identity.rules.linkage import load_linkage
 from tests.soak import SOAK, seeded
 
 HISTORIES = 100 if SOAK else 2

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagster_project.identity.guards import load_guards
-from dagster_project.identity.normalise import (
+from dagster_project.identity.rules.guards import load_guards
+from dagster_project.identity.rules.normalisation import (
     first_name_keys,
     name_key,
     normalise_email,

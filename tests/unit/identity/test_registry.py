@@ -16,8 +16,8 @@ from dagster_project.identity import (
     resolve,
     restore_registry,
 )
-from dagster_project.identity.claims import Part
-from dagster_project.identity.registry import decide
+from dagster_project.identity.registry.former_ids import Part
+from dagster_project.identity.registry.id_assignment import decide
 
 
 def _changes(company):

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from dagster_project.identity.telling import tell
+from dagster_project.identity.inspection.explanation_text import tell
 
 LINK = {
     "left_record": "crm.contacts/1",

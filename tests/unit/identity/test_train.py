@@ -5,8 +5,8 @@ import random
 import pytest
 
 from dagster_project.errors import UsageError
-from dagster_project.identity import train
-from dagster_project.identity.linkage import load_model
+from dagster_project.identity.inspection import training
+from dagster_project.identity.rules.linkage import load_model
 
 FIRSTS = ("Anna", "Boris", "Chloe", "Dmitry", "Emma", "Frank", "Galina", "Hugo", "Irene", "Jack")
 LASTS = ("Smith", "Jones", "Brown", "Taylor", "Wilson", "Evans", "Thomas", "Roberts", "Walker")
@@ -32,12 +32,12 @@ def fill(company, people: int) -> None:
 
 def test_weights_follow_the_records(company, monkeypatch):
     """A company that retrains gets weights of somebody else's records, or other ones each time."""
-    monkeypatch.setattr(train, "MAX_PAIRS", 1e5)
-    monkeypatch.setattr(train, "FEWEST_PROFILES", 400)
+    monkeypatch.setattr(training, "MAX_PAIRS", 1e5)
+    monkeypatch.setattr(training, "FEWEST_PROFILES", 400)
     fill(company, 250)
     company.people()
-    model, weights = train.train(company.con, company.settings, seed=3)
-    assert train.train(company.con, company.settings, seed=3) == (model, weights)
+    model, weights = training.train(company.con, company.settings, seed=3)
+    assert training.train(company.con, company.settings, seed=3) == (model, weights)
     found = {(one.comparison, one.level): one for one in weights}
     # Towns: one of four, always the same in both records.
     assert found["address", "the same city"].estimated == pytest.approx(2.0, abs=0.3)
@@ -58,4 +58,4 @@ def test_too_few_records_teach_nothing(company):
     fill(company, 10)
     company.people()
     with pytest.raises(UsageError, match="20 records"):
-        train.train(company.con, company.settings, seed=1)
+        training.train(company.con, company.settings, seed=1)

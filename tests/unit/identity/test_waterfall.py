@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from dagster_project.identity.waterfall import page, write_waterfalls
+from dagster_project.identity.inspection.waterfall import page, write_waterfalls
 
 BITS = {"prior": -11.5, "email": 17.25, "phone": 16.0, "first_name": -4.75}
 

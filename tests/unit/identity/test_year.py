@@ -3,8 +3,8 @@
 from collections import defaultdict
 from datetime import date, timedelta
 
-from dagster_project.identity.explain import current_id
-from dagster_project.identity.overrides import add_overrides, make_override
+from dagster_project.identity.inspection.explain import current_id
+from dagster_project.identity.matching.overrides import add_overrides, make_override
 from dagster_project.identity.resolution import resolve_records
 from tests.soak import SOAK, seeded
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from dagster_project.identity.overrides import (
+from dagster_project.identity.matching.overrides import (
     add_overrides,
     make_override,
     overrides_path,
     sync_overrides,
 )
-from dagster_project.identity.tables import create_identity_tables
+from dagster_project.identity.registry.tables import create_identity_tables
 from dagster_project.publish.inputs import inputs_fingerprint
 
 

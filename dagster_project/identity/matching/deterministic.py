@@ -13,10 +13,10 @@ Temporary tables made here:
 import duckdb
 import numpy as np
 
-from dagster_project.identity.arrays import create_table
-from dagster_project.identity.cluster import components
-from dagster_project.identity.compare import LEVELS
-from dagster_project.identity.guards import Guards
+from dagster_project.identity.clustering.connected_components import components
+from dagster_project.identity.frames import create_table
+from dagster_project.identity.rules.guards import Guards
+from dagster_project.identity.rules.likeness import LEVELS
 
 _SAME = ("national_id", "loyalty_card", "email", "phone")
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 
-from dagster_project.identity.arrays import create_table
-from dagster_project.identity.cluster import components
+from dagster_project.identity.clustering.connected_components import components
+from dagster_project.identity.frames import create_table
 
 
 @dataclass(frozen=True)

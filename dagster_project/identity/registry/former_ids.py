@@ -7,8 +7,8 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
-from dagster_project.identity.arrays import create_table
-from dagster_project.identity.prepare import IS_PROFILE
+from dagster_project.identity.frames import create_table
+from dagster_project.identity.records.identifiers import IS_PROFILE
 
 
 @dataclass

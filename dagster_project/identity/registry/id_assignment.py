@@ -17,9 +17,9 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
-from dagster_project.identity.arrays import create_table
-from dagster_project.identity.claims import Part, claim, contested
-from dagster_project.identity.tables import hash_key
+from dagster_project.identity.frames import create_table
+from dagster_project.identity.registry.former_ids import Part, claim, contested
+from dagster_project.identity.registry.tables import hash_key
 
 # Decades of merges and splits of one record; past this the oldest are not undone one by one.
 _LONGEST_TRAIL = 20

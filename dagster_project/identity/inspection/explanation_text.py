@@ -4,7 +4,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from dagster_project.identity.waterfall import bars, field_label, how_linked, shown_probability
+from dagster_project.identity.inspection.waterfall import (
+    bars,
+    field_label,
+    how_linked,
+    shown_probability,
+)
 
 SHOWN_ROWS = 20
 _WIDTH = 44

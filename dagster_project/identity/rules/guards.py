@@ -11,7 +11,7 @@ import yaml
 
 from dagster_project.errors import UsageError
 
-RULES_DIR = Path(__file__).parent / "rules"
+RULES_DIR = Path(__file__).parent
 GUARDS_PATH = RULES_DIR / "guards.yml"
 NICKNAMES_PATH = RULES_DIR / "nicknames.csv"
 
@@ -83,7 +83,7 @@ def _texts(values: list[Any]) -> frozenset[str]:
 
 
 def _nicknames(text: str) -> dict[str, tuple[str, ...]]:
-    from dagster_project.identity.normalise import spelling_key
+    from dagster_project.identity.rules.normalisation import spelling_key
 
     found: dict[str, set[str]] = {}
     for row in csv.DictReader(text.splitlines()):

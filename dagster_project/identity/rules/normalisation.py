@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import phonenumbers
 
-from dagster_project.identity.guards import Guards
+from dagster_project.identity.rules.guards import Guards
 
 KINDS = ("email", "phone", "loyalty_card", "national_id")
 

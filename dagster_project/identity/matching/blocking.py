@@ -7,7 +7,7 @@ the block gives no more than ``pairs_per_record`` pairs for each profile.
 
 import duckdb
 
-from dagster_project.identity.linkage import Linkage
+from dagster_project.identity.rules.linkage import Linkage
 
 # Columns that key expressions and the model read, over ``resolution.nodes`` or ``id_nodes``.
 COLUMNS = (

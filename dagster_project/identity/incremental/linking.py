@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import duckdb
 
-from dagster_project.identity.blocks import (
+from dagster_project.identity.incremental.affected_records import find_part
+from dagster_project.identity.incremental.state import Previous
+from dagster_project.identity.matching.blocking import (
     PAIRS_OF_KEYS,
     block_all,
     crowd_keys,
@@ -13,14 +15,9 @@ from dagster_project.identity.blocks import (
     limit_blocks,
     profiles_of,
 )
-from dagster_project.identity.guards import Guards
-from dagster_project.identity.increment import find_part
-from dagster_project.identity.kept import Previous
-from dagster_project.identity.link import link_by_identifiers
-from dagster_project.identity.linkage import Linkage
-from dagster_project.identity.overrides import Override, apply_overrides
-from dagster_project.identity.prepare import prepare_all, prepare_part
-from dagster_project.identity.probabilistic import (
+from dagster_project.identity.matching.deterministic import link_by_identifiers
+from dagster_project.identity.matching.overrides import Override, apply_overrides
+from dagster_project.identity.matching.probabilistic import (
     count_companions,
     count_frequencies,
     create_scores,
@@ -28,6 +25,9 @@ from dagster_project.identity.probabilistic import (
     prior,
     score,
 )
+from dagster_project.identity.records.identifiers import prepare_all, prepare_part
+from dagster_project.identity.rules.guards import Guards
+from dagster_project.identity.rules.linkage import Linkage
 from dagster_project.settings import Settings
 
 

@@ -7,12 +7,12 @@ stops of a part can be replaced; those of heavy values, which reach over compone
 import duckdb
 import pyarrow as pa
 
-from dagster_project.identity.arrays import create_table
-from dagster_project.identity.guards import Guards
-from dagster_project.identity.normalise import KINDS
+from dagster_project.identity.frames import create_table
 from dagster_project.identity.output import parted
-from dagster_project.identity.registry import keyed_hash
-from dagster_project.identity.tables import hash_key
+from dagster_project.identity.registry.id_assignment import keyed_hash
+from dagster_project.identity.registry.tables import hash_key
+from dagster_project.identity.rules.guards import Guards
+from dagster_project.identity.rules.normalisation import KINDS
 
 
 def stage_stops(con: duckdb.DuckDBPyConnection, guards: Guards, *, part: bool) -> None:

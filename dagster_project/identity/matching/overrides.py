@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from dagster_project.errors import UsageError
-from dagster_project.identity.arrays import create_table
+from dagster_project.identity.frames import create_table
 from dagster_project.settings import Settings
 
 FILE_NAME = "identity_overrides.csv"

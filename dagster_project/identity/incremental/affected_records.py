@@ -19,15 +19,15 @@ when the part is large, everything is resolved.
 
 import duckdb
 
-from dagster_project.identity.arrays import create_table
-from dagster_project.identity.blocks import keys_of, limit_blocks, profiles_of
-from dagster_project.identity.changes import apply_changes, find_changes
-from dagster_project.identity.guards import Guards
-from dagster_project.identity.kept import Previous
-from dagster_project.identity.linkage import Linkage
-from dagster_project.identity.overrides import Override
-from dagster_project.identity.prepare import borne
-from dagster_project.identity.probabilistic import count_frequencies, create_scores, score
+from dagster_project.identity.frames import create_table
+from dagster_project.identity.incremental.state import Previous
+from dagster_project.identity.matching.blocking import keys_of, limit_blocks, profiles_of
+from dagster_project.identity.matching.overrides import Override
+from dagster_project.identity.matching.probabilistic import count_frequencies, create_scores, score
+from dagster_project.identity.records.changes import apply_changes, find_changes
+from dagster_project.identity.records.identifiers import borne
+from dagster_project.identity.rules.guards import Guards
+from dagster_project.identity.rules.linkage import Linkage
 from dagster_project.settings import Settings
 
 

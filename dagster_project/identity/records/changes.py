@@ -2,8 +2,13 @@
 
 import duckdb
 
-from dagster_project.identity.guards import Guards
-from dagster_project.identity.prepare import ROW_HASH, TOLD_HASH, nodes_of, normalise_names
+from dagster_project.identity.records.identifiers import (
+    ROW_HASH,
+    TOLD_HASH,
+    nodes_of,
+    normalise_names,
+)
+from dagster_project.identity.rules.guards import Guards
 
 
 def find_changes(con: duckdb.DuckDBPyConnection, largest: float) -> bool:

@@ -13,10 +13,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from dagster_project.identity.arrays import create_table
-from dagster_project.identity.cluster import components
-from dagster_project.identity.guards import Guards
-from dagster_project.identity.normalise import mailbox_keys
+from dagster_project.identity.clustering.connected_components import components
+from dagster_project.identity.frames import create_table
+from dagster_project.identity.rules.guards import Guards
+from dagster_project.identity.rules.normalisation import mailbox_keys
 
 # How far an identifier that only orders and calls carry passes an owner on. Two steps cover an
 # order with a known e-mail and a new phone, then calls from that phone; more would be hearsay.

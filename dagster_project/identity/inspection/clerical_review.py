@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 
 from dagster_project.errors import UsageError
-from dagster_project.identity.overrides import Override, add_overrides, make_override
+from dagster_project.identity.matching.overrides import Override, add_overrides, make_override
 from dagster_project.settings import Settings
 
 _FIELDS = (

@@ -5,11 +5,11 @@ from typing import Any
 import duckdb
 
 from dagster_project.errors import UsageError
-from dagster_project.identity.guards import load_guards
-from dagster_project.identity.normalise import KINDS, normaliser
-from dagster_project.identity.probabilistic import FIELDS
-from dagster_project.identity.registry import keyed_hash
-from dagster_project.identity.tables import hash_key
+from dagster_project.identity.matching.probabilistic import FIELDS
+from dagster_project.identity.registry.id_assignment import keyed_hash
+from dagster_project.identity.registry.tables import hash_key
+from dagster_project.identity.rules.guards import load_guards
+from dagster_project.identity.rules.normalisation import KINDS, normaliser
 from dagster_project.settings import Settings
 from dagster_project.warehouse import identifier
 

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from dagster_project.errors import UsageError
-from dagster_project.identity.guards import RULES_DIR
+from dagster_project.identity.rules.guards import RULES_DIR
 
 LINKAGE_PATH = RULES_DIR / "linkage.yml"
 MODEL_PATH = RULES_DIR / "model.json"

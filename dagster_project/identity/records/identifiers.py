@@ -16,8 +16,13 @@ Temporary tables made here, all in this connection only:
 import duckdb
 import pyarrow as pa
 
-from dagster_project.identity.guards import Guards
-from dagster_project.identity.normalise import KINDS, first_name_keys, name_key, normaliser
+from dagster_project.identity.rules.guards import Guards
+from dagster_project.identity.rules.normalisation import (
+    KINDS,
+    first_name_keys,
+    name_key,
+    normaliser,
+)
 
 # What a node is made of; a row is new to the identity step when one of these differs.
 RAW_COLUMNS = (

@@ -23,12 +23,12 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from dagster_project.identity.arrays import create_table
-from dagster_project.identity.bounds import bound_columns, upper_bound
-from dagster_project.identity.cluster import components
-from dagster_project.identity.compare import CONTRADICTS, LEVELS
-from dagster_project.identity.linkage import Linkage, load_model
-from dagster_project.identity.normalise import KINDS
+from dagster_project.identity.clustering.connected_components import components
+from dagster_project.identity.frames import create_table
+from dagster_project.identity.matching.score_bounds import bound_columns, upper_bound
+from dagster_project.identity.rules.likeness import CONTRADICTS, LEVELS
+from dagster_project.identity.rules.linkage import Linkage, load_model
+from dagster_project.identity.rules.normalisation import KINDS
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect_file, quoted
 

@@ -1,0 +1,4 @@
+"""Inspection: explaining, reviewing, training and measuring a resolution that has ended.
+
+Nothing here takes part in one.
+"""

@@ -1,0 +1,1 @@
+"""Identity records: the identifiers that each bears in one form, and what has changed."""
