@@ -70,7 +70,6 @@ class Span:
     as_of: date
     customers: int
     gaps: int
-    gap_median: float
     gap_p90: float
 
     @property
@@ -107,23 +106,14 @@ def prepare_days(con: duckdb.DuckDBPyConnection, as_of: date) -> Span | None:
     )
     row = con.execute(
         """
-        SELECT min(day), count(DISTINCT customer_id), count(gap),
-               quantile_cont(gap, 0.5), quantile_cont(gap, 0.9)
+        SELECT min(day), count(DISTINCT customer_id), count(gap), quantile_cont(gap, 0.9)
         FROM prediction_days
         """
     ).fetchone()
     if row is None or row[0] is None:
         return None
-    first, customers, gaps, median, p90 = row
-    missing = float("nan")
-    return Span(
-        first,
-        as_of,
-        customers,
-        gaps,
-        missing if median is None else median,
-        missing if p90 is None else p90,
-    )
+    first, customers, gaps, p90 = row
+    return Span(first, as_of, customers, gaps, float("nan") if p90 is None else p90)
 
 
 def read_customers(con: duckdb.DuckDBPyConnection, as_of: date, horizon_days: int = 0) -> Customers:

@@ -13,7 +13,7 @@ import numpy as np
 from dagster_project.errors import HourglassError
 from dagster_project.predict.experiments import compare_variants, read_variants
 from dagster_project.predict.inputs import Customers, Span, prepare_days, read_customers
-from dagster_project.predict.markov import write_removal_effects
+from dagster_project.predict.journeys.markov import write_removal_effects
 from dagster_project.predict.tables import (
     TABLES,
     ModelRow,
@@ -147,15 +147,15 @@ def _predict_customers(
     content: dict[str, dict[str, Any]],
     models: list[ModelRow],
 ) -> None:
-    from dagster_project.predict.drivers import analyse_drivers
-    from dagster_project.predict.next_order import days_to_next_order
+    from dagster_project.predict.drivers.analysis import analyse_drivers
     from dagster_project.predict.personas import find_personas
-    from dagster_project.predict.propensity import (
+    from dagster_project.predict.propensity.estimate import (
         REPURCHASE_DAYS,
         churn_days,
         predict_propensity,
     )
-    from dagster_project.predict.value import predict_values
+    from dagster_project.predict.value.next_order import days_to_next_order
+    from dagster_project.predict.value.twelve_months import predict_values
 
     with _timed(summary, "value"):
         values = predict_values(con, customers, span)
@@ -199,7 +199,7 @@ def _predict_demand(
     content: dict[str, dict[str, Any]],
     models: list[ModelRow],
 ) -> None:
-    from dagster_project.predict.forecast import (
+    from dagster_project.predict.demand.forecast import (
         FORECAST_SERIES,
         forecast_demand,
         history_rows,
@@ -218,6 +218,6 @@ def _predict_demand(
 def _dates(as_of: date, days: Any) -> Any:
     """``as_of`` plus ``days`` as datetime64[D]; NaN becomes NaT."""
     missing = np.isnan(days)
-    moved = np.datetime64(as_of) + np.where(missing, 0, days).astype("timedelta64[D]")
-    moved[missing] = np.datetime64("NaT")
+    moved = np.datetime64(as_of, "D") + np.where(missing, 0, days).astype("timedelta64[D]")
+    moved[missing] = np.datetime64("NaT", "D")
     return moved

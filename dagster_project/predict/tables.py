@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from dagster_project.predict.markov import create_removal_effects_table
+from dagster_project.predict.journeys.markov import create_removal_effects_table
 
 TABLES: dict[str, dict[str, str]] = {
     "customer_values": {

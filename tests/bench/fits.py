@@ -13,10 +13,10 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from dagster_project.predict import bgnbd
+from dagster_project.predict.journeys.markov import LOSS, SALE, START, removal_effects
 from dagster_project.predict.likelihood import Array
-from dagster_project.predict.markov import LOSS, SALE, START, removal_effects
 from dagster_project.predict.step import one_arithmetic_thread
+from dagster_project.predict.value import bgnbd
 from tests.bench.pipeline import measure
 
 CUSTOMERS = 1_000_000

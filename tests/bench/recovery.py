@@ -9,8 +9,8 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from dagster_project.predict import bgnbd
 from dagster_project.predict.likelihood import Array, Fit
+from dagster_project.predict.value import bgnbd
 from dagster_project.sample import rates
 from dagster_project.sample.company import COMMITTED, END_DATE
 from dagster_project.sample.draw import DAY

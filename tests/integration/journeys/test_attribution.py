@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dagster_project.predict.markov import removal_effects, write_removal_effects
+from dagster_project.predict.journeys.markov import removal_effects, write_removal_effects
 from tests.integration.journeys import naive
 from tests.integration.journeys.conftest import Journeys
 

@@ -8,7 +8,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from dagster_project.predict import inputs, propensity
+from dagster_project.predict import inputs
+from dagster_project.predict.propensity import estimate as propensity
 
 AS_OF = date(2025, 6, 30)
 

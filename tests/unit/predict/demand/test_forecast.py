@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from dagster_project.predict import forecast
+from dagster_project.predict.demand import forecast
 
 MONDAY = date(2025, 6, 23)
 

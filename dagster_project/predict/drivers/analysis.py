@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dagster_project.predict.factors import factor_rows
+from dagster_project.predict.drivers.factors import factor_rows
 from dagster_project.predict.inputs import Customers
 from dagster_project.predict.likelihood import Array, NotFitted
 from dagster_project.predict.tables import ModelRow

@@ -10,8 +10,8 @@ from scipy.optimize import approx_fprime
 from scipy.special import betaln, hyp2f1
 from scipy.stats import beta
 
-from dagster_project.predict import bgnbd
 from dagster_project.predict.likelihood import Fit, NotFitted
+from dagster_project.predict.value import bgnbd
 from dagster_project.settings import PROJECT_ROOT
 
 PUBLISHED = {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}

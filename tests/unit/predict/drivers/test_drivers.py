@@ -12,7 +12,9 @@ from statsmodels.multivariate.factor_rotation import rotate_factors
 from statsmodels.stats.outliers_influence import variance_inflation_factor
 from statsmodels.stats.proportion import proportion_confint
 
-from dagster_project.predict import drivers, factors, inputs
+from dagster_project.predict import inputs
+from dagster_project.predict.drivers import analysis as drivers
+from dagster_project.predict.drivers import factors
 from dagster_project.predict.likelihood import NotFitted
 
 

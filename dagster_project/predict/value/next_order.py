@@ -5,7 +5,7 @@ import numpy as np
 from dagster_project.predict.inputs import Customers
 from dagster_project.predict.likelihood import Array, Fit
 from dagster_project.predict.tables import ModelRow
-from dagster_project.predict.value import CustomerValues
+from dagster_project.predict.value.twelve_months import CustomerValues
 
 LONGEST_WAIT_DAYS = 365
 # More likely gone than not: a date would promise an order from somebody who has left.

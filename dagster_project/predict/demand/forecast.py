@@ -7,8 +7,8 @@ from typing import Any
 import duckdb
 import numpy as np
 
+from dagster_project.predict.demand.sarima import Order, fit, forecast, minimum_length
 from dagster_project.predict.likelihood import Array, NotFitted
-from dagster_project.predict.sarima import Order, fit, forecast, minimum_length
 from dagster_project.predict.tables import ModelRow
 
 # The total and this many categories; each costs about 30 ms.

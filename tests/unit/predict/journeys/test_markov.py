@@ -8,7 +8,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from dagster_project.predict.markov import (
+from dagster_project.predict.journeys.markov import (
     LOSS,
     SALE,
     START,

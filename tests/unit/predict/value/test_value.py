@@ -5,8 +5,10 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from dagster_project.predict import bgnbd, gamma_gamma, inputs, next_order, value
+from dagster_project.predict import inputs
 from dagster_project.predict.likelihood import Fit
+from dagster_project.predict.value import bgnbd, gamma_gamma, next_order
+from dagster_project.predict.value import twelve_months as value
 
 AS_OF = date(2025, 6, 30)
 

@@ -5,8 +5,8 @@ import pytest
 from scipy.optimize import approx_fprime
 from scipy.stats import gamma as gamma_distribution
 
-from dagster_project.predict import gamma_gamma
 from dagster_project.predict.likelihood import Fit, NotFitted
+from dagster_project.predict.value import gamma_gamma
 
 
 def test_cdnow_parameters(cdnow_values):

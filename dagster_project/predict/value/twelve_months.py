@@ -6,10 +6,10 @@ from datetime import timedelta
 import duckdb
 import numpy as np
 
-from dagster_project.predict import bgnbd, gamma_gamma
 from dagster_project.predict.inputs import Customers, Span, read_customers
 from dagster_project.predict.likelihood import Array, Fit, NotFitted
 from dagster_project.predict.tables import ModelRow
+from dagster_project.predict.value import bgnbd, gamma_gamma
 
 YEAR_DAYS = 365
 SHORTEST_HOLDOUT_DAYS, LONGEST_HOLDOUT_DAYS = 14, 182

@@ -5,9 +5,9 @@ import pytest
 from statsmodels.tsa.arima_process import arma_generate_sample
 from statsmodels.tsa.statespace.sarimax import SARIMAX
 
-from dagster_project.predict import sarima
+from dagster_project.predict.demand import sarima
+from dagster_project.predict.demand.sarima import Order
 from dagster_project.predict.likelihood import NotFitted
-from dagster_project.predict.sarima import Order
 
 ORDERS = [
     Order(1, 0, 0),

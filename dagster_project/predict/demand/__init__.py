@@ -1,0 +1,1 @@
+"""Demand forecasting: units by category and week."""

@@ -1,0 +1,1 @@
+"""Driver analysis: what goes together with value and with leaving."""

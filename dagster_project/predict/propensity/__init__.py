@@ -1,0 +1,1 @@
+"""Propensity scores: calibrated probabilities of leaving and of buying again."""

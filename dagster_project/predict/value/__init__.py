@@ -1,0 +1,1 @@
+"""Customer lifetime value: how often, until when and for how much each customer buys."""
