@@ -17,7 +17,7 @@ from dagster_project.quality import (
     run_suite,
 )
 from dagster_project.settings import Settings
-from dagster_project.transform import ensure_manifest
+from dagster_project.transform.project import ensure_manifest
 from dagster_project.warehouse import connect
 
 GATE_KEY = dg.AssetKey(["gate_record"])

@@ -12,9 +12,9 @@ from dagster_dbt import DbtCliResource
 from packaging.version import Version
 
 from dagster_project.errors import BusyError, HourglassError
-from dagster_project.lock import run_lock
+from dagster_project.operations.lock import run_lock
 from dagster_project.settings import Settings
-from dagster_project.transform import DBT_DIR, DBT_EXECUTABLE
+from dagster_project.transform.project import DBT_DIR, DBT_EXECUTABLE
 
 # A run started in the UI while another is at work waits for it instead of failing.
 LOCK_WAIT_SECONDS = 30 * 60

@@ -7,7 +7,6 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from dagster_project.build import create_control_tables, plan_build
 from dagster_project.contracts import load_contract
 from dagster_project.defs.groups import PARAMETERS_KEY, Group
 from dagster_project.defs.resources import RunLock, told_plainly
@@ -21,6 +20,7 @@ from dagster_project.identity import (
 from dagster_project.identity.matching.overrides import sync_overrides
 from dagster_project.load import create_raw_tables, load_landing
 from dagster_project.load.accounting import ledger_summary
+from dagster_project.operations.build_plan import create_control_tables, plan_build
 from dagster_project.predict import create_prediction_tables
 from dagster_project.publish import restricted_database
 from dagster_project.settings import Settings

@@ -25,7 +25,7 @@ from dagster_project.predict import warm_up as warm_up_predictions
 from dagster_project.quality import record_dbt_results
 from dagster_project.quality import warm_up as warm_up_checks
 from dagster_project.settings import Settings
-from dagster_project.transform import dbt_environment, ensure_manifest, share_parse
+from dagster_project.transform.project import dbt_environment, ensure_manifest, share_parse
 from dagster_project.warehouse import connect, identifier, quoted
 
 

@@ -9,18 +9,6 @@ from typing import Any
 import duckdb
 
 from dagster_project.errors import HourglassError, UsageError
-from dagster_project.publish.build import (
-    STORAGE_VERSION,
-    Render,
-    described_files,
-    described_marts,
-    registry_fingerprints,
-    verify,
-    write_json,
-    write_marts,
-    write_report,
-    write_restricted,
-)
 from dagster_project.publish.flip import (
     building_folder,
     discard,
@@ -36,6 +24,18 @@ from dagster_project.publish.versions import (
     new_name,
     version_in_force,
     version_of,
+)
+from dagster_project.publish.writing import (
+    STORAGE_VERSION,
+    Render,
+    described_files,
+    described_marts,
+    registry_fingerprints,
+    verify,
+    write_json,
+    write_marts,
+    write_report,
+    write_restricted,
 )
 from dagster_project.quality.fingerprint import columns_of
 from dagster_project.quality.gate import current_build_id, latest_record, marts_of

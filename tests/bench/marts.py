@@ -17,12 +17,12 @@ from typing import Any
 
 import duckdb
 
-from dagster_project.build import create_control_tables
 from dagster_project.identity import create_identity_tables
 from dagster_project.load import create_raw_tables
+from dagster_project.operations.build_plan import create_control_tables
 from dagster_project.predict import create_prediction_tables
 from dagster_project.settings import Settings
-from dagster_project.transform import (
+from dagster_project.transform.project import (
     DBT_DIR,
     DBT_EXECUTABLE,
     dbt_environment,

@@ -10,11 +10,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from dagster_project.build import create_control_tables
 from dagster_project.identity import create_identity_tables
 from dagster_project.load import create_raw_tables
+from dagster_project.operations.build_plan import create_control_tables
 from dagster_project.predict import create_prediction_tables
-from dagster_project.transform import DBT_DIR, DBT_EXECUTABLE
+from dagster_project.transform.project import DBT_DIR, DBT_EXECUTABLE
 from tests.integration.dbt_core.company import Company, shop_of_one_week
 from tests.made_once import made_once
 

@@ -7,7 +7,7 @@ import sys
 import duckdb
 import pytest
 
-from dagster_project.lock import run_lock
+from dagster_project.operations.lock import run_lock
 from dagster_project.settings import load_settings
 from dagster_project.warehouse import connect
 from tests.pipeline.conftest import Company

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dagster_project.transform import DBT_DIR
+from dagster_project.transform.project import DBT_DIR
 from tests.integration.conftest import Project
 
 SEEDS_DIR = DBT_DIR / "seeds" / "journeys"

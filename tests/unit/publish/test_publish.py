@@ -9,7 +9,6 @@ import duckdb
 import pytest
 
 from dagster_project.errors import HourglassError, UsageError
-from dagster_project.publish import build as build_module
 from dagster_project.publish import (
     current_manifest,
     list_versions,
@@ -20,6 +19,7 @@ from dagster_project.publish import (
     rollback,
     version_in_force,
 )
+from dagster_project.publish import writing as build_module
 from dagster_project.publish.flip import publishing
 from dagster_project.publish.versions import NAME_FORMAT, new_name, version_of
 from dagster_project.warehouse import connect

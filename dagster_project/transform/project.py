@@ -1,4 +1,4 @@
-"""How dbt is called: its environment, its manifest, its executable.
+"""The dbt project: its paths, its environment, its executable, and the manifest it is parsed to.
 
 dbt runs as a process of its own, because dbt inside this process keeps the warehouse file locked
 after it is done (seen with dbt-duckdb 1.11, 2026-11).
@@ -27,7 +27,7 @@ PARSED_SUFFIXES = frozenset({".sql", ".yml", ".yaml", ".csv", ".md"})
 
 
 def dbt_environment(settings: Settings) -> dict[str, str]:
-    """The variables that :mod:`dagster_project.dbt_connection` reads, and dbt's own switches."""
+    """The variables that :mod:`~dagster_project.transform.connection` reads, and dbt's own."""
     return {
         "HOURGLASS_WAREHOUSE_PATH": str(settings.warehouse_path),
         "HOURGLASS_MEMORY_LIMIT": settings.memory_limit,

@@ -1,6 +1,6 @@
 """When these fail, a run ends well and nobody hears what it lacked."""
 
-from dagster_project.console import refused_files
+from dagster_project.cli.summary import refused_files
 
 
 def test_a_file_refused_whole_is_said_to_be():

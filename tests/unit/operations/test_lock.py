@@ -6,12 +6,12 @@ import sys
 import pytest
 
 from dagster_project.errors import BusyError
-from dagster_project.lock import run_lock
+from dagster_project.operations.lock import run_lock
 from dagster_project.settings import load_settings
 
 HOLD = """
 import sys
-from dagster_project.lock import run_lock
+from dagster_project.operations.lock import run_lock
 from dagster_project.settings import load_settings
 with run_lock(load_settings(data_dir=sys.argv[1])):
     print("held", flush=True)

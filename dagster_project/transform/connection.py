@@ -16,7 +16,7 @@ import duckdb
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 
-SEEDS_DIR = Path(__file__).resolve().parent.parent / "dbt" / "seeds"
+SEEDS_DIR = Path(__file__).resolve().parents[2] / "dbt" / "seeds"
 WAREHOUSE_PATH = "HOURGLASS_WAREHOUSE_PATH"
 # DuckDB's option, and the setting that gives it.
 OPTIONS = {"memory_limit": "HOURGLASS_MEMORY_LIMIT", "threads": "HOURGLASS_THREADS"}

@@ -1,4 +1,4 @@
-"""Commands about mappings: which there are, and what one makes of a file."""
+"""Mappings of vendors' exports: which there are, and what one makes of a file."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from dagster_project.cli_inspect import print_report
+from dagster_project.cli.inspection import print_report
 
 mappings = typer.Typer(
     invoke_without_command=True,

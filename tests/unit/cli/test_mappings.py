@@ -2,7 +2,7 @@
 
 import pytest
 
-from dagster_project import cli
+from dagster_project.cli.app import main
 from dagster_project.contracts.mapping import MAPPINGS_DIR, load_mappings
 from tests.vendor_files import VENDOR_EXPORTS
 
@@ -32,7 +32,7 @@ def hourglass(monkeypatch, capsys):
     def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr("sys.argv", ["hourglass", *map(str, arguments)])
         with pytest.raises(SystemExit) as stopped:
-            cli.main()
+            main()
         said = capsys.readouterr()
         return stopped.value.code or 0, said.out, said.err
 

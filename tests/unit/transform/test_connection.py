@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import duckdb
 import pytest
 
-from dagster_project.dbt_connection import Plugin
+from dagster_project.transform.connection import Plugin
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The ``hourglass`` command."""
+"""The ``hourglass`` command: its subcommands, and how an error ends it."""
 
 import sys
 from datetime import date
@@ -7,8 +7,11 @@ from typing import Annotated
 
 import typer
 
-from dagster_project import cli_inspect
-from dagster_project.cli_mappings import mappings
+from dagster_project.cli.identity import identity
+from dagster_project.cli.inspection import check, explain
+from dagster_project.cli.mappings import mappings
+from dagster_project.cli.options import DataDir
+from dagster_project.cli.quarantine import quarantine
 from dagster_project.errors import HourglassError, UsageError
 
 app = typer.Typer(
@@ -18,11 +21,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-DataDir = Annotated[
-    Path | None,
-    typer.Option("--data-dir", help="Folder with landing/ and all results.", show_default="data/"),
-]
 
 
 def _date(text: str | None) -> date | None:
@@ -61,7 +59,7 @@ def run(
 
     settings = load_settings(data_dir=data_dir)
     day = _date(as_of)
-    from dagster_project.console import land_sample, run_and_show
+    from dagster_project.cli.run import land_sample, run_and_show
 
     if sample:
         land_sample(settings)
@@ -77,7 +75,7 @@ def ui(
     ] = "127.0.0.1",
 ) -> None:
     """Start Dagster's web server and daemon."""
-    from dagster_project.console import serve_ui
+    from dagster_project.cli.ui import serve_ui
     from dagster_project.settings import load_settings
 
     serve_ui(load_settings(data_dir=data_dir), host=host, port=port)
@@ -86,7 +84,7 @@ def ui(
 @app.command()
 def status(data_dir: DataDir = None) -> None:
     """Show the version in force, the last run and what was quarantined."""
-    from dagster_project.console import show_status
+    from dagster_project.cli.summary import show_status
     from dagster_project.settings import load_settings
 
     raise typer.Exit(show_status(load_settings(data_dir=data_dir)))
@@ -115,15 +113,15 @@ def write_sample_company(
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same files.")] = 1,
 ) -> None:
     """Write a simulated company: extracts under landing/, the truth beside them."""
-    from dagster_project.console import write_sample
+    from dagster_project.cli.sample import write_sample
 
     raise typer.Exit(write_sample(out, customers=customers, months=months, seed=seed))
 
 
-app.command()(cli_inspect.check)
-app.command()(cli_inspect.explain)
-app.add_typer(cli_inspect.quarantine, name="quarantine")
-app.add_typer(cli_inspect.identity, name="identity")
+app.command()(check)
+app.command()(explain)
+app.add_typer(quarantine, name="quarantine")
+app.add_typer(identity, name="identity")
 app.add_typer(mappings, name="mappings")
 
 
@@ -137,7 +135,3 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("hourglass: stopped; the version in force is untouched.\n")
         raise SystemExit(130) from None
-
-
-if __name__ == "__main__":
-    main()

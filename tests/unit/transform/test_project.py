@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project import transform
 from dagster_project.errors import HourglassError
+from dagster_project.transform import project as transform
 
 # Writes its manifest in two halves with a pause, as a reader sees dbt's while it is being written.
 SLOW_DBT = """#!/bin/sh

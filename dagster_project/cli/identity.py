@@ -1,0 +1,104 @@
+"""Identity decisions: overrides by a person, review of doubtful pairs, training of the weights."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from dagster_project.cli.options import DataDir, opened_warehouse
+
+identity = typer.Typer(no_args_is_help=True, help="Decide who is whom, and review doubtful pairs.")
+
+
+@identity.command("link")
+def link(
+    left: str,
+    right: str,
+    who: Annotated[str, typer.Option(help="Who decided.")],
+    why: Annotated[str, typer.Option(help="Why.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Two records are one person, whatever the evidence says; holds from the next run on."""
+    _decide("link", left, right, who, why, data_dir)
+
+
+@identity.command("unlink")
+def unlink(
+    left: str,
+    right: str,
+    who: Annotated[str, typer.Option(help="Who decided.")],
+    why: Annotated[str, typer.Option(help="Why.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Two records are not one person; holds from the next run on."""
+    _decide("unlink", left, right, who, why, data_dir)
+
+
+@identity.command("review")
+def review(
+    export: Annotated[Path | None, typer.Option(help="Write doubtful pairs to this CSV.")] = None,
+    answers: Annotated[
+        Path | None, typer.Option("--import", help="Take the answers of this CSV.")
+    ] = None,
+    who: Annotated[str, typer.Option(help="Who answered; with --import.")] = "",
+    data_dir: DataDir = None,
+) -> None:
+    """Export the pairs in the grey zone, most doubtful first, and take the answers back."""
+    from dagster_project.errors import UsageError
+    from dagster_project.identity.inspection.clerical_review import export_review, import_review
+    from dagster_project.settings import load_settings
+
+    if (export is None) == (answers is None):
+        raise UsageError("Give either --export FILE or --import FILE.")
+    if answers is not None:
+        taken = import_review(load_settings(data_dir=data_dir), answers, who=who)
+        typer.echo(f"{len(taken):,} decisions taken. They hold from the next hourglass run on.")
+        return
+    with opened_warehouse(data_dir) as (con, _):
+        count = export_review(con, export, limit=1000)
+    typer.echo(f"{count:,} pairs in {export}. Fill the column answer with yes or no.")
+
+
+@identity.command("train")
+def train_model(
+    seed: Annotated[int, typer.Option(help="The same seed gives the same weights.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Write the proposed model to this file.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Estimate the weights of evidence again from the last run's records, and show the change.
+
+    Nothing is put in force: review the file and put it in place of identity/rules/model.json.
+    """
+    from dagster_project.identity.inspection.training import train
+
+    with opened_warehouse(data_dir) as (con, settings):
+        model, weights = train(con, settings, seed=seed)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for title in ("Field", "Level", "In force", "Estimated", "Change"):
+        is_number = title not in ("Field", "Level")
+        table.add_column(title, justify="right" if is_number else "left")
+    for one in weights:
+        estimated = (
+            ("not seen", "")
+            if one.estimated is None
+            else (f"{one.estimated:+.1f}", f"{one.estimated - one.in_force:+.1f}")
+        )
+        table.add_row(one.comparison, one.level, f"{one.in_force:+.1f}", *estimated)
+    console = Console()
+    console.print("Weights in bits: each bit doubles the odds that two records are one person.")
+    console.print(table)
+    if out is not None:
+        out.write_text(json.dumps(model, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        typer.echo(f"Proposed model in {out}. Nothing is in force before you put it in place.")
+
+
+def _decide(kind: str, left: str, right: str, who: str, why: str, data_dir: Path | None) -> None:
+    from dagster_project.identity.matching.overrides import add_overrides, make_override
+    from dagster_project.settings import load_settings
+
+    decision = make_override(kind, left, right, who=who, why=why)
+    add_overrides(load_settings(data_dir=data_dir), [decision])
+    typer.echo("Taken. It holds from the next hourglass run on.")

@@ -1,0 +1,86 @@
+"""Inspection: what a load would make of files, and what is known of one person."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from dagster_project.cli.options import DataDir, opened_warehouse
+
+if TYPE_CHECKING:
+    from dagster_project.load.check import CheckReport
+
+
+def check(
+    path: Annotated[Path, typer.Argument(help="A file or folder, inside its system's folder.")],
+) -> None:
+    """Say what a load would accept, null, quarantine or leave out, without loading.
+
+    Exits 1 when anything would be quarantined.
+    """
+    from dagster_project.load.check import check_path
+    from dagster_project.settings import load_settings
+
+    report = check_path(path, load_settings())
+    print_report(Console(), report)
+    raise typer.Exit(0 if report.is_clean else 1)
+
+
+def print_report(console: Console, report: "CheckReport") -> None:
+    """What would become of each file, and each reason with its lines and examples."""
+    for file in report.files:
+        console.print(
+            f"{file.path} as {file.target}: {file.records:,} records, {file.accepted:,} accepted, "
+            f"{file.quarantined:,} quarantined, {file.left_out:,} left out by a rule, "
+            f"{file.nulled:,} cells nulled",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+    for finding in report.findings:
+        numbers = [str(line) for line in finding.lines if line is not None]
+        lines = f", lines {', '.join(numbers)}" if numbers else ""
+        examples = f" For example: {', '.join(finding.examples)}." if finding.examples else ""
+        column = f" {finding.column}:" if finding.column else ""
+        # A column is one thing; records and cells are counted.
+        count = "" if finding.level == "column" else f", {finding.count:,}"
+        console.print(
+            f"{finding.path} ({finding.level}{count}{lines}):{column} {finding.message}{examples}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def explain(
+    key: Annotated[str, typer.Argument(help="Customer id, e-mail, phone, or crm.contacts/KEY.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
+    plot: Annotated[
+        Path | None, typer.Option(help="Write the match weights of each link as an HTML page.")
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Show a person's records, what links them, the id's history and the marts' rows.
+
+    Shows personal data: it reads the private warehouse.
+    """
+    from dagster_project.identity.inspection.explain import explain as explained
+
+    with opened_warehouse(data_dir) as (con, settings):
+        found = explained(con, settings, key)
+    if plot is not None:
+        from dagster_project.identity.inspection.waterfall import write_waterfalls
+
+        count = write_waterfalls(found, plot)
+        typer.echo(f"{plot}: {count:,} links with their weights.")
+        return
+    if as_json:
+        typer.echo(json.dumps(found, default=str, ensure_ascii=False, indent=1))
+        return
+    from dagster_project.identity.inspection.explanation_text import tell
+
+    console = Console()
+    for line in tell(found):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

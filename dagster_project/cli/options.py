@@ -1,0 +1,34 @@
+"""Options that several commands share, and the warehouse that they open between two runs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from dagster_project.settings import Settings
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Folder with landing/ and all results.", show_default="data/"),
+]
+
+
+@contextmanager
+def opened_warehouse(
+    data_dir: Path | None,
+) -> Iterator[tuple["duckdb.DuckDBPyConnection", "Settings"]]:
+    """The warehouse between two runs; said plainly when there is none or it is at work."""
+    from dagster_project.errors import UsageError
+    from dagster_project.settings import load_settings
+    from dagster_project.warehouse import connect
+
+    settings = load_settings(data_dir=data_dir)
+    if not settings.warehouse_path.exists():
+        raise UsageError(f"There is no warehouse in {settings.data_dir} yet: hourglass run first.")
+    with connect(settings) as con:
+        yield con, settings

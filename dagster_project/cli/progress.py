@@ -1,0 +1,56 @@
+"""Progress of a run on the screen: a line per step. What it built is said by ``summary``."""
+
+from typing import IO, Any
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+STAGES = {
+    "load": "Load files",
+    "staging_models": "Stage records (dbt)",
+    "identity": "Resolve people",
+    "mart_models": "Build marts (dbt)",
+    "predictions": "Predict",
+    "predicted_models": "Build marts with predictions (dbt)",
+    "mart_checks": "Check marts",
+    "gate_record": "Decide",
+    "publish": "Publish and report",
+}
+
+
+class Steps:
+    """A line per step: a spinner while it works, its seconds when it is done.
+
+    Where nobody watches (cron, a log file), one plain line when a step is done.
+    """
+
+    def __init__(self) -> None:
+        self.progress: Progress | None = None
+        self.tasks: dict[str, Any] = {}
+
+    def __call__(self, screen: IO[str], state: str, step: str, seconds: float) -> None:
+        title = STAGES.get(step, step)
+        if not screen.isatty():
+            if state != "start":
+                screen.write(f"{title}: {state}, {seconds:.1f} s\n")
+                screen.flush()
+            return
+        if self.progress is None:
+            self.progress = Progress(
+                SpinnerColumn(finished_text="[green]✓[/]"),
+                TextColumn("{task.description}"),
+                TimeElapsedColumn(),
+                console=Console(file=screen),
+            )
+            self.progress.start()
+        if state == "start":
+            self.tasks[step] = self.progress.add_task(title, total=1)
+        elif step in self.tasks:
+            mark = {"success": title, "skip": f"[dim]{title}: not needed[/]"}.get(
+                state, f"[red]{title}: failed[/]"
+            )
+            self.progress.update(self.tasks[step], description=mark, completed=1)
+
+    def stop(self) -> None:
+        if self.progress is not None:
+            self.progress.stop()

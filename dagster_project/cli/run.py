@@ -1,0 +1,73 @@
+"""Run of the daily job from the command line: sample, progress, summary, exit code."""
+
+import shutil
+from contextlib import suppress
+from datetime import date
+
+from rich.console import Console
+
+from dagster_project.cli.progress import Steps
+from dagster_project.cli.summary import late_or_odd, ledger_now, refused_files, show_summary
+from dagster_project.operations.lock import run_lock
+from dagster_project.publish import current_manifest
+from dagster_project.settings import PROJECT_ROOT, Settings
+from dagster_project.warehouse import connect
+
+
+def land_sample(settings: Settings) -> None:
+    """Copy the committed sample into landing/, unless somebody's own files are there."""
+    source = PROJECT_ROOT / "data" / "sample" / "landing"
+    names = {path.relative_to(source) for path in source.rglob("*") if path.is_file()}
+    landing = settings.landing_dir
+    present = {path.relative_to(landing) for path in landing.rglob("*") if path.is_file()}
+    if present - names:
+        Console(stderr=True).print(
+            f"{landing} has files of your own, so the sample was not landed beside them.",
+            highlight=False,
+            soft_wrap=True,
+        )
+        return
+    for name in sorted(names - present):
+        target = landing / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Under its own name only when it is whole: a killed copy is not loaded.
+        partial = target.with_name(target.name + ".part")
+        shutil.copyfile(source / name, partial)
+        partial.rename(target)
+
+
+def run_and_show(settings: Settings, *, as_of: date | None, full_refresh: bool) -> int:
+    """Run the daily job, print its summary, return the exit code."""
+    console = Console()
+    # Said before Dagster starts: who is at work, who holds the warehouse, what cannot be written.
+    with run_lock(settings), connect(settings):
+        pass
+    console.print(f"Hourglass: {settings.landing_dir} to {settings.published_dir}")
+    from dagster_project.defs.runs import run_daily
+
+    steps = Steps()
+    try:
+        outcome = run_daily(settings, as_of=as_of, full_refresh=full_refresh, on_step=steps)
+    finally:
+        with suppress(ValueError):
+            steps.stop()
+    if not outcome.success:
+        for failure in dict.fromkeys([*outcome.checks, *outcome.failures]):
+            console.print(f"[red]{failure}[/]", highlight=False, soft_wrap=True)
+        manifest = current_manifest(settings)
+        kept = f"Version {manifest['version']} stays in force." if manifest else ""
+        console.print(
+            f"Nothing was published. {kept} Log: {outcome.log_path}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        return 1
+    if outcome.load.get("is_needed") is False:
+        console.print(outcome.load["reason"], highlight=False, soft_wrap=True)
+        # Nothing new may be just what is wrong.
+        ledger = ledger_now(settings) or {}
+        for line in [*refused_files(ledger), *late_or_odd(ledger)]:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+        return 0
+    show_summary(console, settings, outcome.load, outcome.seconds)
+    return 0

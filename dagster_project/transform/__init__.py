@@ -1,0 +1,5 @@
+"""dbt: how it is called, what it parsed, and where its own connection to the warehouse leads.
+
+``project`` holds paths, environment and manifest, ``connection`` is the plugin that dbt loads. The
+models stand in ``dbt/``; what their tests found is read in ``quality/dbt_results.py``.
+"""
