@@ -17,7 +17,7 @@ SOAKS := tests/pipeline/test_publish_faults.py tests/pipeline/test_killed_run.py
   tests/integration/dbt_core
 
 .DEFAULT_GOAL := help
-.PHONY: help run ui test soak bench lint format lock clean
+.PHONY: help run ui test soak bench lint format contracts lock clean
 
 help:
 	@echo "make run    land the committed sample and run the daily job"
@@ -26,6 +26,7 @@ help:
 	@echo "make soak   the long tests: kills, random files, random deliveries"
 	@echo "make bench  speed and memory as ratios, accuracy against the truth"
 	@echo "make lint   ruff, sqlfluff"
+	@echo "make contracts  write what follows from the source contract and the code"
 
 run: $(VENV)/.run
 	@$(BIN)/hourglass run --sample
@@ -50,6 +51,12 @@ lint: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Staging models, dbt's YAML, exposures and pages from the contract and the code; then the asset graph
+# that reviewers see (tests/integration/definitions.json).
+contracts: $(VENV)/.dev
+	$(BIN)/python -m dagster_project.contracts.generate
+	UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest tests/integration/test_definitions.py -k reviewed
 
 # Pinned versions with hashes, for Python 3.11 to 3.13 on Linux and macOS, without index addresses.
 lock: $(VENV)/.uv

@@ -15,18 +15,17 @@ from dagster_project.contracts import (
     ColumnType,
     SourceSettings,
     Table,
-    _Strict,
     load_contract,
-    read_yaml,
-    validated,
 )
 from dagster_project.contracts.expressions import Expression, ExpressionError, parse
+from dagster_project.contracts.model import Strict
+from dagster_project.contracts.yaml_files import read_yaml, validated
 from dagster_project.errors import UsageError
 
 MAPPINGS_DIR = CONTRACTS_DIR / "mappings"
 
 
-class MappedColumn(_Strict):
+class MappedColumn(Strict):
     """One column of the export. Nested fields of JSON have dotted names."""
 
     type: ColumnType = "text"
@@ -35,14 +34,14 @@ class MappedColumn(_Strict):
     description: str = ""
 
 
-class LeaveOut(_Strict):
+class LeaveOut(Strict):
     """Records that are not what they seem: left out, and counted under the rule's name."""
 
     when: str
     description: str
 
 
-class MappedTable(_Strict):
+class MappedTable(Strict):
     """One canonical table that the export feeds.
 
     ``when`` chooses the records; ``columns`` holds an expression per canonical column. Where one
@@ -55,7 +54,7 @@ class MappedTable(_Strict):
     columns: dict[str, str]
 
 
-class Mapping(_Strict):
+class Mapping(Strict):
     """A vendor's export.
 
     ``explode`` is the path of a list whose items are the records, or several such paths: then each

@@ -28,7 +28,7 @@ from typing import Any
 
 import yaml
 
-from dagster_project.contracts import YAML_LOADER
+from dagster_project.contracts.yaml_files import YAML_LOADER
 from dagster_project.errors import UsageError
 from dagster_project.quality.results import Severity
 from dagster_project.quality.sql import BATCH, parse_select

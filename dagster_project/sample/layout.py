@@ -11,48 +11,28 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dagster_project.contracts import load_contract
 from dagster_project.sample.columns import number
 
-LANDING: dict[str, str] = {
-    "crm/contacts": "contact_id created_at updated_at first_name middle_name last_name email phone "
-    "birth_date gender street_address city region postal_code country company national_id "
-    "loyalty_card lead_source lifecycle_stage owner_id referred_by_contact_id is_deleted",
-    "crm/deals": "deal_id contact_id pipeline stage amount currency owner_id created_at closed_at "
-    "is_won campaign_id updated_at",
-    "crm/consents": "contact_id email phone purpose status effective_at source",
-    "crm/surveys": "survey_id kind score reason comment answered_at contact_id email phone "
-    "order_id call_id",
-    "crm/erasure_requests": "request_id contact_id account_id email phone requested_at",
-    "shop/accounts": "account_id registered_at registration_channel email phone first_name "
-    "last_name birth_date gender city region postal_code country loyalty_card "
-    "referred_by_account_id updated_at",
-    "shop/products": "product_id name category brand is_service unit_cost list_price "
-    "stock_on_hand launched_at discontinued_at updated_at",
-    "shop/orders": "order_id account_id email phone visitor_id loyalty_card ordered_at status "
-    "currency total_amount discount_amount shipping_amount tax_amount coupon_code sales_channel "
-    "store_id city country updated_at",
-    "shop/order_lines": "order_id line_number product_id quantity unit_price discount_amount",
-    "shop/refunds": "refund_id order_id refunded_at amount product_id quantity reason account_id",
-    "shop/web_events": "event_id visitor_id account_id occurred_at event_name page_path "
-    "product_id order_id utm_source utm_medium utm_campaign referrer device country",
-    "shop/reviews": "review_id account_id order_id product_id rating body reviewed_at",
-    "shop/loyalty_transactions": "transaction_id account_id loyalty_card kind points order_id "
-    "occurred_at",
-    "shop/exchange_rates": "rate_date from_currency to_currency rate",
-    "marketing/campaigns": "campaign_id name channel starts_on ends_on budget",
-    "marketing/ad_spend": "spend_date channel campaign_id cost currency impressions clicks",
-    "marketing/messages": "message_id event medium occurred_at campaign_id contact_id account_id "
-    "email phone",
-    "marketing/social_interactions": "interaction_id platform kind occurred_at body handle "
-    "contact_id account_id email",
-    "marketing/experiment_assignments": "experiment_id subject_kind subject_id variant assigned_at",
-    "call_center/calls": "call_id direction customer_phone contact_id started_at answered_at "
-    "ended_at wait_seconds talk_seconds hold_seconds wrap_up_seconds queue agent_id disposition "
-    "reason is_resolved campaign_id transcript",
-    "call_center/agents": "agent_id name team hired_on",
-    "call_center/tickets": "ticket_id contact_id account_id email phone channel subject reason "
-    "status created_at first_replied_at resolved_at reopened_count agent_id csat_score",
-}
+# What the simulated company does not deliver: a table (with no columns named), or columns of one.
+NOT_DELIVERED: dict[str, frozenset[str]] = {}
+
+
+def _landing() -> dict[str, str]:
+    """Columns of each table of the source contract, in its order, without what is not delivered."""
+    tables = {
+        f"{system.system}/{table.name}": table.column_names
+        for system in load_contract().values()
+        for table in system.tables.values()
+    }
+    return {
+        table: " ".join(name for name in names if name not in NOT_DELIVERED.get(table, ()))
+        for table, names in tables.items()
+        if NOT_DELIVERED.get(table) != frozenset()
+    }
+
+
+LANDING: dict[str, str] = _landing()
 
 TRUTH: dict[str, str] = {
     "persons": "person_id script gender first_name last_name birth_date family_id "

@@ -1,14 +1,3 @@
-{%- set tables = {
-    'crm': ['contacts', 'deals', 'consents', 'surveys', 'erasure_requests'],
-    'shop': [
-        'accounts', 'products', 'orders', 'order_lines', 'refunds', 'web_events', 'reviews',
-        'loyalty_transactions', 'exchange_rates'
-    ],
-    'marketing': [
-        'campaigns', 'ad_spend', 'messages', 'social_interactions', 'experiment_assignments'
-    ],
-    'call_center': ['calls', 'agents', 'tickets']
-} -%}
 with
 
 parameters as (
@@ -16,18 +5,7 @@ parameters as (
 ),
 
 sources_present as (
-    {%- for system, names in tables.items() %}
-    {%- set is_last_system = loop.last %}
-    {%- for name in names %}
-    select
-        '{{ system }}' as source_system,
-        '{{ system }}.{{ name }}' as source_name
-    where exists (select 1 from {{ source(system, name) }})
-    {% if not (is_last_system and loop.last) %}
-    union all
-    {% endif %}
-    {%- endfor %}
-    {%- endfor %}
+    {{ sources_present() }}
 ),
 
 summed as (

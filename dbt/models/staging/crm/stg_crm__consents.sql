@@ -1,11 +1,11 @@
--- Consents have no key: a statement is the same when all of it is, however often it is delivered.
+-- Written by make contracts: change dagster_project/contracts/crm.yml instead.
 with
 
 delivered as (
     select * from {{ source('crm', 'consents') }}
 ),
 
-statements as (
+newest as (
     select distinct
         contact_id,
         email,
@@ -25,5 +25,5 @@ select
     status,
     effective_at,
     source
-from statements
+from newest
 where {{ not_after_as_of('effective_at') }}

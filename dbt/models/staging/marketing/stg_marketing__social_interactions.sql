@@ -1,3 +1,4 @@
+-- Written by make contracts: change dagster_project/contracts/marketing.yml instead.
 with
 
 delivered as (

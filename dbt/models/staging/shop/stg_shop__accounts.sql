@@ -1,3 +1,4 @@
+-- Written by make contracts: change dagster_project/contracts/shop.yml instead.
 with
 
 delivered as (

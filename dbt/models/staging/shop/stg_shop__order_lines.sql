@@ -54,12 +54,7 @@ newest as (
 )
 
 select
-    newest.order_id,
-    newest.line_number,
-    newest.product_id,
-    newest.quantity,
-    newest.unit_price,
-    newest.discount_amount
+    {{- contract_columns('shop.order_lines', 'newest') }}
 from newest
 left join left_out_orders
     on newest.order_id = left_out_orders.order_id

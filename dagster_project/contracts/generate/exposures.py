@@ -1,0 +1,118 @@
+"""Exposures of dbt: who reads which marts, found in the code that reads them.
+
+The marts of the report are those that its SQL names; those of BI tools are all that are published
+without direct identifiers. Only names, owners and descriptions are written here.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dagster_project.contracts.yaml_files import read_yaml
+
+PATH = "dbt/models/exposures.yml"
+_COMMENT = "# Written by make contracts: see dagster_project/contracts/generate/exposures.py.\n"
+# A text is SQL when it selects, or when a line begins as the part of a query that names tables.
+_SQL = re.compile(r"\bselect\b|^\s*(?:from|(?:\w+ )?join)\s", re.IGNORECASE | re.MULTILINE)
+_RELATION = re.compile(r"\b(?:from|join)\s+\"?([a-z_][a-z0-9_]*)\"?", re.IGNORECASE)
+_ANALYTICS = {"name": "Customer analytics", "email": "analytics@example.org"}
+_PROTECTION = {"name": "Data protection", "email": "privacy@example.org"}
+
+
+def published_models(root: Path) -> tuple[set[str], set[str]]:
+    """(marts without direct identifiers, restricted marts), from dbt_project.yml and the models."""
+    project = read_yaml(root / "dbt" / "dbt_project.yml")
+    layers = project["models"][project["name"]]
+    folders = [root / "dbt/models" / name for name, c in layers.items() if _is_public(c)]
+    restricted = set()
+    for folder in folders:
+        for path in folder.rglob("*.yml"):
+            for model in read_yaml(path).get("models") or ():
+                if (model.get("config") or {}).get("schema") == "restricted":
+                    restricted.add(model["name"])
+    models = {path.stem for folder in folders for path in folder.rglob("*.sql")}
+    return models - restricted, restricted
+
+
+def _is_public(config: Any) -> bool:
+    return isinstance(config, dict) and config.get("+access") == "public"
+
+
+def named_relations(folder: Path) -> set[str]:
+    """Names after FROM and JOIN in the SQL of Python files, and those that ``has`` asks for."""
+    found: set[str] = set()
+    for path in sorted(folder.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for text in _texts(tree):
+            if _SQL.search(text):
+                found.update(_RELATION.findall(text))
+        found.update(_asked_for(tree))
+    return found
+
+
+def _texts(tree: ast.AST) -> Iterator[str]:
+    """Every text of the code; of an f-string what stands between its values."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(
+                str(value.value) if isinstance(value, ast.Constant) else " "
+                for value in node.values
+            )
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def _asked_for(tree: ast.AST) -> Iterator[str]:
+    """The marts of ``context.has("orders")``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", None) == "has":
+            yield from (a.value for a in node.args if isinstance(a, ast.Constant))
+
+
+def exposures_file(root: Path) -> dict[str, str]:
+    """The text of ``dbt/models/exposures.yml`` by its path."""
+    public, restricted = published_models(root)
+    report = named_relations(root / "dagster_project" / "report") & public
+    exposures = [
+        _exposure(
+            ("report", "Report", "dashboard", "high"),
+            "The report of every published version, from the headline numbers to the checks.",
+            _ANALYTICS,
+            report,
+        ),
+        _exposure(
+            ("business_intelligence", "BI tools", "analysis", "high"),
+            "Any tool that reads published/current/marts.duckdb or its Parquet files: all marts "
+            "without direct identifiers.",
+            _ANALYTICS,
+            public,
+        ),
+        _exposure(
+            ("customer_service", "People who look customers up", "application", "medium"),
+            "Whoever may see direct identifiers reads restricted/current/restricted.duckdb, folder "
+            "mode 0700, beside the customers that they belong to.",
+            _PROTECTION,
+            restricted | {"customers"},
+        ),
+    ]
+    text = yaml.safe_dump({"version": 2, "exposures": exposures}, sort_keys=False, width=100)
+    return {PATH: _COMMENT + text}
+
+
+def _exposure(
+    head: tuple[str, str, str, str], description: str, owner: dict[str, str], marts: set[str]
+) -> dict[str, Any]:
+    name, label, kind, maturity = head
+    return {
+        "name": name,
+        "label": label,
+        "type": kind,
+        "maturity": maturity,
+        "description": description,
+        "owner": dict(owner),
+        "depends_on": [f"ref('{mart}')" for mart in sorted(marts)],
+    }

@@ -1,0 +1,188 @@
+"""The types of the source contract: a system, its tables, their columns, and a source's settings.
+
+What a YAML file may say and what must hold within one table stands here. Reading the files, and
+finding them, does not.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from cronsim import CronSim, CronSimError
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+ColumnType = Literal[
+    "text",
+    "timestamp",
+    "date",
+    "boolean",
+    "money",
+    "unit_price",
+    "quantity",
+    "rate",
+    "score",
+    "integer",
+]
+PersonalTag = Literal["direct identifier", "personal", "none"]
+
+DUCKDB_TYPES: dict[str, str] = {
+    "text": "VARCHAR",
+    "timestamp": "TIMESTAMP",
+    "date": "DATE",
+    "boolean": "BOOLEAN",
+    "money": "DECIMAL(18,2)",
+    "unit_price": "DECIMAL(18,6)",
+    "quantity": "DECIMAL(18,3)",
+    "rate": "DECIMAL(18,9)",
+    "score": "DECIMAL(18,3)",
+    "integer": "BIGINT",
+}
+
+META_COLUMNS: dict[str, str] = {
+    "_file_hash": "VARCHAR",
+    "_line": "BIGINT",
+    "_delivered_on": "DATE",
+    "_extra": "VARCHAR",
+}
+
+
+class Strict(BaseModel):
+    """A part of a YAML file: an unknown key raises, and nothing changes it after it was read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Column(Strict):
+    """One column of a canonical table.
+
+    ``required`` columns must hold a valid value or the record goes to quarantine; ``key`` columns
+    name the record. ``words`` names the seed that turns vendors' words into accepted ones.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    type: ColumnType
+    key: bool = False
+    required: bool = False
+    personal: PersonalTag
+    description: str
+    accepted_values: tuple[str, ...] = ()
+    words: str | None = None
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def duckdb_type(self) -> str:
+        return DUCKDB_TYPES[self.type]
+
+    @property
+    def is_time(self) -> bool:
+        return self.type in ("timestamp", "date")
+
+
+class IdentifiedBy(Strict):
+    """Columns that can say whose record it is; with ``required`` at least one has a value."""
+
+    columns: tuple[str, ...]
+    required: bool
+
+
+class SourceSettings(Strict):
+    """How a source writes its files; what is None is found out from each file.
+
+    ``time_zone`` and ``phone_region`` fall back to the installation's settings. ``null_words`` are
+    texts that mean "no value" in every column, besides the empty field. ``date_order`` decides
+    dates such as 03/04/2025; without it the whole column decides. ``header`` names the columns, in
+    order, of text files that begin with their first record; a file may lack the last ones. Lines
+    that begin with ``comment`` are no records: remarks, or a line of totals below the table.
+
+    ``expected_delivery`` is a cron expression in the source's time zone: by then a file must have
+    come. ``volume_band`` is (low, high) as shares of the median records of the same weekday in
+    the eight weeks before. What is late or outside warns or, as ``late_or_odd`` says, blocks the
+    publish.
+    """
+
+    time_zone: str | None = None
+    phone_region: str | None = Field(default=None, pattern=r"^[A-Z]{2}$")
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    encoding: str | None = None
+    header: tuple[str, ...] = ()
+    decimal: Literal[".", ","] | None = None
+    thousands: Literal[",", ".", " ", "'", "_"] | None = None
+    date_order: Literal["day_first", "month_first", "year_first"] | None = None
+    date_formats: tuple[str, ...] = ()
+    comment: str | None = Field(default=None, min_length=1)
+    null_words: tuple[str, ...] = ()
+    expected_delivery: str | None = None
+    volume_band: tuple[float, float] | None = None
+    late_or_odd: Literal["warn", "block"] = "warn"
+
+    @field_validator("expected_delivery")
+    @classmethod
+    def _is_cron(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                CronSim(value, datetime(2026, 1, 1))
+            except CronSimError:
+                raise ValueError(
+                    "must be a cron expression such as '0 4 * * 1-5' (minute, hour, day, month, "
+                    "weekday)"
+                ) from None
+        return value
+
+    @field_validator("volume_band")
+    @classmethod
+    def _is_band(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and not 0 <= value[0] <= 1 <= value[1]:
+            raise ValueError("must be two shares of the usual volume around 1, such as [0.5, 2.0]")
+        return value
+
+
+class Table(Strict):
+    """One canonical table of a system.
+
+    ``dated_by`` is the column that says when a row happened: what happened after as_of stays in
+    raw. ``staged_by_hand``: ``make contracts`` leaves the SQL of its staging model alone.
+    """
+
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+    identified_by: IdentifiedBy | None = None
+    dated_by: str | None = None
+    staged_by_hand: bool = False
+    settings: SourceSettings = SourceSettings()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Table":
+        names = [column.name for column in self.columns]
+        words = names + [alias for column in self.columns for alias in column.aliases]
+        doubled = sorted({word for word in words if words.count(word) > 1})
+        if doubled:
+            raise ValueError(f"names or aliases that stand twice: {', '.join(doubled)}")
+        if self.identified_by and not set(self.identified_by.columns) <= set(names):
+            raise ValueError("identified_by names a column that the table lacks")
+        if self.dated_by and self.dated_by not in {c.name for c in self.columns if c.is_time}:
+            raise ValueError("dated_by must name a timestamp or date of the table")
+        return self
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns if column.key)
+
+    def column(self, name: str) -> Column:
+        """The column ``name``; KeyError when the table lacks it."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+
+class System(Strict):
+    """One source system: its tables by name, and the settings of its files."""
+
+    system: str
+    description: str
+    settings: SourceSettings = SourceSettings()
+    tables: dict[str, Table]
