@@ -1,16 +1,20 @@
 """Vendors' exports, as in ``tests/vendor_exports/<mapping>/``, through the real load path.
 
 A file there was written by hand from the vendor's documentation; its people are invented. The rows
-that it gives are in ``rows/<system>.<table>.csv``, with the columns that any row has a value in.
+that it gives are in ``rows/<system>.<table>.csv``, with the columns that any row has a value in;
+``outcome.yml`` says how many records there are, which rules leave some out, and what is refused as
+[line, column, reason]. After a wanted change UPDATE_SNAPSHOTS=1 writes both anew, to be reviewed.
 """
 
 import csv
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import yaml
 
 from dagster_project.contracts.mapping import load_mappings
 from dagster_project.load import LoadSummary, load_landing
@@ -18,6 +22,7 @@ from dagster_project.settings import Settings
 from dagster_project.warehouse import connect_file
 
 EXPORTS = Path(__file__).parent / "vendor_exports"
+OUTCOME = "outcome.yml"
 
 Deliver = Callable[..., "Delivered"]
 
@@ -29,16 +34,14 @@ class Delivered:
     con: duckdb.DuckDBPyConnection
     summary: LoadSummary
 
+    def columns(self, table: str) -> list[str]:
+        """The contract's columns of a raw table."""
+        described = self.con.execute(f"DESCRIBE {table}").fetchall()
+        return [name for name, *_ in described if not name.startswith("_")]
+
     def rows(self, table: str) -> list[dict[str, str]]:
         """The table's rows, in the order of their values: each column that has one, as text."""
-        names = [
-            name
-            for (name,) in self.con.execute(
-                "SELECT column_name FROM duckdb_columns() WHERE schema_name || '.' || table_name "
-                "= ? AND column_name NOT LIKE '\\_%' ESCAPE '\\' ORDER BY column_index",
-                [table],
-            ).fetchall()
-        ]
+        names = self.columns(table)
         values = ", ".join(f'CAST("{name}" AS VARCHAR)' for name in names)
         found = self.con.execute(f"SELECT {values} FROM {table} ORDER BY ALL").fetchall()
         return [
@@ -55,17 +58,23 @@ class Delivered:
         return {name: rows for (name,) in names if (rows := self.rows(name))}
 
     @property
-    def accounting(self) -> tuple[int, int, int, dict[str, int]]:
-        """(records, accepted, quarantined, left out by rule); P1 holds for every file."""
+    def outcome(self) -> dict[str, Any]:
+        """Records, those accepted, those left out by rule, and (line, column, reason) of what is in
+        quarantine, single cells included. P1 holds for every file.
+        """
         uneven = self.con.execute(
             "SELECT path FROM ledger.files WHERE records <> accepted + quarantined + left_out"
         ).fetchall()
         assert uneven == []
         rules = self.con.execute(
-            "SELECT rule, CAST(sum(records) AS BIGINT) FROM ledger.left_out GROUP BY 1"
+            "SELECT rule, CAST(sum(records) AS BIGINT) FROM ledger.left_out GROUP BY 1 ORDER BY 1"
         ).fetchall()
-        whole = self.summary
-        return whole.records, whole.accepted, whole.quarantined, dict(rules)
+        return {
+            "records": self.summary.records,
+            "accepted": self.summary.accepted,
+            "left_out": dict(rules),
+            "refused": [list(row) for row in self.refused],
+        }
 
     @property
     def refused(self) -> list[tuple[Any, ...]]:
@@ -73,6 +82,32 @@ class Delivered:
         return self.con.execute(
             "SELECT line, column_name, reason FROM ledger.quarantine ORDER BY ALL"
         ).fetchall()
+
+    def write_expected(self, mapping: str) -> None:
+        """Make what became of the examples what is expected of them."""
+        rows = EXPORTS / mapping / "rows"
+        shutil.rmtree(rows, ignore_errors=True)
+        rows.mkdir()
+        for table, found in self.tables.items():
+            seen = {name for row in found for name in row}
+            header = [name for name in self.columns(table) if name in seen]
+            with (rows / f"{table}.csv").open("w", encoding="utf-8", newline="") as file:
+                writer = csv.DictWriter(file, header, lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(found)
+        text = yaml.safe_dump(self.outcome, sort_keys=False, allow_unicode=True)
+        (EXPORTS / mapping / OUTCOME).write_text(text, encoding="utf-8")
+
+
+def examples(mapping: str) -> list[Path]:
+    """The files of a mapping's export."""
+    files = (path for path in (EXPORTS / mapping).iterdir() if path.is_file())
+    return sorted(path for path in files if path.name != OUTCOME)
+
+
+def expected_outcome(mapping: str) -> dict[str, Any]:
+    """What becomes of a mapping's examples, as ``Delivered.outcome`` tells it."""
+    return yaml.safe_load((EXPORTS / mapping / OUTCOME).read_text(encoding="utf-8"))
 
 
 def expected_tables(mapping: str) -> dict[str, list[dict[str, str]]]:
@@ -91,8 +126,7 @@ def deliverer(folder: Path) -> Deliver:
     def deliver(mapping: str, *files: Path, **settings: Any) -> Delivered:
         landing = folder / "landing" / mapping
         landing.mkdir(parents=True)
-        examples = (path for path in (EXPORTS / mapping).iterdir() if path.is_file())
-        for file in files or sorted(examples):
+        for file in files or examples(mapping):
             (landing / file.name).write_bytes(file.read_bytes())
         con = connect_file(":memory:", allowed_dirs=[folder], threads=2, keep_order=True)
         own = {name: found for name, found in load_mappings().items() if name == mapping}

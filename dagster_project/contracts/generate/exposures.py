@@ -1,12 +1,11 @@
 """Exposures of dbt: who reads which marts, found in the code that reads them.
 
-The marts of the report are those that its SQL names; those of BI tools are all that are published
-without direct identifiers. Only names, owners and descriptions are written here.
+The marts of the report are those that its sections declare (a test of theirs holds each against the
+SQL that it runs); those of BI tools are all that are published without direct identifiers. Only
+names, owners and descriptions are written here.
 """
 
 import ast
-import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,6 @@ from dagster_project.contracts.yaml_files import read_yaml
 
 PATH = "dbt/models/exposures.yml"
 _COMMENT = "# Written by make contracts: see dagster_project/contracts/generate/exposures.py.\n"
-# A text is SQL when it selects, or when a line begins as the part of a query that names tables.
-_SQL = re.compile(r"\bselect\b|^\s*(?:from|(?:\w+ )?join)\s", re.IGNORECASE | re.MULTILINE)
-_RELATION = re.compile(r"\b(?:from|join)\s+\"?([a-z_][a-z0-9_]*)\"?", re.IGNORECASE)
 _ANALYTICS = {"name": "Customer analytics", "email": "analytics@example.org"}
 _PROTECTION = {"name": "Data protection", "email": "privacy@example.org"}
 
@@ -42,41 +38,22 @@ def _is_public(config: Any) -> bool:
     return isinstance(config, dict) and config.get("+access") == "public"
 
 
-def named_relations(folder: Path) -> set[str]:
-    """Names after FROM and JOIN in the SQL of Python files, and those that ``has`` asks for."""
+def declared_marts(folder: Path) -> set[str]:
+    """The marts that the modules of ``folder`` declare in a tuple ``MARTS``."""
     found: set[str] = set()
     for path in sorted(folder.rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for text in _texts(tree):
-            if _SQL.search(text):
-                found.update(_RELATION.findall(text))
-        found.update(_asked_for(tree))
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            targets = getattr(node, "targets", [getattr(node, "target", None)])
+            if any(isinstance(name, ast.Name) and name.id == "MARTS" for name in targets):
+                found.update(ast.literal_eval(node.value))  # type: ignore[attr-defined]
     return found
-
-
-def _texts(tree: ast.AST) -> Iterator[str]:
-    """Every text of the code; of an f-string what stands between its values."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.JoinedStr):
-            yield "".join(
-                str(value.value) if isinstance(value, ast.Constant) else " "
-                for value in node.values
-            )
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value
-
-
-def _asked_for(tree: ast.AST) -> Iterator[str]:
-    """The marts of ``context.has("orders")``."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and getattr(node.func, "attr", None) == "has":
-            yield from (a.value for a in node.args if isinstance(a, ast.Constant))
 
 
 def exposures_file(root: Path) -> dict[str, str]:
     """The text of ``dbt/models/exposures.yml`` by its path."""
     public, restricted = published_models(root)
-    report = named_relations(root / "dagster_project" / "report") & public
+    # Every page says of which build it is.
+    report = declared_marts(root / "dagster_project" / "report") | {"build"}
     exposures = [
         _exposure(
             ("report", "Report", "dashboard", "high"),

@@ -4,9 +4,9 @@ import pytest
 
 from dagster_project.cli.app import main
 from dagster_project.contracts.mapping import MAPPINGS_DIR, load_mappings
-from tests.vendor_files import VENDOR_EXPORTS
+from tests.vendor_export import EXPORTS
 
-MIXPANEL = VENDOR_EXPORTS / "mixpanel" / "export.json"
+MIXPANEL = EXPORTS / "mixpanel" / "export.json"
 OWN = """mapping: visits
 description: Visits.
 reference: https://example.org/format

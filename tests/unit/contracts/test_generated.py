@@ -9,8 +9,8 @@ import yaml
 from dagster_project.contracts import generate, load_contract
 from dagster_project.contracts.generate.exposures import (
     PATH,
+    declared_marts,
     exposures_file,
-    named_relations,
     published_models,
 )
 from dagster_project.contracts.generate.staging import staging_sql
@@ -82,15 +82,9 @@ def test_exposures_name_every_published_mart():
     assert set().union(*named.values()) == public | restricted
 
 
-def test_relations_are_found_in_code(tmp_path):
+def test_declared_marts_are_found(tmp_path):
     """A section of the report reads a mart that its exposure does not name."""
-    (tmp_path / "section.py").write_text(
-        '"""Rows from prose."""\n'
-        'A = "select * from one join two using (x)"\n'
-        'B = f"select {A} from three where y in (select z from \\"four\\")"\n'
-        'C = """\n    sum(x) as x\n    from five\n    left join six on true\n"""\n'
-        'D = context.has("seven")\n'
-        'E = "revenue comes from prose"\n'
-    )
-    found = named_relations(tmp_path)
-    assert found == {"one", "two", "three", "four", "five", "six", "seven"}
+    (tmp_path / "one.py").write_text('MARTS: tuple[str, ...] = ("orders",)\nX = 1\n')
+    (tmp_path / "deeper").mkdir()
+    (tmp_path / "deeper" / "two.py").write_text('MARTS = ("calls", "build")\n')
+    assert declared_marts(tmp_path) == {"orders", "calls", "build"}

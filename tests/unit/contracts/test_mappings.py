@@ -1,0 +1,95 @@
+"""Every shipped mapping, on files in its vendor's documented format, to canonical rows.
+
+The files, the rows that they give and what is refused lie in ``tests/vendor_exports/<mapping>/``.
+"""
+
+import os
+
+import pytest
+
+from dagster_project.contracts.mapping import MAPPINGS_DIR, load_mappings
+from dagster_project.errors import UsageError
+from dagster_project.load.discover import is_named_as
+from dagster_project.load.try_mapping import check_expressions
+from tests.vendor_export import (
+    Deliver,
+    deliverer,
+    examples,
+    expected_outcome,
+    expected_tables,
+)
+
+MAPPINGS = load_mappings()
+
+
+@pytest.fixture
+def deliver(tmp_path) -> Deliver:
+    return deliverer(tmp_path)
+
+
+@pytest.mark.parametrize("name", MAPPINGS)
+def test_export_gives_its_rows(deliver, name):
+    """A company's export is loaded into other rows than it says, or some of it is lost unsaid."""
+    found = deliver(name)
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        found.write_expected(name)
+    assert found.outcome == expected_outcome(name)
+    assert found.tables == expected_tables(name)
+
+
+@pytest.mark.parametrize("name", MAPPINGS)
+def test_every_rule_and_every_table_has_its_example(name):
+    """A rule leaves out nothing, or a table gets no row, and nobody has seen it do so."""
+    assert set(expected_outcome(name)["left_out"]) == set(MAPPINGS[name].leave_out)
+    assert set(expected_tables(name)) == set(MAPPINGS[name].tables)
+
+
+@pytest.mark.parametrize("name", MAPPINGS)
+def test_mapping_says_what_it_is(name):
+    """Nobody can tell whether a mapping is right: its format or a column's meaning is not said."""
+    mapping = MAPPINGS[name]
+    assert mapping.reference.startswith("https://")
+    assert mapping.description.endswith(".")
+    assert [column for column, found in mapping.columns.items() if not found.description] == []
+    assert [rule for rule, found in mapping.leave_out.items() if not found.description] == []
+
+
+@pytest.mark.parametrize("name", MAPPINGS)
+def test_mapping_fits_the_engine(name):
+    """A mapping with a function that no type fits ends the first load of its vendor's files."""
+    check_expressions(MAPPINGS[name], MAPPINGS_DIR / f"{name}.yml")
+
+
+@pytest.mark.parametrize("name", MAPPINGS)
+def test_examples_are_named_as_the_vendor_names_them(name):
+    """A vendor's files lie in their folder and are not read."""
+    assert examples(name)
+    assert all(is_named_as(path.name, MAPPINGS[name].files) for path in examples(name))
+
+
+def test_a_mapping_is_called_like_its_file(tmp_path):
+    """A copied mapping takes the place of the one that it was copied from, unsaid."""
+    text = (MAPPINGS_DIR / "ga4.yml").read_text()
+    (tmp_path / "ga4.yml").write_text(text)
+    (tmp_path / "our_ga4.yml").write_text(text)
+    with pytest.raises(UsageError, match=r"our_ga4\.yml.*must be our_ga4"):
+        load_mappings(tmp_path)
+
+
+def test_shopify_orders_and_products_name_articles_alike():
+    """Revenue of articles without a number cannot be told by product."""
+    sold = {row["product_id"] for row in expected_tables("shopify_orders")["shop.order_lines"]}
+    known = {row["product_id"] for row in expected_tables("shopify_products")["shop.products"]}
+    assert sold - known == {"MUG-1"}
+
+
+def test_mailchimp_names_a_message_alike_in_both_exports():
+    """A bounce is counted twice: once by the audience, once by the campaign's report."""
+    reported = expected_tables("mailchimp_email_activity")["marketing.messages"]
+    bounced = {row["email"]: row["message_id"] for row in reported if row["event"] == "bounced"}
+    cleaned = {
+        row["email"]: row["message_id"].split("-")[1]
+        for row in expected_tables("mailchimp_members")["marketing.messages"]
+        if row["event"] == "bounced"
+    }
+    assert {email: name.split("-")[1] for email, name in bounced.items()} == cleaned
