@@ -9,6 +9,8 @@ from pathlib import Path
 from dagster_project.contracts import load_contract
 from dagster_project.contracts.generate.exposures import exposures_file
 from dagster_project.contracts.generate.staging import staging_files
+from dagster_project.contracts.generate.vendors import vendors_file
+from dagster_project.contracts.mapping import load_mappings
 from dagster_project.settings import PROJECT_ROOT
 
 # Where a file that is there and not given was once written for a table that is gone.
@@ -17,7 +19,11 @@ STAGING_DIR = "dbt/models/staging"
 
 def generated_files() -> dict[str, str]:
     """Text of each file by its path below the project's root."""
-    return {**staging_files(load_contract()), **exposures_file(PROJECT_ROOT)}
+    return {
+        **staging_files(load_contract()),
+        **exposures_file(PROJECT_ROOT),
+        **vendors_file(load_mappings()),
+    }
 
 
 def orphans(root: Path = PROJECT_ROOT) -> list[Path]:
