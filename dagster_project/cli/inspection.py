@@ -10,7 +10,7 @@ from rich.console import Console
 from dagster_project.cli.options import DataDir, opened_warehouse
 
 if TYPE_CHECKING:
-    from dagster_project.load.check import CheckReport
+    from dagster_project.load.dry_run.check import CheckReport
 
 
 def check(
@@ -20,7 +20,7 @@ def check(
 
     Exits 1 when anything would be quarantined.
     """
-    from dagster_project.load.check import check_path
+    from dagster_project.load.dry_run.check import check_path
     from dagster_project.settings import load_settings
 
     report = check_path(path, load_settings())

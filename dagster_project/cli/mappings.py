@@ -43,7 +43,7 @@ def try_on_file(
 
     Shows personal data. Exits 1 when anything would be quarantined.
     """
-    from dagster_project.load.try_mapping import mapping_path, try_mapping
+    from dagster_project.load.dry_run.mapping_trial import mapping_path, try_mapping
     from dagster_project.settings import load_settings
 
     report, tables = try_mapping(mapping_path(mapping), file, load_settings(), limit=rows)

@@ -16,7 +16,7 @@ def list_entries(
     data_dir: DataDir = None,
 ) -> None:
     """Show what is in quarantine, by file and reason."""
-    from dagster_project.load.quarantine import list_quarantine
+    from dagster_project.load.ledger.quarantine import list_quarantine
 
     with opened_warehouse(data_dir) as (con, _):
         groups = list_quarantine(con, target=target)
@@ -38,7 +38,7 @@ def list_entries(
 @quarantine.command("show")
 def show_entry(quarantine_id: str, data_dir: DataDir = None) -> None:
     """Show one record with its original text; it may hold personal data."""
-    from dagster_project.load.quarantine import show_quarantine
+    from dagster_project.load.ledger.quarantine import show_quarantine
 
     with opened_warehouse(data_dir) as (con, _):
         entry = show_quarantine(con, quarantine_id)
@@ -52,7 +52,7 @@ def export_entries(
     data_dir: DataDir = None,
 ) -> None:
     """Write the refused records as CSV, to be corrected in a spreadsheet."""
-    from dagster_project.load.quarantine import export_quarantine
+    from dagster_project.load.ledger.quarantine import export_quarantine
 
     with opened_warehouse(data_dir) as (con, _):
         paths = export_quarantine(con, folder, target=target)
@@ -67,7 +67,7 @@ def replay_entries(
     path: Annotated[Path, typer.Argument(help="A corrected export.")], data_dir: DataDir = None
 ) -> None:
     """Take corrected records back; the next run loads them."""
-    from dagster_project.load.quarantine import accept_corrections
+    from dagster_project.load.ledger.quarantine import accept_corrections
 
     with opened_warehouse(data_dir) as (con, settings):
         count = accept_corrections(con, settings.landing_dir, path)

@@ -132,7 +132,7 @@ def ledger_now(settings: Settings) -> dict[str, Any] | None:
         return None
     import duckdb
 
-    from dagster_project.load.accounting import ledger_summary
+    from dagster_project.load.ledger.accounting import ledger_summary
 
     # What an earlier version of Hourglass left lacks tables or columns until the next run.
     other_version = (duckdb.CatalogException, duckdb.BinderException)

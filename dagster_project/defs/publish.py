@@ -8,7 +8,7 @@ import dagster as dg
 from dagster_project.defs.groups import Group
 from dagster_project.defs.quality import GATE_KEY
 from dagster_project.defs.resources import RunLock, told_plainly
-from dagster_project.load.accounting import ledger_summary
+from dagster_project.load.ledger.accounting import ledger_summary
 from dagster_project.publish import publish as publish_version
 from dagster_project.report import render
 from dagster_project.settings import Settings

@@ -19,7 +19,7 @@ from dagster_project.identity import (
 )
 from dagster_project.identity.matching.overrides import sync_overrides
 from dagster_project.load import create_raw_tables, load_landing
-from dagster_project.load.accounting import ledger_summary
+from dagster_project.load.ledger.accounting import ledger_summary
 from dagster_project.operations.build_plan import create_control_tables, plan_build
 from dagster_project.predict import create_prediction_tables
 from dagster_project.publish import restricted_database

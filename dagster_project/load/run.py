@@ -14,7 +14,11 @@ import duckdb
 from dagster_project.contracts import load_contract
 from dagster_project.contracts.mapping import Mapping, file_patterns, load_mappings
 from dagster_project.errors import HourglassError
-from dagster_project.load.book import (
+from dagster_project.load.delivery_expectations import judge_deliveries
+from dagster_project.load.ingest.batch_staging import STAGE, NotPlainError, Unit, stage
+from dagster_project.load.ingest.canonical_rows import Outcome, Stamp, take_in
+from dagster_project.load.ingest.file_preparation import Workshop, examined
+from dagster_project.load.ingest.ledger_entries import (
     forget,
     read_known,
     remember_path,
@@ -22,19 +26,15 @@ from dagster_project.load.book import (
     write_quarantined_file,
     write_refusals,
 )
-from dagster_project.load.content import DamagedFileError
-from dagster_project.load.corrections import Corrections, corrections_mark, read_corrections
-from dagster_project.load.deliveries import judge_deliveries
-from dagster_project.load.discover import Delivery, Discovery, Refusal, discover
-from dagster_project.load.drift import note_changes
-from dagster_project.load.feed import feed
-from dagster_project.load.judge import Reading
-from dagster_project.load.ledger import create_raw_tables
-from dagster_project.load.prepare import Workshop, examined
-from dagster_project.load.stage import STAGE, NotPlainError, Unit, stage
-from dagster_project.load.summary import FileMessage, LoadSummary
-from dagster_project.load.take_in import Outcome, Stamp, take_in
-from dagster_project.load.targets import Target, load_targets, load_words
+from dagster_project.load.ingest.mapped_rows import feed
+from dagster_project.load.ingest.schema_drift import note_changes
+from dagster_project.load.landing.corrections import Corrections, corrections_mark, read_corrections
+from dagster_project.load.landing.discovery import Delivery, Discovery, Refusal, discover
+from dagster_project.load.ledger.load_summary import FileMessage, LoadSummary
+from dagster_project.load.ledger.schema import create_raw_tables
+from dagster_project.load.reading.file_content import DamagedFileError
+from dagster_project.load.validation.load_targets import Target, load_targets, load_words
+from dagster_project.load.validation.record_rules import Reading
 from dagster_project.settings import Settings
 
 Progress = Callable[[str], None]

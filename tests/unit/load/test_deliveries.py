@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from dagster_project.contracts import SourceSettings
 from dagster_project.contracts.mapping import Mapping
-from dagster_project.load.deliveries import Verdict, due, judge_deliveries
-from dagster_project.load.drift import shown
-from dagster_project.load.targets import load_targets, load_words
+from dagster_project.load.delivery_expectations import Verdict, due, judge_deliveries
+from dagster_project.load.ingest.schema_drift import shown
+from dagster_project.load.validation.load_targets import load_targets, load_words
 
 NOW = datetime(2026, 3, 20, 5, 0)  # a Friday
 

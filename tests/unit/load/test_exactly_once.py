@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dagster_project.load import run as run_module
-from dagster_project.load import take_in
+from dagster_project.load.ingest import canonical_rows
 from dagster_project.settings import PROJECT_ROOT, Settings
 from dagster_project.warehouse import connect
 
@@ -78,17 +78,17 @@ def test_order_and_batches_of_delivery_do_not_matter(make_landing):
 def test_failure_within_a_file_leaves_nothing_of_it(landing, monkeypatch):
     """Half a file stays behind, and its second half never comes."""
     landing.put("crm/contacts.csv", CONTACTS)
-    before = take_in.quarantine
+    before = canonical_rows.quarantine
 
     def fail(*_: object) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(take_in, "quarantine", fail)
+    monkeypatch.setattr(canonical_rows, "quarantine", fail)
     with pytest.raises(OSError, match="no space"):
         landing.load()
     assert landing.query("SELECT count(*) FROM crm.contacts") == [(0,)]
     assert landing.query("SELECT count(*) FROM ledger.files") == [(0,)]
-    monkeypatch.setattr(take_in, "quarantine", before)
+    monkeypatch.setattr(canonical_rows, "quarantine", before)
     landing.load()
     assert landing.query("SELECT count(*) FROM crm.contacts") == [(2,)]
 
@@ -96,7 +96,7 @@ def test_failure_within_a_file_leaves_nothing_of_it(landing, monkeypatch):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from dagster_project.load import book, load_landing, run
+from dagster_project.load import load_landing, run
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect
 moment = sys.argv[2]
@@ -159,7 +159,7 @@ def test_new_word_in_the_seed_takes_up_quarantined_records(landing, monkeypatch,
     )
     landing.put("crm/contacts.csv", CONTACTS)
     assert landing.load().quarantined == 1
-    monkeypatch.setattr("dagster_project.load.targets.SEEDS_DIR", tmp_path)
+    monkeypatch.setattr("dagster_project.load.validation.load_targets.SEEDS_DIR", tmp_path)
     (tmp_path / "order_statuses.csv").write_text("word,status\nzapped,failed\npaid,paid\n")
     summary = landing.load()
     assert (summary.files_opened, summary.accepted, summary.quarantined) == (1, 2, 0)

@@ -164,7 +164,7 @@ def test_json_keeps_the_text_of_numbers_and_flattens_objects(landing):
 
 def test_bomb_is_not_unpacked(landing, monkeypatch):
     """A small file fills the disk."""
-    monkeypatch.setattr("dagster_project.load.content.MAX_RATIO_FROM_BYTES", 1 << 20)
+    monkeypatch.setattr("dagster_project.load.reading.file_content.MAX_RATIO_FROM_BYTES", 1 << 20)
     landing.put("crm/contacts.csv.gz", gzip.compress(b"contact_id\n" + b"1\n" * 5_000_000))
     (problem,) = landing.load().problems
     assert problem.reason == "too_large"

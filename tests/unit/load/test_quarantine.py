@@ -11,8 +11,8 @@ import pytest
 
 from dagster_project.contracts.mapping import Mapping
 from dagster_project.errors import UsageError
-from dagster_project.load.check import check_path
-from dagster_project.load.quarantine import (
+from dagster_project.load.dry_run.check import check_path
+from dagster_project.load.ledger.quarantine import (
     accept_corrections,
     export_quarantine,
     list_quarantine,

@@ -16,8 +16,8 @@ from dagster_project.contracts.mapping import (
     load_mappings,
 )
 from dagster_project.errors import UsageError
-from dagster_project.load.discover import Discovery, discover
-from dagster_project.load.ledger import create_raw_tables
+from dagster_project.load.landing.discovery import Discovery, discover
+from dagster_project.load.ledger.schema import create_raw_tables
 from dagster_project.load.run import Load
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect_file

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 import duckdb
 from cronsim import CronSim
 
-from dagster_project.load.ledger import insert_rows
-from dagster_project.load.targets import Target
+from dagster_project.load.ledger.schema import insert_rows
+from dagster_project.load.validation.load_targets import Target
 
 # The usual volume is the median of the same weekday over these weeks, once there are enough.
 TRAILING_WEEKS = 8

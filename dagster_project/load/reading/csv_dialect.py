@@ -9,8 +9,8 @@ from itertools import islice
 from pathlib import Path
 
 from dagster_project.contracts import SourceSettings
-from dagster_project.load.content import DamagedFileError, read_chunks
-from dagster_project.load.layout import normalised
+from dagster_project.load.reading.file_content import DamagedFileError, read_chunks
+from dagster_project.load.reading.header_matching import normalised
 
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE = 256 << 10

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dagster_project.load.cells import Choice, Steps, can_fail, cell, trimmed
-from dagster_project.load.layout import Field
+from dagster_project.load.reading.header_matching import Field
+from dagster_project.load.validation.casting import Choice, Steps, can_fail, cell, trimmed
 from dagster_project.warehouse import identifier, quoted
 
 _EXPECTED = {

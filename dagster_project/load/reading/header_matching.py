@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dagster_project.contracts import Table
-from dagster_project.load.content import DamagedFileError
+from dagster_project.load.reading.file_content import DamagedFileError
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from dagster_project.contracts import SourceSettings
-from dagster_project.load.content import DamagedFileError
-from dagster_project.load.corrections import Corrected
-from dagster_project.load.dialect import Dialect, sniff
-from dagster_project.load.discover import Delivery
-from dagster_project.load.records import (
+from dagster_project.load.landing.corrections import Corrected
+from dagster_project.load.landing.discovery import Delivery
+from dagster_project.load.reading.csv_dialect import Dialect, sniff
+from dagster_project.load.reading.file_content import DamagedFileError
+from dagster_project.load.reading.record_parsing import (
     Record,
     csv_records,
     json_records,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from dagster_project.contracts import SourceSettings, Table, load_contract
 from dagster_project.contracts.mapping import Mapping, load_mappings
 from dagster_project.errors import UsageError
-from dagster_project.load.layout import Field, table_fields
+from dagster_project.load.reading.header_matching import Field, table_fields
 from dagster_project.settings import PROJECT_ROOT, Settings
 
 SEEDS_DIR = PROJECT_ROOT / "dbt" / "seeds"

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import duckdb
 
-from dagster_project.load.content import DamagedFileError
-from dagster_project.load.discover import Delivery, Refusal
-from dagster_project.load.ledger import insert_rows, raw_name
-from dagster_project.load.stage import Unit
-from dagster_project.load.take_in import Outcome, Stamp
+from dagster_project.load.ingest.batch_staging import Unit
+from dagster_project.load.ingest.canonical_rows import Outcome, Stamp
+from dagster_project.load.landing.discovery import Delivery, Refusal
+from dagster_project.load.ledger.schema import insert_rows, raw_name
+from dagster_project.load.reading.file_content import DamagedFileError
 from dagster_project.warehouse import quoted
 
 

@@ -10,9 +10,9 @@ import duckdb
 from dagster_project.contracts import DUCKDB_TYPES
 from dagster_project.contracts.mapping import MAPPINGS_DIR, Mapping, read_mapping
 from dagster_project.errors import UsageError
-from dagster_project.load.check import CheckReport, read_report, rehearsal
-from dagster_project.load.discover import Discovery, delivery, is_named_as
-from dagster_project.load.ledger import raw_name
+from dagster_project.load.dry_run.check import CheckReport, read_report, rehearsal
+from dagster_project.load.landing.discovery import Discovery, delivery, is_named_as
+from dagster_project.load.ledger.schema import raw_name
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect_file, identifier
 

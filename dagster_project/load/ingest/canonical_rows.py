@@ -8,10 +8,13 @@ from typing import Any
 import duckdb
 
 from dagster_project.contracts import DUCKDB_TYPES, SourceSettings
-from dagster_project.load.cells import Choice
-from dagster_project.load.choose import choose, declared_choices
-from dagster_project.load.content import texts_of_lines
-from dagster_project.load.judge import (
+from dagster_project.load.ingest.batch_staging import Unit, parquet_records
+from dagster_project.load.ledger.schema import insert_rows, raw_name
+from dagster_project.load.reading.file_content import texts_of_lines
+from dagster_project.load.reading.header_matching import Field
+from dagster_project.load.validation.casting import Choice
+from dagster_project.load.validation.format_inference import choose, declared_choices
+from dagster_project.load.validation.record_rules import (
     Judged,
     Reading,
     code_of,
@@ -21,9 +24,6 @@ from dagster_project.load.judge import (
     sentence,
     text_of,
 )
-from dagster_project.load.layout import Field
-from dagster_project.load.ledger import insert_rows, raw_name
-from dagster_project.load.stage import Unit, parquet_records
 from dagster_project.warehouse import quoted
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import duckdb
 
-from dagster_project.load.layout import normalised
-from dagster_project.load.ledger import insert_rows
-from dagster_project.load.stage import Unit
-from dagster_project.load.take_in import Stamp
+from dagster_project.load.ingest.batch_staging import Unit
+from dagster_project.load.ingest.canonical_rows import Stamp
+from dagster_project.load.ledger.schema import insert_rows
+from dagster_project.load.reading.header_matching import normalised
 
 MOST_DIGITS = 5
 

@@ -15,9 +15,9 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from dagster_project.load.content import DamagedFileError, read_chunks
-from dagster_project.load.dialect import HEADER_WITHIN, UTF8, Dialect, detect_encoding
-from dagster_project.load.layout import normalised
+from dagster_project.load.reading.csv_dialect import HEADER_WITHIN, UTF8, Dialect, detect_encoding
+from dagster_project.load.reading.file_content import DamagedFileError, read_chunks
+from dagster_project.load.reading.header_matching import normalised
 
 # A record under way is given up as broken quoting when it grows beyond this many characters.
 MAX_RECORD = 1 << 20

@@ -11,7 +11,7 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 from dagster_project.contracts import DUCKDB_TYPES
-from dagster_project.load.layout import Field
+from dagster_project.load.reading.header_matching import Field
 from dagster_project.warehouse import quoted
 
 BLANKS = "chr(32) || chr(9) || chr(10) || chr(13) || chr(160) || chr(65279)"

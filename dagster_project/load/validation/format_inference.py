@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import duckdb
 
 from dagster_project.contracts import SourceSettings
-from dagster_project.load.cells import NUMBERS, Choice, trimmed
-from dagster_project.load.judge import Judged, Reading, text_of
+from dagster_project.load.validation.casting import NUMBERS, Choice, trimmed
+from dagster_project.load.validation.record_rules import Judged, Reading, text_of
 from dagster_project.warehouse import quoted
 
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S")

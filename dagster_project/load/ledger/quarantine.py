@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from dagster_project.errors import UsageError
-from dagster_project.load.corrections import FOLDER, META, read_corrected
+from dagster_project.load.landing.corrections import FOLDER, META, read_corrected
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from dagster_project.load.cells import Choice
-from dagster_project.load.content import Content, count_lines, record_lines
-from dagster_project.load.corrections import Corrected
-from dagster_project.load.dialect import Dialect
-from dagster_project.load.discover import Delivery
-from dagster_project.load.layout import Layout
-from dagster_project.load.ledger import insert_rows
+from dagster_project.load.landing.corrections import Corrected
+from dagster_project.load.landing.discovery import Delivery
+from dagster_project.load.ledger.schema import insert_rows
+from dagster_project.load.reading.csv_dialect import Dialect
+from dagster_project.load.reading.file_content import Content, count_lines, record_lines
+from dagster_project.load.reading.header_matching import Layout
+from dagster_project.load.validation.casting import Choice
 from dagster_project.warehouse import identifier, quoted
 
 STAGE = "temp.load_stage"

@@ -12,20 +12,8 @@ import duckdb
 from dagster_project.contracts import DUCKDB_TYPES, Table
 from dagster_project.contracts.expressions import Expression
 from dagster_project.contracts.mapping import MappedTable, Mapping
-from dagster_project.load.cells import Steps, can_fail, cell, trimmed
-from dagster_project.load.judge import (
-    Judged,
-    Reading,
-    code_of,
-    column_list,
-    extras,
-    judge,
-    sentence,
-)
-from dagster_project.load.layout import Field, table_fields
-from dagster_project.load.ledger import raw_name
-from dagster_project.load.stage import Unit
-from dagster_project.load.take_in import (
+from dagster_project.load.ingest.batch_staging import Unit
+from dagster_project.load.ingest.canonical_rows import (
     Outcome,
     Reject,
     Stamp,
@@ -36,7 +24,19 @@ from dagster_project.load.take_in import (
     settle,
     with_files,
 )
-from dagster_project.load.targets import Target, Words
+from dagster_project.load.ledger.schema import raw_name
+from dagster_project.load.reading.header_matching import Field, table_fields
+from dagster_project.load.validation.casting import Steps, can_fail, cell, trimmed
+from dagster_project.load.validation.load_targets import Target, Words
+from dagster_project.load.validation.record_rules import (
+    Judged,
+    Reading,
+    code_of,
+    column_list,
+    extras,
+    judge,
+    sentence,
+)
 from dagster_project.warehouse import identifier, quoted
 
 BAD = "temp.load_bad"

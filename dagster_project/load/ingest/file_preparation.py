@@ -9,14 +9,20 @@ from typing import Any
 
 import duckdb
 
-from dagster_project.load.content import CHUNK, Content, DamagedFileError, check_expansion, examine
-from dagster_project.load.convert import convert_csv, convert_json, convert_sheet
-from dagster_project.load.corrections import Corrections, correction_of
-from dagster_project.load.dialect import sniff
-from dagster_project.load.discover import FORMATS, Delivery, delivery_date, format_of
-from dagster_project.load.layout import known_names, match
-from dagster_project.load.stage import ParquetColumn, Unit, write_corrected
-from dagster_project.load.targets import Target
+from dagster_project.load.ingest.batch_staging import ParquetColumn, Unit, write_corrected
+from dagster_project.load.landing.corrections import Corrections, correction_of
+from dagster_project.load.landing.discovery import FORMATS, Delivery, delivery_date, format_of
+from dagster_project.load.reading.conversion import convert_csv, convert_json, convert_sheet
+from dagster_project.load.reading.csv_dialect import sniff
+from dagster_project.load.reading.file_content import (
+    CHUNK,
+    Content,
+    DamagedFileError,
+    check_expansion,
+    examine,
+)
+from dagster_project.load.reading.header_matching import known_names, match
+from dagster_project.load.validation.load_targets import Target
 from dagster_project.warehouse import quoted
 
 _GLOB = frozenset("*?[]{}")

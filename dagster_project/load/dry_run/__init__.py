@@ -1,0 +1,1 @@
+"""What a load would say, without loading: the check of files, the trial of a mapping."""

@@ -1,0 +1,1 @@
+"""From a batch of files to raw rows: preparation, staging, canonical and mapped rows."""
