@@ -1,4 +1,8 @@
-"""Files to raw tables: discover, read, judge, commit; every record accounted for, once."""
+"""Load: files to raw tables, every record accounted for once.
+
+From the top: dry_run, run, ingest, planning, delivery_expectations, validation, reading, ledger,
+landing; each imports only from those after it.
+"""
 
 from dagster_project.load.ledger.load_summary import FileMessage, LoadSummary
 from dagster_project.load.ledger.schema import create_raw_tables

@@ -1,7 +1,7 @@
-"""Whether each source delivered when it should have, and about as much as usual.
+"""Delivery expectations: whether each source came when it should have, and about as much as usual.
 
-Judged after every load from the ledger alone, so the verdict does not depend on which run saw
-what. A verdict stops nothing here: the gate decides, as the source's ``late_or_odd`` says.
+Assessed after every load from the ledger alone, so the status does not depend on which run saw
+what. A status stops nothing here: the gate decides, as the source's ``late_or_odd`` says.
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ FEWEST_WEEKS = 3
 
 
 @dataclass(frozen=True)
-class Verdict:
+class DeliveryStatus:
     """One source that has an expectation, and how it stands; times in UTC, volumes in records."""
 
     source: str
@@ -37,22 +37,22 @@ class Verdict:
     message: str
 
 
-def judge_deliveries(
+def assess_deliveries(
     con: duckdb.DuckDBPyConnection, targets: Iterable[Target], now: datetime
-) -> list[Verdict]:
-    """Judge every source with an ``expected_delivery`` or a ``volume_band``.
+) -> list[DeliveryStatus]:
+    """Assess every source with an ``expected_delivery`` or a ``volume_band``.
 
     ``now`` is naive UTC, the clock of the load: lateness is a matter of operations, not of the
     business date. Rewrites ``ledger.deliveries``; returns its rows.
     """
-    verdicts = [
-        _verdict(con, target, now)
+    statuses = [
+        _assess(con, target, now)
         for target in targets
         if target.settings.expected_delivery or target.settings.volume_band
     ]
     con.execute("DELETE FROM ledger.deliveries")
-    insert_rows(con, "ledger.deliveries", [tuple(vars(verdict).values()) for verdict in verdicts])
-    return verdicts
+    insert_rows(con, "ledger.deliveries", [tuple(vars(status).values()) for status in statuses])
+    return statuses
 
 
 def due(cron: str, time_zone: str, now: datetime) -> tuple[datetime, datetime]:
@@ -68,7 +68,7 @@ def due(cron: str, time_zone: str, now: datetime) -> tuple[datetime, datetime]:
     return newest - (newest - before) / 2, newest
 
 
-def _verdict(con: duckdb.DuckDBPyConnection, target: Target, now: datetime) -> Verdict:
+def _assess(con: duckdb.DuckDBPyConnection, target: Target, now: datetime) -> DeliveryStatus:
     settings = target.settings
     said: list[str] = []
     last_file_at = con.execute(
@@ -110,7 +110,7 @@ def _verdict(con: duckdb.DuckDBPyConnection, target: Target, now: datetime) -> V
                 f"delivered {records:,} records for {newest_day}, outside {low:,.0f} to "
                 f"{high:,.0f} (the usual {usual:,.0f} of this weekday)"
             )
-    return Verdict(
+    return DeliveryStatus(
         source=target.name,
         late_or_odd=settings.late_or_odd,
         due_at=due_at,

@@ -1,9 +1,10 @@
-"""What a load would say about files, without loading them: for the team that produces them."""
+"""Check: what a load would say about files, without loading them, for those who send them."""
 
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -16,9 +17,11 @@ from dagster_project.contracts.mapping import (
     load_mappings,
 )
 from dagster_project.errors import UsageError
+from dagster_project.load.ingest.canonical_rows import LoadStamp
 from dagster_project.load.landing.discovery import Discovery, discover
 from dagster_project.load.ledger.schema import create_raw_tables
-from dagster_project.load.run import Load
+from dagster_project.load.run import load_files
+from dagster_project.load.validation.load_targets import load_targets, load_words
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect_file
 
@@ -85,16 +88,16 @@ def check_path(
     inside = "" if path == root else path.relative_to(root).as_posix()
     found = Discovery(
         [d for d in found.deliveries if _within(d.name, inside)],
-        [r for r in found.refusals if _within(r.name, inside)],
+        [r for r in found.skipped if _within(r.name, inside)],
     )
-    if not found.deliveries and not found.refusals:
+    if not found.deliveries and not found.skipped:
         raise UsageError(f"{path} has no files to check.")
-    with rehearsal(found, root, settings, known) as con:
+    with throwaway_load(found, root, settings, known) as con:
         return read_report(con, known)
 
 
 @contextmanager
-def rehearsal(
+def throwaway_load(
     found: Discovery, root: Path, settings: Settings, mappings: dict[str, Mapping]
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A warehouse in memory into which the files that were ``found`` below ``root`` are loaded."""
@@ -108,7 +111,9 @@ def rehearsal(
         )
         try:
             create_raw_tables(con)
-            Load(con, settings, "check", mappings=mappings).run(found, Path(folder))
+            targets = load_targets(settings, load_words(), mappings)
+            stamp = LoadStamp("check", datetime.now(UTC).replace(tzinfo=None))
+            load_files(con, found, targets, stamp, Path(folder))
             yield con
         finally:
             con.close()

@@ -1,4 +1,4 @@
-"""What a mapping, finished or being written, makes of one file: for its author."""
+"""Mapping trial: what a mapping, finished or being written, makes of one file."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import duckdb
 from dagster_project.contracts import DUCKDB_TYPES
 from dagster_project.contracts.mapping import MAPPINGS_DIR, Mapping, read_mapping
 from dagster_project.errors import UsageError
-from dagster_project.load.dry_run.check import CheckReport, read_report, rehearsal
+from dagster_project.load.dry_run.check import CheckReport, read_report, throwaway_load
 from dagster_project.load.landing.discovery import Discovery, delivery, is_named_as
 from dagster_project.load.ledger.schema import raw_name
 from dagster_project.settings import Settings
@@ -69,7 +69,7 @@ def try_mapping(
     name = f"{mapping.mapping}/{path.name}"
     found = Discovery([delivery(path, name, mapping.mapping)])
     known = {mapping.mapping: mapping}
-    with rehearsal(found, path.parent, settings, known) as con:
+    with throwaway_load(found, path.parent, settings, known) as con:
         return read_report(con, known), list(_rows(con, mapping, limit))
 
 

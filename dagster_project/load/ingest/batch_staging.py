@@ -1,4 +1,4 @@
-"""Files of one shape into one temporary table of text, with the line of every record."""
+"""Batch staging: files of one shape as one relation of text, with the line of every record."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,10 +11,10 @@ import numpy as np
 from dagster_project.load.landing.corrections import Corrected
 from dagster_project.load.landing.discovery import Delivery
 from dagster_project.load.ledger.schema import insert_rows
-from dagster_project.load.reading.csv_dialect import Dialect
-from dagster_project.load.reading.file_content import Content, count_lines, record_lines
-from dagster_project.load.reading.header_matching import Layout
-from dagster_project.load.validation.casting import Choice
+from dagster_project.load.reading.csv_dialect import CsvDialect
+from dagster_project.load.reading.file_content import FileContent, count_lines, record_lines
+from dagster_project.load.reading.header_matching import HeaderMatch
+from dagster_project.load.validation.casting import ColumnFormat
 from dagster_project.warehouse import identifier, quoted
 
 STAGE = "temp.load_stage"
@@ -25,30 +25,30 @@ MAX_LINE_BYTES = 32 << 20
 ParquetColumn = tuple[tuple[str, ...], str]
 
 
-class NotPlainError(Exception):
+class EngineReadError(Exception):
     """DuckDB's reader stumbled over a file of the batch, or counted other records than we did."""
 
 
 @dataclass
-class Unit:
+class SourceUnit:
     """One delivered file on its way in.
 
     ``kind`` says how its records are read: ``csv`` straight from the delivered file, ``parquet``
     likewise, ``converted`` from the Parquet file at ``source`` that was written for it.
-    ``choices`` and ``notes`` say how its columns turned out to be written; ``starts`` holds the
-    line of each record where records are not one line each. ``lines`` is
-    None until counted. ``columns`` are a Parquet file's; records within it are taken apart into
-    their fields, called by dotted names as in JSON.
+    ``column_formats`` and ``notes`` say how its columns turned out to be written; ``starts`` holds
+    the line of each record where records are not one line each. ``lines`` is None until counted.
+    ``columns`` are a Parquet file's; records within it are taken apart into their fields, called
+    by dotted names as in JSON.
     """
 
     delivery: Delivery
-    content: Content
+    content: FileContent
     kind: str
     source: Path
     header: tuple[str, ...]
-    layout: Layout
-    dialect: Dialect | None = None
-    choices: dict[str, Choice] = field(default_factory=dict)
+    header_match: HeaderMatch
+    dialect: CsvDialect | None = None
+    column_formats: dict[str, ColumnFormat] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     starts: np.ndarray | None = None
     lines: int | None = None
@@ -58,21 +58,21 @@ class Unit:
     def shape(self) -> tuple[object, ...]:
         """Units of equal shape can be read by one statement."""
         dialect = self.dialect
-        reading = (
+        read_by = (
             (dialect.delimiter, dialect.header_line)
             if dialect and self.kind == "csv"
             else (self.columns,)
         )
-        return (self.delivery.target, self.kind, self.delivery.compression, self.header, reading)
+        return (self.delivery.target, self.kind, self.delivery.compression, self.header, read_by)
 
 
-def stage(con: duckdb.DuckDBPyConnection, units: Sequence[Unit]) -> str:
+def stage(con: duckdb.DuckDBPyConnection, units: Sequence[SourceUnit]) -> str:
     """Make units of one shape readable by SQL; gives SQL of a relation.
 
     The relation has ``c0`` to ``cN`` (text), ``_file`` (position in ``units``), ``_line``,
     ``_row`` and, for converted units, ``_original``, ``_reason`` and ``_message``. Text files are
     read once into a temporary table; Parquet, which is quick to read again, stays where it is.
-    Raises NotPlainError when DuckDB's reader does not take a CSV file, or DuckDB's count of
+    Raises EngineReadError when DuckDB's reader does not take a CSV file, or DuckDB's count of
     records is not that of the file's line ends; DamagedFileError when an archive is broken.
     """
     if units[0].kind != "csv":
@@ -88,18 +88,18 @@ def stage(con: duckdb.DuckDBPyConnection, units: Sequence[Unit]) -> str:
             duckdb.ConversionException,
             duckdb.IOException,
         ) as error:
-            raise NotPlainError(type(error).__name__) from None
+            raise EngineReadError(type(error).__name__) from None
         finally:
             for unit, future in counting:
                 unit.lines = future.result()
     return _with_lines(con, units)
 
 
-def _counted(unit: Unit) -> int:
+def _counted(unit: SourceUnit) -> int:
     return count_lines(unit.delivery.path, unit.delivery.compression)
 
 
-def _parquet(con: duckdb.DuckDBPyConnection, units: Sequence[Unit]) -> str:
+def _parquet(con: duckdb.DuckDBPyConnection, units: Sequence[SourceUnit]) -> str:
     con.execute("CREATE OR REPLACE TEMP TABLE load_files (_file INTEGER, filename VARCHAR)")
     insert_rows(
         con,
@@ -123,11 +123,13 @@ def _parquet(con: duckdb.DuckDBPyConnection, units: Sequence[Unit]) -> str:
     return f"(SELECT {columns}, {row}, f._file FROM {source})"
 
 
-def _paths(units: Sequence[Unit]) -> str:
+def _paths(units: Sequence[SourceUnit]) -> str:
     return ", ".join(quoted(str(unit.source)) for unit in units)
 
 
-def parquet_records(con: duckdb.DuckDBPyConnection, unit: Unit, lines: Sequence[int]) -> list[str]:
+def parquet_records(
+    con: duckdb.DuckDBPyConnection, unit: SourceUnit, lines: Sequence[int]
+) -> list[str]:
     """Records of a Parquet file as JSON objects, by their line (1-based, ascending)."""
     wanted = ", ".join(str(line - 1) for line in lines)
     rows = con.execute(
@@ -139,7 +141,7 @@ def parquet_records(con: duckdb.DuckDBPyConnection, unit: Unit, lines: Sequence[
 
 
 def write_corrected(
-    con: duckdb.DuckDBPyConnection, unit: Unit, corrected: Corrected, out: Path
+    con: duckdb.DuckDBPyConnection, unit: SourceUnit, corrected: Corrected, out: Path
 ) -> None:
     """Write a Parquet file's records to ``out`` as a converted file, the corrected ones in place
     of the delivered."""
@@ -169,14 +171,14 @@ def write_corrected(
     con.execute("DROP TABLE temp.load_corrected")
 
 
-def _original(unit: Unit) -> str:
+def _original(unit: SourceUnit) -> str:
     """SQL of a Parquet record ``s`` as a JSON object."""
     names = dict.fromkeys(identifier(path[0]) for path, _ in unit.columns)
     members = ", ".join(f"{name} := s.{name}" for name in names)
     return f"CAST(to_json(struct_pack({members})) AS VARCHAR)"
 
 
-def _csv(units: Sequence[Unit]) -> str:
+def _csv(units: Sequence[SourceUnit]) -> str:
     first = units[0]
     assert first.dialect is not None
     columns = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(len(first.header)))
@@ -201,7 +203,7 @@ def _parquet_text(path: tuple[str, ...], kind: str) -> str:
     return f"CAST({column} AS VARCHAR)"
 
 
-def _with_lines(con: duckdb.DuckDBPyConnection, units: Sequence[Unit]) -> str:
+def _with_lines(con: duckdb.DuckDBPyConnection, units: Sequence[SourceUnit]) -> str:
     counts = _records_per_file(con, units)
     assert units[0].dialect is not None
     after_header = units[0].dialect.header_line + 1
@@ -234,7 +236,7 @@ def _with_lines(con: duckdb.DuckDBPyConnection, units: Sequence[Unit]) -> str:
     for unit, count in zip(units, counts, strict=True):
         starts = record_lines(unit.source, unit.delivery.compression, after_header - 1)
         if len(starts) != count:
-            raise NotPlainError(unit.delivery.name)
+            raise EngineReadError(unit.delivery.name)
         unit.starts = starts
         lines.append(starts)
     import pyarrow as pa
@@ -257,8 +259,8 @@ def _with_lines(con: duckdb.DuckDBPyConnection, units: Sequence[Unit]) -> str:
     )
 
 
-def _records_per_file(con: duckdb.DuckDBPyConnection, units: Sequence[Unit]) -> list[int]:
-    """Records of each unit in order; NotPlainError when the rows are not in the files' order."""
+def _records_per_file(con: duckdb.DuckDBPyConnection, units: Sequence[SourceUnit]) -> list[int]:
+    """Records of each unit in order; EngineReadError when the rows are not in the files' order."""
     if len(units) == 1:
         row = con.execute("SELECT count(*) FROM temp.load_stage").fetchone()
         return [row[0] if row else 0]
@@ -272,12 +274,12 @@ def _records_per_file(con: duckdb.DuckDBPyConnection, units: Sequence[Unit]) -> 
     for unit in units:
         count, first, last = found.get(str(unit.source), (0, next_row, next_row - 1))
         if first != next_row or last != next_row + count - 1:
-            raise NotPlainError(unit.delivery.name)
+            raise EngineReadError(unit.delivery.name)
         counts.append(count)
         next_row += count
     return counts
 
 
-def _one_line_each(unit: Unit, count: int, after_header: int) -> bool:
+def _one_line_each(unit: SourceUnit, count: int, after_header: int) -> bool:
     """Whether every record is one line and no line is blank: then there are as many of each."""
     return unit.lines - (after_header - 1) == count

@@ -1,34 +1,35 @@
-"""A staged batch into one raw table: accepted rows, nulled cells, quarantined records."""
+"""Canonical rows: a staged batch into one raw table, nulled cells and rejects into quarantine."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import duckdb
 
 from dagster_project.contracts import DUCKDB_TYPES, SourceSettings
-from dagster_project.load.ingest.batch_staging import Unit, parquet_records
+from dagster_project.load.ingest.batch_staging import SourceUnit, parquet_records
+from dagster_project.load.ledger.load_summary import FileOutcome
 from dagster_project.load.ledger.schema import insert_rows, raw_name
 from dagster_project.load.reading.file_content import texts_of_lines
 from dagster_project.load.reading.header_matching import Field
-from dagster_project.load.validation.casting import Choice
-from dagster_project.load.validation.format_inference import choose, declared_choices
+from dagster_project.load.validation.casting import ColumnFormat
+from dagster_project.load.validation.format_inference import declared_formats, infer_formats
 from dagster_project.load.validation.record_rules import (
-    Judged,
-    Reading,
+    RecordSchema,
+    ValidatedRecords,
     code_of,
     column_list,
     extras,
-    judge,
     sentence,
     text_of,
+    validate_records,
 )
 from dagster_project.warehouse import quoted
 
 
 @dataclass(frozen=True)
-class Reject:
+class RejectedRecord:
     """One record that goes to quarantine; ``original`` None is looked up in the file."""
 
     file: int
@@ -39,23 +40,8 @@ class Reject:
     original: str | None = None
 
 
-@dataclass
-class Outcome:
-    """What became of one file's records. ``rows`` counts raw rows by (system, table)."""
-
-    records: int = 0
-    quarantined: int = 0
-    nulled: int = 0
-    left_out: dict[str, int] = field(default_factory=dict)
-    rows: dict[tuple[str, str], int] = field(default_factory=dict)
-
-    @property
-    def accepted(self) -> int:
-        return self.records - self.quarantined - sum(self.left_out.values())
-
-
 @dataclass(frozen=True)
-class Stamp:
+class LoadStamp:
     """Who loads and when: goes into every ledger row."""
 
     run_id: str
@@ -63,11 +49,11 @@ class Stamp:
 
 
 @dataclass(frozen=True)
-class Group:
-    """Files of a batch whose columns are written alike: positions, and the choices they share."""
+class FormatGroup:
+    """Files of a batch whose columns are written alike: positions, and the formats they share."""
 
     files: tuple[int, ...]
-    choices: dict[str, Choice]
+    column_formats: dict[str, ColumnFormat]
 
     def of(self, base: str, total: int) -> str:
         """SQL: the records of these files within ``base``."""
@@ -76,83 +62,86 @@ class Group:
         return f"(SELECT * FROM {base} WHERE _file IN ({', '.join(map(str, self.files))}))"
 
 
-def settle(
+def infer_batch_formats(
     con: duckdb.DuckDBPyConnection,
     base: str,
-    units: Sequence[Unit],
-    reading: Reading,
+    units: Sequence[SourceUnit],
+    schema: RecordSchema,
     settings: SourceSettings,
-) -> tuple[list[Group], dict[int, int], dict[int, int]]:
+) -> tuple[list[FormatGroup], dict[int, int], dict[int, int]]:
     """Decide how each file's columns are written.
 
     Returns the groups of files that are written alike, the number of records by file, and the
-    number of bad ones. Choices and their reasons are kept on the units.
+    number of bad ones. Formats and their reasons are kept on the units.
     """
-    choices = declared_choices(reading, settings)
-    judged = judge(base, reading, choices)
-    counts, bad, doubtful = _probe(con, judged)
-    chosen = choose(con, judged, reading, settings, doubtful) if doubtful else {}
+    column_formats = declared_formats(schema, settings)
+    validated = validate_records(base, schema, column_formats)
+    counts, bad, unparsed = _probe(con, validated)
+    chosen = infer_formats(con, validated, schema, settings, unparsed) if unparsed else {}
     groups: dict[tuple[Any, ...], list[int]] = {}
     for number, unit in enumerate(units):
         found = chosen.get(number, {})
-        unit.choices = choices | {name: choice for name, (choice, _) in found.items()}
+        unit.column_formats = column_formats | {
+            name: column_format for name, (column_format, _) in found.items()
+        }
         unit.notes = {name: how for name, (_, how) in found.items()}
-        groups.setdefault(tuple(sorted(unit.choices.items(), key=str)), []).append(number)
-    settled = [Group(tuple(files), dict(key)) for key, files in groups.items()]
+        groups.setdefault(tuple(sorted(unit.column_formats.items(), key=str)), []).append(number)
+    format_groups = [FormatGroup(tuple(files), dict(key)) for key, files in groups.items()]
     if chosen:
-        for group in settled:
-            again = judge(group.of(base, len(units)), reading, group.choices)
+        for group in format_groups:
+            again = validate_records(group.of(base, len(units)), schema, group.column_formats)
             group_counts, group_bad, _ = _probe(con, again)
             counts |= group_counts
             bad |= {number: group_bad.get(number, 0) for number in group.files}
-    return settled, counts, bad
+    return format_groups, counts, bad
 
 
 def _probe(
-    con: duckdb.DuckDBPyConnection, judged: Judged
+    con: duckdb.DuckDBPyConnection, validated: ValidatedRecords
 ) -> tuple[dict[int, int], dict[int, int], dict[str, set[int]]]:
     """Records and bad records by file, and the files in which a field has invalid texts."""
-    flags = "".join(f", count_if({flag})" for flag in judged.invalid.values())
+    flags = "".join(f", count_if({flag})" for flag in validated.invalid.values())
     rows = con.execute(
-        f"SELECT _file, count(*), count_if({judged.bad}){flags} FROM {judged.relation} GROUP BY 1"
+        f"SELECT _file, count(*), count_if({validated.bad}){flags} FROM {validated.relation} "
+        "GROUP BY 1"
     ).fetchall()
-    doubtful: dict[str, set[int]] = {}
+    unparsed: dict[str, set[int]] = {}
     for file, _, _, *found in rows:
-        for name, count in zip(judged.invalid, found, strict=True):
+        for name, count in zip(validated.invalid, found, strict=True):
             if count:
-                doubtful.setdefault(name, set()).add(file)
+                unparsed.setdefault(name, set()).add(file)
     return (
         {row[0]: row[1] for row in rows},
         {row[0]: row[2] for row in rows if row[2]},
-        doubtful,
+        unparsed,
     )
 
 
-def take_in(
+def ingest_canonical(
     con: duckdb.DuckDBPyConnection,
     base: str,
-    units: Sequence[Unit],
-    reading: Reading,
+    units: Sequence[SourceUnit],
+    schema: RecordSchema,
     settings: SourceSettings,
     target: tuple[str, str],
-    stamp: Stamp,
-) -> list[Outcome]:
+    stamp: LoadStamp,
+) -> list[FileOutcome]:
     """Insert a canonical batch's accepted records into its raw table, the rest into quarantine.
 
-    ``target`` is (system, table). Runs inside the caller's transaction. One Outcome per unit.
+    ``target`` is (system, table). Runs inside the caller's transaction. One FileOutcome per unit.
     """
-    list_files(con, units)
-    groups, counts, bad = settle(con, base, units, reading, settings)
-    outcomes = [Outcome(records=counts.get(number, 0)) for number in range(len(units))]
-    rejects: list[Reject] = []
+    register_units(con, units)
+    groups, counts, bad = infer_batch_formats(con, base, units, schema, settings)
+    outcomes = [FileOutcome(records=counts.get(number, 0)) for number in range(len(units))]
+    rejects: list[RejectedRecord] = []
     for group in groups:
-        judged = judge(group.of(base, len(units)), reading, group.choices)
+        validated = validate_records(group.of(base, len(units)), schema, group.column_formats)
         has_bad = any(bad.get(number) for number in group.files)
-        _insert(con, judged, units, reading, target, has_bad=has_bad)
-        for number, count in note_cells(con, judged, units, reading, stamp).items():
+        _insert(con, validated, units, schema, target, has_bad=has_bad)
+        for number, count in write_nulled_cells(con, validated, units, schema, stamp).items():
             outcomes[number].nulled += count
         if has_bad:
-            rejects += bad_records(con, judged, reading)
+            rejects += rejected_records(con, validated, schema)
     for outcome, number in zip(outcomes, range(len(units)), strict=True):
         outcome.quarantined = bad.get(number, 0)
         if outcome.accepted:
@@ -161,13 +150,13 @@ def take_in(
     return outcomes
 
 
-def with_files(relation: str) -> str:
+def with_unit_columns(relation: str) -> str:
     """SQL: a relation's records with ``_hash``, ``_path`` and ``_date`` of their file."""
     return f"{relation} AS r JOIN temp.load_units AS u ON r._file = u._number"
 
 
-def list_files(con: duckdb.DuckDBPyConnection, units: Sequence[Unit]) -> None:
-    """Put the batch's files where ``with_files`` finds them."""
+def register_units(con: duckdb.DuckDBPyConnection, units: Sequence[SourceUnit]) -> None:
+    """Put the batch's files where ``with_unit_columns`` finds them."""
     con.execute(
         "CREATE OR REPLACE TEMP TABLE load_units "
         "(_number INTEGER, _hash VARCHAR, _path VARCHAR, _date DATE)"
@@ -184,63 +173,63 @@ def list_files(con: duckdb.DuckDBPyConnection, units: Sequence[Unit]) -> None:
 
 def _insert(
     con: duckdb.DuckDBPyConnection,
-    judged: Judged,
-    units: Sequence[Unit],
-    reading: Reading,
+    validated: ValidatedRecords,
+    units: Sequence[SourceUnit],
+    schema: RecordSchema,
     target: tuple[str, str],
     *,
     has_bad: bool,
 ) -> None:
     values = [
-        f"CAST({judged.values[field.name]} AS {DUCKDB_TYPES[field.type]})"
-        for field in reading.fields
+        f"CAST({validated.values[field.name]} AS {DUCKDB_TYPES[field.type]})"
+        for field in schema.fields
     ]
-    columns = [field.name for field in reading.fields]
+    columns = [field.name for field in schema.fields]
     columns += ["_file_hash", "_line", "_delivered_on", "_extra"]
-    values += ["_hash", "_line", "_date", extras(units[0].layout.extras)]
-    accepted = f" WHERE NOT {judged.bad}" if has_bad else ""
+    values += ["_hash", "_line", "_date", extras(units[0].header_match.extras)]
+    accepted = f" WHERE NOT {validated.bad}" if has_bad else ""
     con.execute(
         f"INSERT INTO {raw_name(*target)} ({column_list(columns)}) "
-        f"SELECT {', '.join(values)} FROM {with_files(judged.relation)}{accepted}"
+        f"SELECT {', '.join(values)} FROM {with_unit_columns(validated.relation)}{accepted}"
     )
 
 
-def note_cells(
+def write_nulled_cells(
     con: duckdb.DuckDBPyConnection,
-    judged: Judged,
-    units: Sequence[Unit],
-    reading: Reading,
-    stamp: Stamp,
+    validated: ValidatedRecords,
+    units: Sequence[SourceUnit],
+    schema: RecordSchema,
+    stamp: LoadStamp,
 ) -> dict[int, int]:
     """Write a note for each invalid cell of an accepted record; their number by file."""
-    optional = [f for f in reading.fields if f.name in judged.invalid and not f.required]
+    optional = [f for f in schema.fields if f.name in validated.invalid and not f.required]
     if not optional:
         return {}
-    flags = " OR ".join(judged.invalid[field.name] for field in optional)
+    flags = " OR ".join(validated.invalid[field.name] for field in optional)
     some = con.execute(
-        f"SELECT 1 FROM {judged.relation} WHERE NOT {judged.bad} AND ({flags}) LIMIT 1"
+        f"SELECT 1 FROM {validated.relation} WHERE NOT {validated.bad} AND ({flags}) LIMIT 1"
     ).fetchone()
     if some is None:
         return {}
     counts: dict[int, int] = {}
     for field_ in optional:
-        note_column(con, judged, units, reading, field_, stamp, counts)
+        write_nulled_column(con, validated, units, schema, field_, stamp, counts)
     return counts
 
 
-def note_column(
+def write_nulled_column(
     con: duckdb.DuckDBPyConnection,
-    judged: Judged,
-    units: Sequence[Unit],
-    reading: Reading,
+    validated: ValidatedRecords,
+    units: Sequence[SourceUnit],
+    schema: RecordSchema,
     field: Field,
-    stamp: Stamp,
+    stamp: LoadStamp,
     counts: dict[int, int],
 ) -> None:
     """Write the notes of one column and add their number to ``counts``."""
     where = (
-        f"FROM {with_files(judged.relation)} "
-        f"WHERE NOT {judged.bad} AND {judged.invalid[field.name]}"
+        f"FROM {with_unit_columns(validated.relation)} "
+        f"WHERE NOT {validated.bad} AND {validated.invalid[field.name]}"
     )
     for number, count in con.execute(f"SELECT _file, count(*) {where} GROUP BY 1").fetchall():
         counts[number] = counts.get(number, 0) + count
@@ -248,29 +237,31 @@ def note_column(
         f"INSERT INTO ledger.quarantine SELECT left(_hash, 16) || '-' || _line || '-' || "
         f"{quoted(field.name)}, _hash, {quoted(units[0].delivery.target)}, _path, _line, 'cell', "
         f"{quoted(field.name)}, {quoted(code_of(field))}, "
-        f"{quoted(sentence(field, code_of(field)))}, {text_of(reading, field.name)}, ?, ? {where}",
+        f"{quoted(sentence(field, code_of(field)))}, {text_of(schema, field.name)}, ?, ? {where}",
         [stamp.at, stamp.run_id],
     )
 
 
-def bad_records(con: duckdb.DuckDBPyConnection, judged: Judged, reading: Reading) -> list[Reject]:
+def rejected_records(
+    con: duckdb.DuckDBPyConnection, validated: ValidatedRecords, schema: RecordSchema
+) -> list[RejectedRecord]:
     """The records that go to quarantine, with the first reason of each, in file order."""
-    own = "_original, _message" if reading.has_reasons else "NULL, NULL"
+    own = "_original, _message" if schema.has_reasons else "NULL, NULL"
     rows = con.execute(
-        f"SELECT _file, _line, {judged.why}, {own} FROM {judged.relation} "
-        f"WHERE {judged.bad} ORDER BY _file, _line"
+        f"SELECT _file, _line, {validated.why}, {own} FROM {validated.relation} "
+        f"WHERE {validated.bad} ORDER BY _file, _line"
     ).fetchall()
     rejects = []
     for file, line, why, original, message in rows:
         position, _, code = why.partition(":")
-        field_ = reading.fields[int(position)] if position != "-1" else None
+        field_ = schema.fields[int(position)] if position != "-1" else None
         rejects.append(
-            Reject(
+            RejectedRecord(
                 file,
                 line,
                 field_.name if field_ else None,
                 code,
-                message or sentence(field_, code, reading.one_of),
+                message or sentence(field_, code, schema.one_of),
                 original,
             )
         )
@@ -279,9 +270,9 @@ def bad_records(con: duckdb.DuckDBPyConnection, judged: Judged, reading: Reading
 
 def quarantine(
     con: duckdb.DuckDBPyConnection,
-    units: Sequence[Unit],
-    rejects: Sequence[Reject],
-    stamp: Stamp,
+    units: Sequence[SourceUnit],
+    rejects: Sequence[RejectedRecord],
+    stamp: LoadStamp,
 ) -> None:
     """Write records to quarantine with their original text."""
     if not rejects:
@@ -311,7 +302,7 @@ def quarantine(
 
 
 def _originals(
-    con: duckdb.DuckDBPyConnection, unit: Unit, rejects: Sequence[Reject]
+    con: duckdb.DuckDBPyConnection, unit: SourceUnit, rejects: Sequence[RejectedRecord]
 ) -> Sequence[str | None]:
     if unit.kind == "parquet":
         return parquet_records(con, unit, [reject.line for reject in rejects]) if rejects else []

@@ -1,4 +1,4 @@
-"""One delivered file made ready to be read: examined, recognised, converted where it must be."""
+"""File preparation: a delivered file hashed, recognised, converted where it must be."""
 
 import shutil
 import zipfile
@@ -9,26 +9,26 @@ from typing import Any
 
 import duckdb
 
-from dagster_project.load.ingest.batch_staging import ParquetColumn, Unit, write_corrected
+from dagster_project.load.ingest.batch_staging import ParquetColumn, SourceUnit, write_corrected
 from dagster_project.load.landing.corrections import Corrections, correction_of
 from dagster_project.load.landing.discovery import FORMATS, Delivery, delivery_date, format_of
 from dagster_project.load.reading.conversion import convert_csv, convert_json, convert_sheet
 from dagster_project.load.reading.csv_dialect import sniff
 from dagster_project.load.reading.file_content import (
     CHUNK,
-    Content,
     DamagedFileError,
+    FileContent,
     check_expansion,
-    examine,
+    hash_file,
 )
-from dagster_project.load.reading.header_matching import known_names, match
+from dagster_project.load.reading.header_matching import known_names, match_header
 from dagster_project.load.validation.load_targets import Target
 from dagster_project.warehouse import quoted
 
 _GLOB = frozenset("*?[]{}")
 
 
-class Workshop:
+class FilePreparation:
     """Makes units of deliveries; what it writes lies in ``folder`` and goes with it."""
 
     def __init__(
@@ -44,30 +44,39 @@ class Workshop:
         self._count += 1
         return self.folder / f"{self._count}{suffix}"
 
-    def unit(self, delivery: Delivery, content: Content, target: Target) -> Unit:
+    def unit(self, delivery: Delivery, content: FileContent, target: Target) -> SourceUnit:
         """Recognise a file's columns. DamagedFileError when it cannot be read as a whole."""
         known = known_names(target.fields)
         path = delivery.path
         if delivery.format == "csv":
             dialect = sniff(path, delivery.compression, target.settings, known)
-            if not dialect.is_plain or correction_of(self.corrections, content.file_hash):
+            if not dialect.is_engine_readable or correction_of(self.corrections, content.file_hash):
                 return self._converted(delivery, content, target)
-            layout = match(dialect.header, target.fields, target.one_of)
-            return Unit(
-                delivery, content, "csv", path, dialect.header, layout, dialect, lines=content.lines
+            header_match = match_header(dialect.header, target.fields, target.one_of)
+            return SourceUnit(
+                delivery,
+                content,
+                "csv",
+                path,
+                dialect.header,
+                header_match,
+                dialect,
+                lines=content.lines,
             )
         if delivery.format == "parquet":
             source = self._readable(path)
             columns = self._parquet_columns(source)
             header = tuple(".".join(path) for path, _ in columns)
-            layout = match(header, target.fields, target.one_of)
-            unit = Unit(delivery, content, "parquet", source, header, layout, columns=columns)
+            header_match = match_header(header, target.fields, target.one_of)
+            unit = SourceUnit(
+                delivery, content, "parquet", source, header, header_match, columns=columns
+            )
             corrected = correction_of(self.corrections, content.file_hash)
             if not corrected:
                 return unit
             out = self.new_path(".parquet")
             write_corrected(self.con, unit, corrected, out)
-            return Unit(delivery, content, "converted", out, header, layout)
+            return SourceUnit(delivery, content, "converted", out, header, header_match)
         if delivery.format in ("json", "xlsx"):
             return self._converted(delivery, content, target)
         endings = ", ".join(FORMATS)
@@ -77,11 +86,11 @@ class Workshop:
             "or .zst.",
         )
 
-    def converted(self, unit: Unit, target: Target) -> Unit:
+    def converted(self, unit: SourceUnit, target: Target) -> SourceUnit:
         """The same file read record by record, after DuckDB's reader did not take it."""
         return self._converted(unit.delivery, unit.content, target)
 
-    def _converted(self, delivery: Delivery, content: Content, target: Target) -> Unit:
+    def _converted(self, delivery: Delivery, content: FileContent, target: Target) -> SourceUnit:
         out = self.new_path(".parquet")
         corrected = correction_of(self.corrections, content.file_hash)
         known = known_names(target.fields)
@@ -90,8 +99,8 @@ class Workshop:
             path, compression = delivery.path, delivery.compression
             dialect = sniff(path, compression, target.settings, known)
             # A file without its required columns is not worth converting.
-            if dialect.is_plain:
-                match(dialect.header, target.fields, target.one_of)
+            if dialect.is_engine_readable:
+                match_header(dialect.header, target.fields, target.one_of)
             dialect = convert_csv(delivery, dialect, target.settings, known, corrected, out)
             header = dialect.header
         elif delivery.format == "json":
@@ -100,8 +109,8 @@ class Workshop:
             header = convert_sheet(delivery, known, corrected, out)
         else:
             raise DamagedFileError("unreadable", "The file is damaged; send it again.")
-        layout = match(header, target.fields, target.one_of)
-        return Unit(delivery, content, "converted", out, header, layout, dialect)
+        header_match = match_header(header, target.fields, target.one_of)
+        return SourceUnit(delivery, content, "converted", out, header, header_match, dialect)
 
     def _readable(self, path: Path) -> Path:
         """A path without the characters that DuckDB would take for a pattern."""
@@ -163,9 +172,9 @@ def _fields(path: tuple[str, ...], kind: Any) -> Iterator[ParquetColumn]:
         yield from _fields((*path, name), inner)
 
 
-def examined(delivery: Delivery) -> Content:
+def hash_delivery(delivery: Delivery) -> FileContent:
     """Hash a delivered file; DamagedFileError with reason ``changing`` when it is still written."""
-    content = examine(delivery.path, delivery.compression)
+    content = hash_file(delivery.path, delivery.compression)
     status = delivery.path.stat()
     if "!" not in delivery.name and (
         status.st_size != delivery.size_bytes or status.st_mtime_ns != delivery.mtime_ns

@@ -1,56 +1,21 @@
-"""What the ledger knows, and the entries that a load writes into it."""
+"""Ledger entries: what a load writes of paths, contents and what became of their records."""
 
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import duckdb
 
-from dagster_project.load.ingest.batch_staging import Unit
-from dagster_project.load.ingest.canonical_rows import Outcome, Stamp
-from dagster_project.load.landing.discovery import Delivery, Refusal
+from dagster_project.load.ingest.batch_staging import SourceUnit
+from dagster_project.load.ingest.canonical_rows import LoadStamp
+from dagster_project.load.landing.discovery import Delivery, SkippedPath
+from dagster_project.load.ledger.load_summary import FileOutcome
 from dagster_project.load.ledger.schema import insert_rows, raw_name
 from dagster_project.load.reading.file_content import DamagedFileError
 from dagster_project.warehouse import quoted
 
 
-@dataclass
-class Known:
-    """The ledger in memory. ``contents``: (file hash, target) to the definition it was read by."""
-
-    paths: dict[str, tuple[str, int, int, str]]
-    contents: dict[tuple[str, str], str]
-
-    hashes: dict[str, str]
-
-    def hash_of(self, delivery: Delivery) -> str | None:
-        """The hash of what lay under the path when it was last looked at."""
-        return self.hashes.get(delivery.name)
-
-    def has_path(self, delivery: Delivery, definition: str) -> bool:
-        """Whether the path's content is known without opening it."""
-        return self.paths.get(delivery.name) == (
-            delivery.target,
-            delivery.size_bytes,
-            delivery.mtime_ns,
-            definition,
-        )
-
-
-def read_known(con: duckdb.DuckDBPyConnection) -> Known:
-    paths = con.execute(
-        "SELECT path, target, size_bytes, mtime_ns, definition_hash, file_hash FROM ledger.paths"
-    ).fetchall()
-    contents = con.execute("SELECT file_hash, target, definition_hash FROM ledger.files").fetchall()
-    return Known(
-        {path: tuple(rest) for path, *rest, _ in paths},  # type: ignore[misc]
-        {(file_hash, target): definition for file_hash, target, definition in contents},
-        {path: file_hash for path, *_, file_hash in paths},
-    )
-
-
-def forget(con: duckdb.DuckDBPyConnection, file_hash: str, target: str) -> None:
+def delete_content(con: duckdb.DuckDBPyConnection, file_hash: str, target: str) -> None:
     """Remove a file's rows and its entries, so that it can be loaded again."""
     own = f"WHERE file_hash = {quoted(file_hash)} AND target = {quoted(target)}"
     for system, table in con.execute(
@@ -61,10 +26,10 @@ def forget(con: duckdb.DuckDBPyConnection, file_hash: str, target: str) -> None:
         con.execute(f"DELETE FROM ledger.{name} {own}")
 
 
-def remember_path(
+def write_paths(
     con: duckdb.DuckDBPyConnection,
     deliveries: Sequence[tuple[Delivery, str, str, str]],
-    stamp: Stamp,
+    stamp: LoadStamp,
 ) -> None:
     """Remember (delivery, file hash, state, definition): not opened again while unchanged."""
     names = ", ".join(quoted(delivery.name) for delivery, *_ in deliveries)
@@ -81,13 +46,13 @@ def remember_path(
 
 def write_loaded(
     con: duckdb.DuckDBPyConnection,
-    units: Sequence[Unit],
-    outcomes: Sequence[Outcome],
+    units: Sequence[SourceUnit],
+    outcomes: Sequence[FileOutcome],
     definitions: Sequence[str],
-    stamp: Stamp,
+    stamp: LoadStamp,
 ) -> None:
     """The ledger's entries of a batch that was taken in, and what each file was read by."""
-    supersede(con, [unit.delivery for unit in units])
+    close_superseded(con, [unit.delivery for unit in units])
     files, tables, left_out = [], [], []
     for unit, outcome, definition in zip(units, outcomes, definitions, strict=True):
         delivery, file_hash = unit.delivery, unit.content.file_hash
@@ -105,7 +70,7 @@ def write_loaded(
                 outcome.quarantined,
                 left,
                 0,
-                unit.layout.fingerprint,
+                unit.header_match.fingerprint,
                 definition,
                 json.dumps(_reading(unit), ensure_ascii=False),
                 "loaded",
@@ -124,7 +89,7 @@ def write_loaded(
     insert_rows(con, "ledger.files", files)
     insert_rows(con, "ledger.file_tables", tables)
     insert_rows(con, "ledger.left_out", left_out)
-    remember_path(
+    write_paths(
         con,
         [
             (unit.delivery, unit.content.file_hash, "loaded", definition)
@@ -134,7 +99,7 @@ def write_loaded(
     )
 
 
-def _reading(unit: Unit) -> dict[str, object]:
+def _reading(unit: SourceUnit) -> dict[str, object]:
     """How the file was read, for the ledger: nothing of what is in it but column names."""
     reading: dict[str, object] = {
         "as": unit.kind,
@@ -147,8 +112,8 @@ def _reading(unit: Unit) -> dict[str, object]:
             "delimiter": unit.dialect.delimiter,
             "header_line": unit.dialect.header_line,
         }
-    if unit.layout.by_alias:
-        reading["aliases"] = unit.layout.by_alias
+    if unit.header_match.by_alias:
+        reading["aliases"] = unit.header_match.by_alias
     if unit.notes:
         reading["columns"] = unit.notes
     return reading
@@ -160,11 +125,11 @@ def write_quarantined_file(
     file_hash: str,
     definition: str,
     error: DamagedFileError,
-    stamp: Stamp,
+    stamp: LoadStamp,
 ) -> None:
     """The entries of a file that is quarantined as a whole: one record, quarantined."""
-    forget(con, file_hash, delivery.target)
-    supersede(con, [delivery])
+    delete_content(con, file_hash, delivery.target)
+    close_superseded(con, [delivery])
     own = (file_hash, delivery.name, delivery.system_or_mapping, delivery.target)
     counts = (1, 0, 1, 0, 0)
     facts = (delivery.delivered_on, delivery.size_bytes, *counts, None, definition, None)
@@ -176,10 +141,10 @@ def write_quarantined_file(
         "ledger.quarantine",
         [(file_hash[:16], file_hash, delivery.target, delivery.name, *what, *by)],
     )
-    remember_path(con, [(delivery, file_hash, "quarantined", definition)], stamp)
+    write_paths(con, [(delivery, file_hash, "quarantined", definition)], stamp)
 
 
-def supersede(con: duckdb.DuckDBPyConnection, deliveries: Sequence[Delivery]) -> None:
+def close_superseded(con: duckdb.DuckDBPyConnection, deliveries: Sequence[Delivery]) -> None:
     """Close the entries of contents that were quarantined whole and delivered again.
 
     A file that was cut off, or still being written, and then came complete under its name is no
@@ -197,8 +162,8 @@ def supersede(con: duckdb.DuckDBPyConnection, deliveries: Sequence[Delivery]) ->
     )
 
 
-def write_refusals(
-    con: duckdb.DuckDBPyConnection, refusals: Sequence[Refusal], stamp: Stamp
+def write_skipped_paths(
+    con: duckdb.DuckDBPyConnection, skipped: Sequence[SkippedPath], stamp: LoadStamp
 ) -> None:
     """Keep in quarantine what lies in landing now and is not read, in place of what lay before."""
     con.execute("DELETE FROM ledger.quarantine WHERE level = 'file' AND file_hash IS NULL")
@@ -207,20 +172,20 @@ def write_refusals(
         "ledger.quarantine",
         [
             (
-                hashlib.sha256(refusal.name.encode()).hexdigest()[:16],
+                hashlib.sha256(path.name.encode()).hexdigest()[:16],
                 None,
                 None,
-                refusal.name,
+                path.name,
                 None,
                 "file",
                 None,
-                refusal.reason,
-                refusal.message,
+                path.reason,
+                path.message,
                 None,
                 stamp.at,
                 stamp.run_id,
             )
-            for refusal in refusals
-            if not refusal.waiting
+            for path in skipped
+            if not path.waiting
         ],
     )

@@ -1,4 +1,4 @@
-"""A staged batch of a vendor's export into the canonical tables that its mapping feeds.
+"""Mapped rows: a staged batch of a vendor's export into the tables that its mapping feeds.
 
 A record is accepted when each table that it feeds accepts it, otherwise quarantined whole. Where
 several records make one row, a row that its table does not accept takes all of them with it.
@@ -12,30 +12,30 @@ import duckdb
 from dagster_project.contracts import DUCKDB_TYPES, Table
 from dagster_project.contracts.expressions import Expression
 from dagster_project.contracts.mapping import MappedTable, Mapping
-from dagster_project.load.ingest.batch_staging import Unit
+from dagster_project.load.ingest.batch_staging import SourceUnit
 from dagster_project.load.ingest.canonical_rows import (
-    Outcome,
-    Reject,
-    Stamp,
-    bad_records,
-    list_files,
-    note_cells,
+    LoadStamp,
+    RejectedRecord,
+    infer_batch_formats,
     quarantine,
-    settle,
-    with_files,
+    register_units,
+    rejected_records,
+    with_unit_columns,
+    write_nulled_cells,
 )
+from dagster_project.load.ledger.load_summary import FileOutcome
 from dagster_project.load.ledger.schema import raw_name
 from dagster_project.load.reading.header_matching import Field, table_fields
-from dagster_project.load.validation.casting import Steps, can_fail, cell, trimmed
+from dagster_project.load.validation.casting import ComputedColumns, can_fail, cast_cell, trimmed
 from dagster_project.load.validation.load_targets import Target, Words
 from dagster_project.load.validation.record_rules import (
-    Judged,
-    Reading,
+    RecordSchema,
+    ValidatedRecords,
     code_of,
     column_list,
     extras,
-    judge,
     sentence,
+    validate_records,
 )
 from dagster_project.warehouse import identifier, quoted
 
@@ -46,8 +46,8 @@ GOOD = (
 )
 
 
-class Feed:
-    """One canonical table within the batch, on its way from records to raw rows."""
+class MappedTableIngest:
+    """One canonical table that a mapping feeds: from the batch's records to raw rows."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Feed:
         return [_sql(self.expressions[name], columns) for name in self.key]
 
     def build(self, con: duckdb.DuckDBPyConnection, columns: dict[str, str]) -> None:
-        """Create the temporary table of this feed's rows, with the reason of each bad one."""
+        """Create the temporary table of this table's rows, with the reason of each bad one."""
         position = {name: number for number, name in enumerate(self.by_name)}
         raw = {
             name: f"{_sql(expression, columns)} AS _e{position[name]}"
@@ -120,7 +120,7 @@ class Feed:
         self.position = position
 
     def mark_bad(self, con: duckdb.DuckDBPyConnection, columns: dict[str, str]) -> int:
-        """Put the records of this feed's bad rows among the bad; how many there were."""
+        """Put the records of this table's bad rows among the bad; how many there were."""
         if self.is_grouped:
             # Records that made a bad row: those of its file and key.
             keys = " AND ".join(
@@ -150,12 +150,12 @@ class Feed:
         rows = self._accepted()
         con.execute(
             f"INSERT INTO {raw_name(self.system, self.table.name)} ({column_list(names)}) "
-            f"SELECT {', '.join(values)} FROM {with_files(rows)}"
+            f"SELECT {', '.join(values)} FROM {with_unit_columns(rows)}"
         )
         return dict(con.execute(f"SELECT _file, count(*) FROM {rows} GROUP BY 1").fetchall())
 
     def note(
-        self, con: duckdb.DuckDBPyConnection, units: Sequence[Unit], stamp: Stamp
+        self, con: duckdb.DuckDBPyConnection, units: Sequence[SourceUnit], stamp: LoadStamp
     ) -> dict[int, int]:
         """Write a note for each optional value that did not fit; their number by file."""
         counts: dict[int, int] = {}
@@ -174,69 +174,69 @@ class Feed:
                 f"{quoted(column)}, _hash, {quoted(units[0].delivery.target)}, _path, _line, "
                 f"'cell', {quoted(column)}, {quoted(code_of(field))}, "
                 f"{quoted(sentence(field, code_of(field)))}, CAST(_e{number} AS VARCHAR), ?, ? "
-                f"FROM {with_files(rows)} WHERE _x{number}",
+                f"FROM {with_unit_columns(rows)} WHERE _x{number}",
                 [stamp.at, stamp.run_id],
             )
         return counts
 
 
-def feed(
+def ingest_mapped(
     con: duckdb.DuckDBPyConnection,
     base: str,
-    units: Sequence[Unit],
-    reading: Reading,
+    units: Sequence[SourceUnit],
+    schema: RecordSchema,
     target: Target,
-    words: Words,
-    stamp: Stamp,
-) -> list[Outcome]:
+    stamp: LoadStamp,
+) -> list[FileOutcome]:
     """Insert a mapped batch's accepted records, the rest into quarantine or under their rule.
 
-    Runs inside the caller's transaction. One Outcome per unit.
+    Runs inside the caller's transaction. One FileOutcome per unit.
     """
     mapping = target.mapping
     assert mapping is not None
-    list_files(con, units)
-    groups, counts, bad = settle(con, base, units, reading, target.settings)
-    outcomes = [Outcome(records=counts.get(number, 0)) for number in range(len(units))]
-    columns = {f.name: f"_c{number}" for number, f in enumerate(reading.fields)}
+    register_units(con, units)
+    groups, counts, bad = infer_batch_formats(con, base, units, schema, target.settings)
+    outcomes = [FileOutcome(records=counts.get(number, 0)) for number in range(len(units))]
+    columns = {f.name: f"_c{number}" for number, f in enumerate(schema.fields)}
     con.execute("CREATE OR REPLACE TEMP TABLE load_bad (_row BIGINT, name VARCHAR, why VARCHAR)")
-    rejects: list[Reject] = []
-    judgements: list[Judged] = []
+    rejects: list[RejectedRecord] = []
+    batches: list[ValidatedRecords] = []
     for number, group in enumerate(groups):
-        judged = judge(group.of(base, len(units)), reading, group.choices)
-        judgements.append(judged)
-        _records(con, judged, reading, units, mapping, columns, is_first=number == 0)
+        validated = validate_records(group.of(base, len(units)), schema, group.column_formats)
+        batches.append(validated)
+        _records(con, validated, schema, units, mapping, columns, is_first=number == 0)
         if any(bad.get(file) for file in group.files):
-            rejects += bad_records(con, judged, reading)
+            rejects += rejected_records(con, validated, schema)
     con.execute(f"INSERT INTO {BAD} SELECT _row, NULL, NULL FROM temp.load_records WHERE _bad")
-    feeds = [
-        Feed(number, name, table, mapped, mapping, words)
+    tables = [
+        MappedTableIngest(number, name, table, mapped, mapping, target.words)
         for number, (name, table, mapped) in enumerate(mapping.canonical())
     ]
-    _reject_unfed(con, feeds, columns)
+    _reject_untaken(con, tables, columns)
     # A record that one table refuses is missing from the rows of the others: they are built anew
     # until no table refuses any more.
     while True:
         found = 0
-        for item in feeds:
+        for item in tables:
             item.build(con, columns)
             found += item.mark_bad(con, columns)
         if not found:
             break
-    for item in feeds:
+    for item in tables:
         for file, count in item.insert(con).items():
             rows, name = outcomes[file].rows, (item.system, item.table.name)
             rows[name] = rows.get(name, 0) + count
         for file, count in item.note(con, units, stamp).items():
             outcomes[file].nulled += count
-    for judged in judgements:
+    for validated in batches:
         kept = replace(
-            judged,
-            relation=f"(SELECT j.* FROM {judged.relation} j SEMI JOIN {GOOD} g ON j._row = g._row)",
+            validated,
+            relation=f"(SELECT j.* FROM {validated.relation} j SEMI JOIN {GOOD} g "
+            "ON j._row = g._row)",
         )
-        for file, count in note_cells(con, kept, units, reading, stamp).items():
+        for file, count in write_nulled_cells(con, kept, units, schema, stamp).items():
             outcomes[file].nulled += count
-    rejects += _refused(con, feeds, reading)
+    rejects += _table_rejects(con, tables, schema)
     for reject in rejects:
         outcomes[reject.file].quarantined += 1
     for file, rule, count in con.execute(
@@ -249,23 +249,24 @@ def feed(
 
 def _records(
     con: duckdb.DuckDBPyConnection,
-    judged: Judged,
-    reading: Reading,
-    units: Sequence[Unit],
+    validated: ValidatedRecords,
+    schema: RecordSchema,
+    units: Sequence[SourceUnit],
     mapping: Mapping,
     columns: dict[str, str],
     *,
     is_first: bool,
 ) -> None:
     values = ", ".join(
-        f"CAST({judged.values[f.name]} AS {DUCKDB_TYPES[f.type]}) AS {columns[f.name]}"
-        for f in reading.fields
+        f"CAST({validated.values[f.name]} AS {DUCKDB_TYPES[f.type]}) AS {columns[f.name]}"
+        for f in schema.fields
     )
-    own = "_original" if reading.has_reasons else "CAST(NULL AS VARCHAR) AS _original"
+    own = "_original" if schema.has_reasons else "CAST(NULL AS VARCHAR) AS _original"
     typed = (
         f"SELECT _file, _row, _line, _date AS _delivered, row_number() OVER (PARTITION BY _file "
-        f"ORDER BY _row) AS _number, {own}, {extras(units[0].layout.extras)} AS _extra, "
-        f"{judged.bad} AS _bad{', ' if values else ''}{values} FROM {with_files(judged.relation)}"
+        f"ORDER BY _row) AS _number, {own}, {extras(units[0].header_match.extras)} AS _extra, "
+        f"{validated.bad} AS _bad{', ' if values else ''}{values} "
+        f"FROM {with_unit_columns(validated.relation)}"
     )
     rules = " ".join(
         f"WHEN {_sql(mapping.expression(rule.when), columns)} THEN {quoted(name)}"
@@ -280,19 +281,19 @@ def _records(
     con.execute(f"{verb} SELECT *, CAST({rule} AS VARCHAR) AS _rule FROM ({typed})")
 
 
-def _reject_unfed(
-    con: duckdb.DuckDBPyConnection, feeds: Sequence[Feed], columns: dict[str, str]
+def _reject_untaken(
+    con: duckdb.DuckDBPyConnection, tables: Sequence[MappedTableIngest], columns: dict[str, str]
 ) -> None:
-    taken = " OR ".join(f"coalesce({_sql(item.when, columns)}, false)" for item in feeds)
+    taken = " OR ".join(f"coalesce({_sql(item.when, columns)}, false)" for item in tables)
     con.execute(
         f"INSERT INTO {BAD} SELECT _row, NULL, '-2:no_table' FROM {GOOD} WHERE NOT ({taken})"
     )
 
 
-def _refused(
-    con: duckdb.DuckDBPyConnection, feeds: Sequence[Feed], reading: Reading
-) -> list[Reject]:
-    by_name = {item.name: item for item in feeds}
+def _table_rejects(
+    con: duckdb.DuckDBPyConnection, tables: Sequence[MappedTableIngest], schema: RecordSchema
+) -> list[RejectedRecord]:
+    by_name = {item.name: item for item in tables}
     rejects = []
     for file, line, original, name, why in con.execute(
         "SELECT r._file, r._line, any_value(r._original), min(b.name), "
@@ -309,15 +310,15 @@ def _refused(
             field = item.fields[int(position)] if position != "-1" else None
             message = f"{name}: {sentence(field, code, item.one_of)}"
         column = f"{name}.{field.name}" if field else None
-        rejects.append(Reject(file, line, column, code, message, original))
+        rejects.append(RejectedRecord(file, line, column, code, message, original))
     return rejects
 
 
 def _canonical(field: Field, given: str) -> str:
     if field.words or field.accepted_values or field.trimmed:
-        return cell(field, f"CAST({given} AS VARCHAR)", "UTC", Steps())
+        return cast_cell(field, f"CAST({given} AS VARCHAR)", "UTC", ComputedColumns())
     if field.type == "text":
-        return cell(field, f"CAST({given} AS VARCHAR)", "UTC", Steps())
+        return cast_cell(field, f"CAST({given} AS VARCHAR)", "UTC", ComputedColumns())
     return f"TRY_CAST({given} AS {DUCKDB_TYPES[field.type]})"
 
 

@@ -1,4 +1,4 @@
-"""Changes in what a source delivers: each becomes an event that somebody can see."""
+"""Schema drift: changes in a source's columns, each an event that somebody can see."""
 
 import difflib
 import json
@@ -6,15 +6,17 @@ from collections.abc import Sequence
 
 import duckdb
 
-from dagster_project.load.ingest.batch_staging import Unit
-from dagster_project.load.ingest.canonical_rows import Stamp
+from dagster_project.load.ingest.batch_staging import SourceUnit
+from dagster_project.load.ingest.canonical_rows import LoadStamp
 from dagster_project.load.ledger.schema import insert_rows
 from dagster_project.load.reading.header_matching import normalised
 
 MOST_DIGITS = 5
 
 
-def note_changes(con: duckdb.DuckDBPyConnection, units: Sequence[Unit], stamp: Stamp) -> int:
+def write_schema_changes(
+    con: duckdb.DuckDBPyConnection, units: Sequence[SourceUnit], stamp: LoadStamp
+) -> int:
     """Write schema events for a batch of one target, before its files are in the ledger.
 
     ``unknown_column``: an undeclared column, kept in ``_extra``; once per name. ``alias_used``: a
@@ -32,11 +34,11 @@ def note_changes(con: duckdb.DuckDBPyConnection, units: Sequence[Unit], stamp: S
     events: list[tuple[object, ...]] = []
     for unit in units:
         found: list[tuple[str, str | None, str]] = []
-        for name, _ in unit.layout.extras:
-            found.append(("unknown_column", name, _unknown(name, unit.layout.missing)))
-        for name, header in unit.layout.by_alias.items():
+        for name, _ in unit.header_match.extras:
+            found.append(("unknown_column", name, _unknown(name, unit.header_match.missing)))
+        for name, header in unit.header_match.by_alias.items():
             found.append(
-                ("alias_used", f"{name} = {header}", f"{shown(header)} was read as {name}.")
+                ("alias_used", f"{name} = {header}", f"{safe_name(header)} was read as {name}.")
             )
         found = [event for event in found if event[:2] not in said]
         said.update(event[:2] for event in found)
@@ -61,7 +63,7 @@ def _unknown(name: str, missing: Sequence[str]) -> str:
         if near
         else ""
     )
-    return f"The column {shown(name)} is not in the contract; it is kept.{hint}"
+    return f"The column {safe_name(name)} is not in the contract; it is kept.{hint}"
 
 
 def _last_columns(con: duckdb.DuckDBPyConnection, target: str) -> set[str] | None:
@@ -74,7 +76,7 @@ def _last_columns(con: duckdb.DuckDBPyConnection, target: str) -> set[str] | Non
 
 
 def _difference(before: set[str], now: set[str]) -> str:
-    added, removed = (sorted(map(shown, names)) for names in (now - before, before - now))
+    added, removed = (sorted(map(safe_name, names)) for names in (now - before, before - now))
     parts = []
     if added:
         parts.append(f"new: {', '.join(added)}")
@@ -83,7 +85,7 @@ def _difference(before: set[str], now: set[str]) -> str:
     return f"The file's columns differ from those of the file before it ({'; '.join(parts)})."
 
 
-def shown(name: str) -> str:
+def safe_name(name: str) -> str:
     """A column's name as events may show it: the first record of a file without a header may
     have been taken for one, and then a name is somebody's e-mail or phone number."""
     looks_like_value = "@" in name or sum(letter.isdigit() for letter in name) > MOST_DIGITS

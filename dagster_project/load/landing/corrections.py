@@ -1,4 +1,4 @@
-"""Records that a person corrected: kept under landing/, applied whenever their file is read.
+"""Corrections of records by a person: kept under landing/, applied whenever their file is read.
 
 A corrected record takes the place of the delivered one, so that the file's accounting adds up and
 a full refresh, a changed mapping or a lost warehouse does not undo the correction.

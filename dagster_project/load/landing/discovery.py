@@ -1,4 +1,4 @@
-"""Which files lie under landing/, what each one feeds, and which are not to be read.
+"""Discovery: which files lie under landing/, what each one feeds, and which are not read.
 
 Only names and file attributes are looked at: no file is opened here.
 """
@@ -54,7 +54,7 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class Refusal:
+class SkippedPath:
     """A path that is not read; ``waiting`` when a later run may read it."""
 
     name: str
@@ -66,7 +66,7 @@ class Refusal:
 @dataclass
 class Discovery:
     deliveries: list[Delivery] = field(default_factory=list)
-    refusals: list[Refusal] = field(default_factory=list)
+    skipped: list[SkippedPath] = field(default_factory=list)
 
 
 Patterns = Mapping[str, Collection[str]]
@@ -76,9 +76,9 @@ def discover(landing: Path, systems: dict[str, System], mappings: Patterns) -> D
     """Every file below ``landing``, sorted by name, with what it feeds.
 
     ``mappings`` has, by mapping, the patterns of the names of its files.
-    A folder or file name that the contract does not know becomes a refusal that names the known
-    ones. Hidden files and those that start with an underscore are markers of other tools and are
-    passed over. Symbolic links that leave ``landing`` are refused.
+    A folder or file name that the contract does not know is skipped, with a message that names the
+    known ones. Hidden files and those that start with an underscore are markers of other tools and
+    are passed over. Symbolic links that leave ``landing`` are skipped.
     """
     found = Discovery()
     if not landing.is_dir():
@@ -132,8 +132,8 @@ def _is_marker(name: str) -> bool:
 def _may_enter(path: Path, found: Discovery) -> bool:
     if not path.is_symlink():
         return True
-    found.refusals.append(
-        Refusal(
+    found.skipped.append(
+        SkippedPath(
             path.name,
             "symbolic_link",
             f"The folder {path.name} is a symbolic link and is not followed. "
@@ -152,13 +152,15 @@ def _add(
     found: Discovery,
 ) -> None:
     if name.lower().endswith(UNFINISHED):
-        found.refusals.append(
-            Refusal(name, "unfinished", f"{name} is still being written; it waits.", waiting=True)
+        found.skipped.append(
+            SkippedPath(
+                name, "unfinished", f"{name} is still being written; it waits.", waiting=True
+            )
         )
         return
     if path.is_symlink() and not _inside(path, root):
-        found.refusals.append(
-            Refusal(
+        found.skipped.append(
+            SkippedPath(
                 name,
                 "symbolic_link",
                 f"{name} is a symbolic link that leaves landing/ and is not read. "
@@ -170,16 +172,16 @@ def _add(
     try:
         path.stat()
         if not path.is_file():
-            found.refusals.append(
-                Refusal(name, "no_file", f"{name} is no ordinary file and is not read.")
+            found.skipped.append(
+                SkippedPath(name, "no_file", f"{name} is no ordinary file and is not read.")
             )
-        elif isinstance(target, Refusal):
-            found.refusals.append(target)
+        elif isinstance(target, SkippedPath):
+            found.skipped.append(target)
         else:
             found.deliveries.append(delivery(path, name, target))
     except OSError:
-        found.refusals.append(
-            Refusal(name, "vanished", f"{name} went away while it was looked at.", waiting=True)
+        found.skipped.append(
+            SkippedPath(name, "vanished", f"{name} went away while it was looked at.", waiting=True)
         )
 
 
@@ -212,11 +214,11 @@ def is_named_as(name: str, patterns: Collection[str]) -> bool:
     return any(fnmatch(name.lower(), pattern.lower()) for pattern in patterns)
 
 
-def _target(name: str, systems: dict[str, System], mappings: Patterns) -> str | Refusal:
+def _target(name: str, systems: dict[str, System], mappings: Patterns) -> str | SkippedPath:
     known = f"Known systems: {', '.join(systems)}. Known mappings: {', '.join(sorted(mappings))}."
     parts = name.split("/")
     if len(parts) == 1:
-        return Refusal(
+        return SkippedPath(
             name,
             "no_folder",
             f"{name} lies in no system's folder, so nothing says what it is. Move it to "
@@ -226,14 +228,14 @@ def _target(name: str, systems: dict[str, System], mappings: Patterns) -> str | 
     if folder in mappings:
         if is_named_as(parts[-1], mappings[folder]):
             return folder
-        return Refusal(
+        return SkippedPath(
             name,
             "unknown_file",
             f"{name}: the mapping {folder} reads files that are called "
             f"{' or '.join(mappings[folder])}. Rename the file, or take it away.",
         )
     if folder not in systems:
-        return Refusal(
+        return SkippedPath(
             name,
             "unknown_folder",
             f"{name}: no system or mapping is called {folder!r}. Rename the folder. {known}",
@@ -241,7 +243,7 @@ def _target(name: str, systems: dict[str, System], mappings: Patterns) -> str | 
     tables = list(systems[folder].tables)
     table = table_of(parts[1], tables)
     if table is None:
-        return Refusal(
+        return SkippedPath(
             name,
             "unknown_table",
             f"{name}: {folder} has no table of that name. Begin the file's name with one of "

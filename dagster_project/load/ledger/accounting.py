@@ -1,4 +1,4 @@
-"""What was loaded, in numbers that anybody may see: counts and reasons, never a value."""
+"""Accounting: what was loaded, as counts and reasons that anybody may see, never a value."""
 
 from typing import Any
 

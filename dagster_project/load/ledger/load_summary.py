@@ -1,7 +1,9 @@
-"""What one load did, as plain data for the command line, Dagster and tests."""
+"""Load summary: what one load did, as plain data for the command line, Dagster and tests."""
 
 from dataclasses import dataclass, field
 from typing import Literal
+
+from dagster_project.load.landing.discovery import SkippedPath
 
 
 @dataclass(frozen=True)
@@ -12,6 +14,21 @@ class FileMessage:
     level: Literal["info", "warning", "error"]
     reason: str
     text: str
+
+
+@dataclass
+class FileOutcome:
+    """What became of one file's records. ``rows`` counts raw rows by (system, table)."""
+
+    records: int = 0
+    quarantined: int = 0
+    nulled: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
+    rows: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    @property
+    def accepted(self) -> int:
+        return self.records - self.quarantined - sum(self.left_out.values())
 
 
 @dataclass
@@ -40,6 +57,68 @@ class LoadSummary:
     rows: dict[str, int] = field(default_factory=dict)
     messages: list[FileMessage] = field(default_factory=list)
     seconds: float = 0.0
+
+    def say(
+        self, path: str, level: Literal["info", "warning", "error"], reason: str, text: str
+    ) -> None:
+        """Add a message about one path."""
+        self.messages.append(FileMessage(path, level, reason, text))
+
+    def add_loaded(self, path: str, outcome: FileOutcome) -> None:
+        """Count a file that was loaded."""
+        self.files_loaded += 1
+        self.records += outcome.records
+        self.accepted += outcome.accepted
+        self.quarantined += outcome.quarantined
+        self.left_out += sum(outcome.left_out.values())
+        self.nulled += outcome.nulled
+        for (system, table), rows in outcome.rows.items():
+            name = f"{system}.{table}"
+            self.rows[name] = self.rows.get(name, 0) + rows
+        if outcome.quarantined:
+            self.say(
+                path,
+                "warning",
+                "rows_quarantined",
+                f"{path}: {outcome.quarantined} of {outcome.records} records went to quarantine.",
+            )
+        if outcome.nulled:
+            self.say(
+                path,
+                "warning",
+                "cells_nulled",
+                f"{path}: {outcome.nulled} invalid values in optional columns became NULL.",
+            )
+
+    def add_duplicate(self, path: str) -> None:
+        """Count a file whose content was loaded before."""
+        self.files_duplicate += 1
+        self.say(
+            path,
+            "info",
+            "duplicate",
+            f"{path} holds content that was loaded before; it was not loaded again.",
+        )
+
+    def add_waiting(self, path: str, reason: str, text: str) -> None:
+        """Count a path that a later load may read."""
+        self.files_waiting += 1
+        self.say(path, "warning", reason, text)
+
+    def add_skipped(self, path: SkippedPath) -> None:
+        """Count a path in landing that is not read."""
+        if path.waiting:
+            self.add_waiting(path.name, path.reason, path.message)
+        else:
+            self.files_quarantined += 1
+            self.say(path.name, "error", path.reason, path.message)
+
+    def add_quarantined_file(self, path: str, reason: str, text: str) -> None:
+        """Count a file that was quarantined as a whole: one record."""
+        self.files_quarantined += 1
+        self.records += 1
+        self.quarantined += 1
+        self.say(path, "error", reason, text)
 
     @property
     def files_skipped(self) -> int:

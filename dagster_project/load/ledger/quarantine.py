@@ -1,4 +1,4 @@
-"""What is in quarantine, and the way back: look, export, correct, replay."""
+"""Quarantine: what is in it, and the way back: look, export, correct, replay."""
 
 import csv
 import hashlib

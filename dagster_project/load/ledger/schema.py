@@ -1,4 +1,4 @@
-"""The ledger: what was delivered, what became of every record, and the empty raw tables.
+"""Ledger schema: the tables of what was delivered and what became of it, and empty raw tables.
 
 The ledger lies in the same database as the raw tables, so that a file's rows and its entry commit
 in one transaction. Raw tables are append-only: they hold every version that was ever delivered.

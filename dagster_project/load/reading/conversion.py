@@ -1,4 +1,4 @@
-"""A file that needs help, written once as Parquet that DuckDB reads like any other.
+"""Conversion: a file that DuckDB cannot read as it is, written once as Parquet.
 
 The Parquet file has the columns ``c0`` to ``cN`` as text, ``_line``, ``_original`` (the record's
 text as delivered) and, for records that could not be taken apart, ``_reason`` and ``_message``.
@@ -14,7 +14,7 @@ from typing import Any
 from dagster_project.contracts import SourceSettings
 from dagster_project.load.landing.corrections import Corrected
 from dagster_project.load.landing.discovery import Delivery
-from dagster_project.load.reading.csv_dialect import Dialect, sniff
+from dagster_project.load.reading.csv_dialect import CsvDialect, sniff
 from dagster_project.load.reading.file_content import DamagedFileError
 from dagster_project.load.reading.record_parsing import (
     Record,
@@ -29,19 +29,19 @@ BATCH = 20_000
 
 def convert_csv(
     delivery: Delivery,
-    dialect: Dialect,
+    dialect: CsvDialect,
     settings: SourceSettings,
     known: Set[str],
     corrected: Corrected,
     out: Path,
-) -> Dialect:
+) -> CsvDialect:
     """Write a delimited text file's records to ``out``; the dialect that it turned out to have."""
     encoding = text_encoding(delivery.path, delivery.compression, dialect.encoding)
     if encoding != dialect.encoding:
         dialect = sniff(delivery.path, delivery.compression, settings, known, encoding)
     records = csv_records(delivery.path, delivery.compression, dialect, settings.comment)
     _write(_correct(records, dialect.header, corrected), len(dialect.header), out)
-    return replace(dialect, is_plain=False)
+    return replace(dialect, is_engine_readable=False)
 
 
 def convert_json(

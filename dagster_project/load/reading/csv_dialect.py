@@ -1,4 +1,4 @@
-"""How a text file is written: encoding, delimiter, where its header stands."""
+"""CSV dialect: the encoding and delimiter of a text file, and where its header stands."""
 
 import codecs
 import csv
@@ -33,17 +33,17 @@ ENCODINGS = (
 
 
 @dataclass(frozen=True)
-class Dialect:
+class CsvDialect:
     """``header_line`` is the line (1-based) that the header starts on; 0 when there is none.
 
-    ``is_plain``: DuckDB's reader and this module agree on such a file without help.
+    ``is_engine_readable``: DuckDB's reader and this module agree on such a file without help.
     """
 
     encoding: str
     delimiter: str
     header: tuple[str, ...]
     header_line: int
-    is_plain: bool
+    is_engine_readable: bool
 
 
 def sniff(
@@ -52,7 +52,7 @@ def sniff(
     settings: SourceSettings,
     known: Set[str],
     encoding: str | None = None,
-) -> Dialect:
+) -> CsvDialect:
     """Look at the first 256 KB of a delimited text file.
 
     The header is the line, among the first 30, that names the most ``known`` columns under any
@@ -71,18 +71,20 @@ def sniff(
     delimiters = (settings.delimiter,) if settings.delimiter else DELIMITERS
     if settings.header:
         delimiter, header = _named_columns(lines, delimiters, settings)
-        is_plain = encoding in UTF8 and settings.comment is None and _suits_engine(path, text)
-        return Dialect(encoding, delimiter, header, 0, is_plain)
+        is_engine_readable = (
+            encoding in UTF8 and settings.comment is None and _suits_engine(path, text)
+        )
+        return CsvDialect(encoding, delimiter, header, 0, is_engine_readable)
     start, delimiter, header = _find_header(lines, delimiters, known, settings.comment)
     record = "".join(lines[start : start + 1]).rstrip("\r\n")
-    is_plain = (
+    is_engine_readable = (
         encoding in UTF8
         and settings.comment is None
         and next(csv.reader([record], delimiter=delimiter), []) == list(header)
         and not any('"' in line for line in lines[:start])
         and _suits_engine(path, text)
     )
-    return Dialect(encoding, delimiter, tuple(header), start + 1, is_plain)
+    return CsvDialect(encoding, delimiter, tuple(header), start + 1, is_engine_readable)
 
 
 def head_encoding(head: bytes) -> str:

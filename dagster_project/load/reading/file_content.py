@@ -1,4 +1,4 @@
-"""A file's bytes: its hash, whether it is whole, and on which line each record starts."""
+"""File content: a file's bytes, their hash, whether they are whole, the line of each record."""
 
 import gzip
 import hashlib
@@ -34,7 +34,7 @@ class DamagedFileError(Exception):
 
 
 @dataclass(frozen=True)
-class Content:
+class FileContent:
     """``file_hash`` is SHA-256 of the bytes as delivered, ``lines`` counts those inside.
 
     Lines are None for a large archive, which is not unpacked only to be counted.
@@ -65,20 +65,20 @@ def read_chunks(path: Path, compression: str | None) -> Iterator[bytes]:
         yield from _decompressed(_Hashing(file), compression)
 
 
-def examine(path: Path, compression: str | None) -> Content:
+def hash_file(path: Path, compression: str | None) -> FileContent:
     """Hash a file and, unless it is a large archive, count its lines.
 
     DamagedFileError when an archive that was unpacked is not whole.
     """
     if compression and path.stat().st_size > LARGE_ARCHIVE:
         with path.open("rb") as file:
-            return Content(hashlib.file_digest(file, "sha256").hexdigest(), None)
+            return FileContent(hashlib.file_digest(file, "sha256").hexdigest(), None)
     with path.open("rb") as file:
         source = _Hashing(file)
         lines = _lines(_decompressed(source, compression))
         while source.read(CHUNK):
             pass
-    return Content(source.digest.hexdigest(), lines)
+    return FileContent(source.digest.hexdigest(), lines)
 
 
 def count_lines(path: Path, compression: str | None) -> int:

@@ -1,4 +1,4 @@
-"""A file's columns against the columns that are wanted: names, aliases, extras, what is missing."""
+"""Header matching: a file's columns against the wanted ones: names, aliases, extras, missing."""
 
 import difflib
 import hashlib
@@ -29,7 +29,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Layout:
+class HeaderMatch:
     """Where each field stands in a file. ``sources``: field name to column position (0-based)."""
 
     sources: dict[str, int]
@@ -66,7 +66,9 @@ def known_names(fields: Sequence[Field]) -> frozenset[str]:
     return frozenset(normalised(name) for field in fields for name in (field.name, *field.aliases))
 
 
-def match(header: Sequence[str], fields: Sequence[Field], one_of: Sequence[str] = ()) -> Layout:
+def match_header(
+    header: Sequence[str], fields: Sequence[Field], one_of: Sequence[str] = ()
+) -> HeaderMatch:
     """Find each field in ``header``, by name first and by alias second.
 
     ``one_of`` are fields of which at least one must be there. Raises DamagedFileError when a
@@ -103,7 +105,7 @@ def match(header: Sequence[str], fields: Sequence[Field], one_of: Sequence[str] 
             "it is.",
             ", ".join(one_of),
         )
-    return Layout(
+    return HeaderMatch(
         sources=sources,
         extras=_extras(header, taken),
         by_alias=by_alias,

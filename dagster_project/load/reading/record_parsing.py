@@ -1,4 +1,4 @@
-"""Records of files that DuckDB's own readers cannot take as they are, one at a time in Python.
+"""Record parsing: files that DuckDB's readers cannot take as they are, one record at a time.
 
 Damaged or oddly written CSV, JSON in any shape, and spreadsheets. Every record comes out once:
 with its cells, or with the reason why it has none. Slow (about 200,000 records a second) and
@@ -15,7 +15,12 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from dagster_project.load.reading.csv_dialect import HEADER_WITHIN, UTF8, Dialect, detect_encoding
+from dagster_project.load.reading.csv_dialect import (
+    HEADER_WITHIN,
+    UTF8,
+    CsvDialect,
+    detect_encoding,
+)
 from dagster_project.load.reading.file_content import DamagedFileError, read_chunks
 from dagster_project.load.reading.header_matching import normalised
 
@@ -35,7 +40,7 @@ class Record:
 
 
 def csv_records(
-    path: Path, compression: str | None, dialect: Dialect, comment: str | None
+    path: Path, compression: str | None, dialect: CsvDialect, comment: str | None
 ) -> Iterator[Record]:
     """Every record after the header of a delimited text file, in file order.
 
@@ -120,7 +125,7 @@ def text_encoding(path: Path, compression: str | None, encoding: str) -> str:
     return detect_encoding(bytes(odd))
 
 
-def _split(path: Path, compression: str | None, dialect: Dialect) -> Iterator[tuple[int, str]]:
+def _split(path: Path, compression: str | None, dialect: CsvDialect) -> Iterator[tuple[int, str]]:
     """(line, text) of each record, blank lines and the header included."""
     pattern = _record_pattern(dialect.delimiter)
     decoder = codecs.getincrementaldecoder(dialect.encoding)(errors="hourglass_mark")

@@ -1,8 +1,8 @@
-"""Text to typed values, as SQL over a whole column.
+"""Casting: text to typed values, as SQL over a whole column.
 
 A cell's SQL gives NULL where the text is no valid value; whether text was there then tells an
 invalid value from an absent one. Decisions that hold for a whole column of a file (the order of
-day and month, the decimal sign) come in as a ``Choice``.
+day and month, the decimal sign) come in as a ``ColumnFormat``.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _ANY_OFFSET = r"\s?([+-]\d{2}):?(\d{2})$"
 
 
 @dataclass(frozen=True)
-class Choice:
+class ColumnFormat:
     """How one column of one file is written, beyond the plain forms that are always understood.
 
     ``formats`` are strptime formats tried in order; ``decimal`` and ``thousands`` are signs;
@@ -47,7 +47,7 @@ def trimmed(text: str) -> str:
     return f"CASE WHEN {is_tight} THEN {text} ELSE nullif(trim({text}, {BLANKS}), '') END"
 
 
-class Steps:
+class ComputedColumns:
     """Intermediate columns, computed once each in nested SELECTs.
 
     DuckDB evaluates an expression again wherever a CASE repeats it; a column of an inner SELECT
@@ -75,8 +75,12 @@ class Steps:
         return source
 
 
-def cell(
-    field: Field, text: str, time_zone: str, steps: Steps, choice: Choice | None = None
+def cast_cell(
+    field: Field,
+    text: str,
+    time_zone: str,
+    computed: ComputedColumns,
+    column_format: ColumnFormat | None = None,
 ) -> str:
     """SQL: the value of a field in its DuckDB type, from the SQL expression ``text``."""
     if field.words:
@@ -95,10 +99,10 @@ def cell(
             f"{_whens(FALSE_WORDS, 'false')} END"
         )
     if field.type == "timestamp":
-        return _timestamp(text, time_zone, steps, choice)
+        return _timestamp(text, time_zone, computed, column_format)
     if field.type == "date":
-        return _date(text, steps, choice)
-    return _number(field.type, text, steps, choice)
+        return _date(text, computed, column_format)
+    return _number(field.type, text, computed, column_format)
 
 
 def can_fail(field: Field) -> bool:
@@ -122,23 +126,29 @@ def _lookup(text: str, word: str, pairs: tuple[tuple[str, str], ...]) -> str:
     return f"CASE WHEN {text} IN ({values}) THEN {text} ELSE CASE lower({word}) {whens} END END"
 
 
-def _timestamp(text: str, time_zone: str, steps: Steps, choice: Choice | None) -> str:
+def _timestamp(
+    text: str, time_zone: str, computed: ComputedColumns, column_format: ColumnFormat | None
+) -> str:
     # 2024-01-02 10:00:00 is nearly every cell: its shape is told without a regular expression.
-    has_offset = steps.let(
+    has_offset = computed.let(
         0,
         f"NOT (length({text}) = 19 AND {text}[17] = ':') AND length({text}) > 16 "
         f"AND regexp_matches({text}, {quoted(_OFFSET)})",
     )
     naive = f"TRY_CAST({text} AS TIMESTAMP)"
-    if choice and choice.formats:
-        naive = _either(naive, f"try_strptime({trimmed(text)}, {_listed(choice)})", choice)
-    local = steps.let(1, f"CASE WHEN NOT {has_offset} THEN {naive} END")
+    if column_format and column_format.formats:
+        naive = _either(
+            naive, f"try_strptime({trimmed(text)}, {_listed(column_format)})", column_format
+        )
+    local = computed.let(1, f"CASE WHEN NOT {has_offset} THEN {naive} END")
     with_colon = f"regexp_replace({text}, {quoted(_ANY_OFFSET)}, '\\1:\\2')"
     instant = f"TRY_CAST({with_colon} AS TIMESTAMPTZ)"
     other = to_utc(local, time_zone)
-    if choice and choice.epoch:
-        other = f"coalesce({other}, {_since_1970(text, choice.epoch)})"
-    value = steps.let(2, f"CASE WHEN {has_offset} THEN timezone('UTC', {instant}) ELSE {other} END")
+    if column_format and column_format.epoch:
+        other = f"coalesce({other}, {_since_1970(text, column_format.epoch)})"
+    value = computed.let(
+        2, f"CASE WHEN {has_offset} THEN timezone('UTC', {instant}) ELSE {other} END"
+    )
     # Two-digit years read as years below 100, and 'infinity', are no dates of a business.
     return _between(value, "TIMESTAMP")
 
@@ -202,33 +212,37 @@ def _since_1970(text: str, unit: str) -> str:
     )
 
 
-def _listed(choice: Choice) -> str:
-    return f"[{', '.join(quoted(form) for form in choice.formats)}]"
+def _listed(column_format: ColumnFormat) -> str:
+    return f"[{', '.join(quoted(form) for form in column_format.formats)}]"
 
 
-def _either(plain: str, tried: str, choice: Choice) -> str:
-    return f"coalesce({tried}, {plain})" if choice.declared else f"coalesce({plain}, {tried})"
+def _either(plain: str, tried: str, column_format: ColumnFormat) -> str:
+    return (
+        f"coalesce({tried}, {plain})" if column_format.declared else f"coalesce({plain}, {tried})"
+    )
 
 
 def _between(value: str, kind: str) -> str:
     return f"CASE WHEN {value} BETWEEN {kind} '1000-01-01' AND {kind} '9999-12-31' THEN {value} END"
 
 
-def _date(text: str, steps: Steps, choice: Choice | None) -> str:
+def _date(text: str, computed: ComputedColumns, column_format: ColumnFormat | None) -> str:
     value = f"TRY_CAST({text} AS DATE)"
-    if choice and choice.formats:
-        tried = f"CAST(try_strptime({trimmed(text)}, {_listed(choice)}) AS DATE)"
-        value = _either(value, tried, choice)
-    return _between(steps.let(0, value), "DATE")
+    if column_format and column_format.formats:
+        tried = f"CAST(try_strptime({trimmed(text)}, {_listed(column_format)}) AS DATE)"
+        value = _either(value, tried, column_format)
+    return _between(computed.let(0, value), "DATE")
 
 
-def _number(kind: str, text: str, steps: Steps, choice: Choice | None) -> str:
-    if choice and (choice.decimal or choice.thousands):
-        text = plain_number(text, choice)
+def _number(
+    kind: str, text: str, computed: ComputedColumns, column_format: ColumnFormat | None
+) -> str:
+    if column_format and (column_format.decimal or column_format.thousands):
+        text = plain_number(text, column_format)
     if kind != "integer":
         return f"TRY_CAST({text} AS {DUCKDB_TYPES[kind]})"
     # A cast alone would round 3.7 to 4; 4.0, as many exports write whole numbers, is one.
-    number = steps.let(0, f"TRY_CAST({text} AS DOUBLE)")
+    number = computed.let(0, f"TRY_CAST({text} AS DOUBLE)")
     return (
         f"CASE WHEN regexp_full_match({text}, '\\s*[+-]?\\d+\\s*') "
         f"THEN TRY_CAST({text} AS BIGINT) "
@@ -237,13 +251,13 @@ def _number(kind: str, text: str, steps: Steps, choice: Choice | None) -> str:
     )
 
 
-def plain_number(text: str, choice: Choice) -> str:
+def plain_number(text: str, column_format: ColumnFormat) -> str:
     """SQL: a number's text with a point for the decimal sign and nothing between thousands."""
     plain = trimmed(text)
-    if choice.thousands == " ":
+    if column_format.thousands == " ":
         plain = f"regexp_replace({plain}, '[\\s\\x{{00A0}}\\x{{202F}}]', '', 'g')"
-    elif choice.thousands:
-        plain = f"replace({plain}, {quoted(choice.thousands)}, '')"
-    if choice.decimal == ",":
+    elif column_format.thousands:
+        plain = f"replace({plain}, {quoted(column_format.thousands)}, '')"
+    if column_format.decimal == ",":
         plain = f"replace({plain}, ',', '.')"
     return plain

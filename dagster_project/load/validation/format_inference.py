@@ -1,12 +1,12 @@
-"""How a column is written where it is not in a plain form: decided over the whole column."""
+"""Format inference: how a column writes dates and numbers, decided over the whole column."""
 
 from collections.abc import Sequence
 
 import duckdb
 
 from dagster_project.contracts import SourceSettings
-from dagster_project.load.validation.casting import NUMBERS, Choice, trimmed
-from dagster_project.load.validation.record_rules import Judged, Reading, text_of
+from dagster_project.load.validation.casting import NUMBERS, ColumnFormat, trimmed
+from dagster_project.load.validation.record_rules import RecordSchema, ValidatedRecords, text_of
 from dagster_project.warehouse import quoted
 
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S")
@@ -54,55 +54,55 @@ NUMBER_STYLES: tuple[tuple[str, str | None], ...] = (
 )
 
 
-def declared_choices(reading: Reading, settings: SourceSettings) -> dict[str, Choice]:
+def declared_formats(schema: RecordSchema, settings: SourceSettings) -> dict[str, ColumnFormat]:
     """What the source's settings say about its columns; nothing where they are silent."""
-    choices: dict[str, Choice] = {}
-    for field in reading.fields:
+    column_formats: dict[str, ColumnFormat] = {}
+    for field in schema.fields:
         if field.type in ("timestamp", "date") and settings.date_formats:
-            choices[field.name] = Choice(formats=settings.date_formats, declared=True)
+            column_formats[field.name] = ColumnFormat(formats=settings.date_formats, declared=True)
         if field.type in NUMBERS and (settings.decimal or settings.thousands):
-            choices[field.name] = Choice(
+            column_formats[field.name] = ColumnFormat(
                 decimal=settings.decimal or ".", thousands=settings.thousands, declared=True
             )
-    return choices
+    return column_formats
 
 
-def choose(
+def infer_formats(
     con: duckdb.DuckDBPyConnection,
-    judged: Judged,
-    reading: Reading,
+    validated: ValidatedRecords,
+    schema: RecordSchema,
     settings: SourceSettings,
-    doubtful: dict[str, set[int]],
-) -> dict[int, dict[str, tuple[Choice, str]]]:
-    """For each file (by position) and doubtful field, the choice and a word on how it was made.
+    unparsed: dict[str, set[int]],
+) -> dict[int, dict[str, tuple[ColumnFormat, str]]]:
+    """For each file (by position) and unparsed field, its format and a word on how it was found.
 
-    ``doubtful`` has, per field, the files in which some text was not understood. Fields whose
-    texts fit no known form get no choice: their cells stay invalid.
+    ``unparsed`` has, per field, the files in which some text was not understood. Fields whose
+    texts fit no known form get no format: their cells stay invalid.
     """
-    chosen: dict[int, dict[str, tuple[Choice, str]]] = {}
-    types = {field.name: field.type for field in reading.fields}
-    for name, files in doubtful.items():
+    chosen: dict[int, dict[str, tuple[ColumnFormat, str]]] = {}
+    types = {field.name: field.type for field in schema.fields}
+    for name, files in unparsed.items():
         if types[name] in ("timestamp", "date"):
-            found = _dates(con, judged, reading, settings, name, types[name], files)
+            found = _dates(con, validated, schema, settings, name, types[name], files)
         elif types[name] in NUMBERS:
-            found = _numbers(con, judged, reading, settings, name, files)
+            found = _numbers(con, validated, schema, settings, name, files)
         else:
             continue
-        for file, choice in found.items():
-            chosen.setdefault(file, {})[name] = choice
+        for file, column_format in found.items():
+            chosen.setdefault(file, {})[name] = column_format
     return chosen
 
 
 def _dates(
     con: duckdb.DuckDBPyConnection,
-    judged: Judged,
-    reading: Reading,
+    validated: ValidatedRecords,
+    schema: RecordSchema,
     settings: SourceSettings,
     name: str,
     kind: str,
     files: set[int],
-) -> dict[int, tuple[Choice, str]]:
-    text = trimmed(text_of(reading, name))
+) -> dict[int, tuple[ColumnFormat, str]]:
+    text = trimmed(text_of(schema, name))
     counts = [
         f"count_if(try_strptime(t, [{', '.join(map(quoted, formats))}]) IS NOT NULL)"
         for formats in FAMILIES.values()
@@ -114,10 +114,10 @@ def _dates(
         ]
     rows = con.execute(
         f"SELECT _file, {', '.join(counts)} FROM (SELECT _file, {text} AS t "
-        f"FROM {judged.relation} WHERE {judged.invalid[name]} "
+        f"FROM {validated.relation} WHERE {validated.invalid[name]} "
         f"AND _file IN ({', '.join(map(str, sorted(files)))})) GROUP BY _file"
     ).fetchall()
-    found: dict[int, tuple[Choice, str]] = {}
+    found: dict[int, tuple[ColumnFormat, str]] = {}
     names = [*FAMILIES, "s", "ms"]
     for file, *numbers in rows:
         scores = dict(zip(names, numbers, strict=False))
@@ -134,28 +134,28 @@ def _dates(
                 else f"{family} (ambiguous: every date fits both orders)"
             )
         if family in ("s", "ms"):
-            found[file] = (Choice(epoch=family), f"{family} since 1970")
+            found[file] = (ColumnFormat(epoch=family), f"{family} since 1970")
         else:
-            found[file] = (Choice(formats=FAMILIES[family]), how)
+            found[file] = (ColumnFormat(formats=FAMILIES[family]), how)
     return found
 
 
 def _numbers(
     con: duckdb.DuckDBPyConnection,
-    judged: Judged,
-    reading: Reading,
+    validated: ValidatedRecords,
+    schema: RecordSchema,
     settings: SourceSettings,
     name: str,
     files: set[int],
-) -> dict[int, tuple[Choice, str]]:
-    text = trimmed(text_of(reading, name))
+) -> dict[int, tuple[ColumnFormat, str]]:
+    text = trimmed(text_of(schema, name))
     counts = [f"count_if(regexp_full_match(t, {quoted(_pattern(*s))}))" for s in NUMBER_STYLES]
     rows = con.execute(
-        f"SELECT _file, count_if(NOT {judged.invalid[name]}), {', '.join(counts)} "
-        f"FROM (SELECT *, {text} AS t FROM {judged.relation}) WHERE t IS NOT NULL "
+        f"SELECT _file, count_if(NOT {validated.invalid[name]}), {', '.join(counts)} "
+        f"FROM (SELECT *, {text} AS t FROM {validated.relation}) WHERE t IS NOT NULL "
         f"AND _file IN ({', '.join(map(str, sorted(files)))}) GROUP BY _file"
     ).fetchall()
-    found: dict[int, tuple[Choice, str]] = {}
+    found: dict[int, tuple[ColumnFormat, str]] = {}
     for file, plain, *scores in rows:
         best = max(scores)
         if best <= plain:
@@ -167,7 +167,7 @@ def _numbers(
             how = "" if settings.decimal else " (ambiguous: every number fits both)"
         decimal, thousands = style
         found[file] = (
-            Choice(decimal=decimal, thousands=thousands),
+            ColumnFormat(decimal=decimal, thousands=thousands),
             f"decimal {decimal} thousands {thousands or 'none'}{how}",
         )
     return found

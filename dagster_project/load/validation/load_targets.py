@@ -1,8 +1,8 @@
-"""What files can feed, ready for reading: canonical tables and mappings on equal terms."""
+"""Load targets: what files can feed, canonical tables and mappings on equal terms."""
 
 import csv
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dagster_project.contracts import SourceSettings, Table, load_contract
 from dagster_project.contracts.mapping import Mapping, load_mappings
@@ -33,6 +33,7 @@ class Target:
     definition: str
     table: Table | None = None
     mapping: Mapping | None = None
+    words: Words = field(default_factory=dict)
 
     @property
     def explode(self) -> tuple[str, ...]:
@@ -102,6 +103,7 @@ def load_targets(
             time_zone=time_zone,
             definition=_definition(own, contracts, time_zone, used),
             mapping=mapping,
+            words=words,
         )
     return targets
 

@@ -1,10 +1,16 @@
-"""Which records and cells of a staged batch are valid, as SQL; and why the others are not."""
+"""Record rules: which records and cells of a batch are valid, as SQL, and why others are not."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dagster_project.load.reading.header_matching import Field
-from dagster_project.load.validation.casting import Choice, Steps, can_fail, cell, trimmed
+from dagster_project.load.validation.casting import (
+    ColumnFormat,
+    ComputedColumns,
+    can_fail,
+    cast_cell,
+    trimmed,
+)
 from dagster_project.warehouse import identifier, quoted
 
 _EXPECTED = {
@@ -16,7 +22,7 @@ _EXPECTED = {
 
 
 @dataclass(frozen=True)
-class Reading:
+class RecordSchema:
     """How a batch's text becomes typed values: the same for every file of the batch.
 
     ``one_of`` names fields of which a record needs at least one. ``null_words`` are texts (lower
@@ -32,7 +38,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Judged:
+class ValidatedRecords:
     """A relation: the staged columns and, per field, its value, whether its text was invalid.
 
     ``bad`` is the column that is true for records that go to quarantine, ``why`` an SQL
@@ -47,50 +53,52 @@ class Judged:
     why: str
 
 
-def text_of(reading: Reading, name: str) -> str:
+def text_of(schema: RecordSchema, name: str) -> str:
     """SQL: the text of a field as staged; NULL for the words that mean "no value"."""
-    position = reading.sources.get(name)
+    position = schema.sources.get(name)
     if position is None:
         return "CAST(NULL AS VARCHAR)"
     text = f"c{position}"
-    if not reading.null_words:
+    if not schema.null_words:
         return text
-    words = ", ".join(quoted(word) for word in reading.null_words)
+    words = ", ".join(quoted(word) for word in schema.null_words)
     return f"CASE WHEN lower(trim({text})) NOT IN ({words}) THEN {text} END"
 
 
-def judge(base: str, reading: Reading, choices: dict[str, Choice] | None = None) -> Judged:
-    """Judge every record of the relation ``base`` under a set of column choices."""
-    choices = choices or {}
-    steps = Steps()
+def validate_records(
+    base: str, schema: RecordSchema, column_formats: dict[str, ColumnFormat] | None = None
+) -> ValidatedRecords:
+    """Validate every record of the relation ``base`` under a set of column formats."""
+    column_formats = column_formats or {}
+    computed = ComputedColumns()
     values: dict[str, str] = {}
     invalid: dict[str, str] = {}
     reasons: list[str] = []
-    if reading.has_reasons:
+    if schema.has_reasons:
         reasons.append("WHEN _reason IS NOT NULL THEN '-1:' || _reason")
-    for position, field in enumerate(reading.fields):
-        text = text_of(reading, field.name)
-        is_there = field.name in reading.sources
+    for position, field in enumerate(schema.fields):
+        text = text_of(schema, field.name)
+        is_there = field.name in schema.sources
         value = (
-            cell(field, text, reading.time_zone, steps, choices.get(field.name))
+            cast_cell(field, text, schema.time_zone, computed, column_formats.get(field.name))
             if is_there
             else "NULL"
         )
-        values[field.name] = steps.let(8, f"({value})") if is_there else value
+        values[field.name] = computed.let(8, f"({value})") if is_there else value
         if can_fail(field) and is_there:
-            invalid[field.name] = steps.let(
+            invalid[field.name] = computed.let(
                 9, f"({values[field.name]} IS NULL AND {trimmed(text)} IS NOT NULL)"
             )
         if field.required:
             if field.name in invalid:
                 reasons.append(f"WHEN {invalid[field.name]} THEN '{position}:{_code(field)}'")
             reasons.append(f"WHEN {values[field.name]} IS NULL THEN '{position}:missing_value'")
-    if reading.one_of:
-        present = ", ".join(trimmed(text_of(reading, name)) for name in reading.one_of)
+    if schema.one_of:
+        present = ", ".join(trimmed(text_of(schema, name)) for name in schema.one_of)
         reasons.append(f"WHEN coalesce({present}) IS NULL THEN '-1:no_identifier'")
     why = f"CASE {' '.join(reasons)} END" if reasons else "CAST(NULL AS VARCHAR)"
-    bad = steps.let(10, f"({why} IS NOT NULL)" if reasons else "false")
-    return Judged(steps.around(base), values, invalid, bad, why)
+    bad = computed.let(10, f"({why} IS NOT NULL)" if reasons else "false")
+    return ValidatedRecords(computed.around(base), values, invalid, bad, why)
 
 
 def _code(field: Field) -> str:

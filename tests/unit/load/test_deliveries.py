@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from dagster_project.contracts import SourceSettings
 from dagster_project.contracts.mapping import Mapping
-from dagster_project.load.delivery_expectations import Verdict, due, judge_deliveries
-from dagster_project.load.ingest.schema_drift import shown
+from dagster_project.load.delivery_expectations import DeliveryStatus, assess_deliveries, due
+from dagster_project.load.ingest.schema_drift import safe_name
 from dagster_project.load.validation.load_targets import load_targets, load_words
 
 NOW = datetime(2026, 3, 20, 5, 0)  # a Friday
@@ -39,11 +39,11 @@ def put(landing, day: date, rows: int, at: datetime | None = None) -> Path:
     return path
 
 
-def judge(landing, mapping: Mapping, now: datetime = NOW) -> Verdict:
+def validate_records(landing, mapping: Mapping, now: datetime = NOW) -> DeliveryStatus:
     mappings = {"visits": mapping}
     targets = load_targets(landing.settings, load_words(), mappings)
-    (verdict,) = judge_deliveries(landing.con, targets.values(), now)
-    return verdict
+    (status,) = assess_deliveries(landing.con, targets.values(), now)
+    return status
 
 
 def load(landing, mapping: Mapping, **arguments: object):
@@ -65,10 +65,10 @@ def test_file_answers_the_tick_it_is_nearest_to(landing, newest: datetime, is_la
     mapping = visits(expected_delivery="0 4 * * *")
     put(landing, date(2026, 3, 19), 3, at=newest)
     load(landing, mapping)
-    verdict = judge(landing, mapping)
-    assert verdict.is_late is is_late
-    assert verdict.due_at == datetime(2026, 3, 20, 4, 0)
-    assert ("is late" in verdict.message) is is_late
+    status = validate_records(landing, mapping)
+    assert status.is_late is is_late
+    assert status.due_at == datetime(2026, 3, 20, 4, 0)
+    assert ("is late" in status.message) is is_late
 
 
 def test_source_that_never_delivered_is_late(landing) -> None:
@@ -76,10 +76,10 @@ def test_source_that_never_delivered_is_late(landing) -> None:
     landing.put("crm/contacts.csv", "contact_id\n1\n")
     mapping = visits(expected_delivery="0 4 * * *", late_or_odd="block")
     load(landing, mapping)
-    verdict = judge(landing, mapping)
-    assert verdict.is_late
-    assert verdict.late_or_odd == "block"
-    assert "nothing was ever delivered" in verdict.message
+    status = validate_records(landing, mapping)
+    assert status.is_late
+    assert status.late_or_odd == "block"
+    assert "nothing was ever delivered" in status.message
     assert landing.query("SELECT source, is_late FROM ledger.deliveries") == [("visits", True)]
 
 
@@ -89,7 +89,7 @@ def test_reading_everything_again_makes_nothing_fresh(landing) -> None:
     put(landing, date(2026, 2, 20), 3)
     load(landing, mapping)
     load(landing, mapping, full_refresh=True)
-    assert judge(landing, mapping).is_late
+    assert validate_records(landing, mapping).is_late
 
 
 def test_file_that_cannot_be_read_is_no_delivery(landing) -> None:
@@ -98,7 +98,7 @@ def test_file_that_cannot_be_read_is_no_delivery(landing) -> None:
     put(landing, date(2026, 3, 19), 3)
     landing.put("visits/visits_2026-03-20.csv.gz", b"\x1f\x8b broken")
     load(landing, mapping)
-    assert judge(landing, mapping).is_late
+    assert validate_records(landing, mapping).is_late
 
 
 def test_weekend_is_no_delay_and_the_clock_is_the_sources() -> None:
@@ -125,10 +125,10 @@ def test_volume_is_compared_with_the_same_weekday(landing, records: int, is_odd:
     mapping = visits(volume_band=[0.5, 2.0])
     fill(landing, weeks=4, rows=10, newest_rows=records)
     load(landing, mapping)
-    verdict = judge(landing, mapping)
-    assert (verdict.usual_records, verdict.records) == (10, records)
-    assert verdict.is_odd is is_odd
-    assert ("outside 5 to 20" in verdict.message) is is_odd
+    status = validate_records(landing, mapping)
+    assert (status.usual_records, status.records) == (10, records)
+    assert status.is_odd is is_odd
+    assert ("outside 5 to 20" in status.message) is is_odd
 
 
 def test_volume_is_not_judged_on_two_weeks(landing) -> None:
@@ -136,8 +136,8 @@ def test_volume_is_not_judged_on_two_weeks(landing) -> None:
     mapping = visits(volume_band=[0.5, 2.0])
     fill(landing, weeks=2, rows=10, newest_rows=500)
     load(landing, mapping)
-    verdict = judge(landing, mapping)
-    assert (verdict.usual_records, verdict.is_odd, verdict.message) == (None, False, "")
+    status = validate_records(landing, mapping)
+    assert (status.usual_records, status.is_odd, status.message) == (None, False, "")
 
 
 def test_expectation_that_changes_reads_no_file_again(landing) -> None:
@@ -175,10 +175,10 @@ def test_load_says_what_is_late(landing) -> None:
 
 def test_first_record_taken_for_a_header_is_not_shown(landing) -> None:
     """A file without a header puts a customer's address into the report as a column's name."""
-    assert shown("loyalty_tier") == "loyalty_tier"
-    assert shown("utm_source_2026") == "utm_source_2026"
+    assert safe_name("loyalty_tier") == "loyalty_tier"
+    assert safe_name("utm_source_2026") == "utm_source_2026"
     for value in ("ann@example.com", "+44 7700 900123", "19790204"):
-        assert shown(value) == "(a name that looks like a value)"
+        assert safe_name(value) == "(a name that looks like a value)"
     landing.put("crm/contacts.csv", "contact_id,ann@example.com\n1,x\n")
     landing.load()
     (message,) = landing.query("SELECT message FROM ledger.schema_events")[0]

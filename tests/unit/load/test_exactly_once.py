@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dagster_project.load import run as run_module
-from dagster_project.load.ingest import canonical_rows
+from dagster_project.load.ingest import canonical_rows, file_loading
 from dagster_project.settings import PROJECT_ROOT, Settings
 from dagster_project.warehouse import connect
 
@@ -26,7 +26,7 @@ def test_second_load_opens_nothing(landing, monkeypatch):
     def refuse(*_: object) -> None:
         raise AssertionError("a known file was opened")
 
-    monkeypatch.setattr(run_module, "examined", refuse)
+    monkeypatch.setattr(file_loading, "hash_delivery", refuse)
     summary = landing.load()
     assert (summary.files_known, summary.files_opened, summary.records) == (3, 0, 0)
     assert landing.query("SELECT count(*) FROM crm.contacts") == [(5,)]
@@ -96,15 +96,16 @@ def test_failure_within_a_file_leaves_nothing_of_it(landing, monkeypatch):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from dagster_project.load import load_landing, run
+from dagster_project.load import load_landing
+from dagster_project.load.ingest import commit
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect
 moment = sys.argv[2]
-written = run.write_loaded
+written = commit.write_loaded
 def die(*arguments):
     if moment == "after": written(*arguments)
     os.kill(os.getpid(), signal.SIGKILL)
-run.write_loaded = die
+commit.write_loaded = die
 settings = Settings(data_dir=Path(sys.argv[1]))
 with connect(settings, keep_order=True) as con:
     load_landing(con, settings, run_id="killed")

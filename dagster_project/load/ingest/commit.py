@@ -1,0 +1,109 @@
+"""Transactions of a load: each batch, file or path goes in with its ledger entries, or not at all.
+
+What is new is decided before (``load.planning``); how files are read, in ``file_loading``.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import duckdb
+
+from dagster_project.load.ingest.batch_staging import SourceUnit
+from dagster_project.load.ingest.canonical_rows import LoadStamp, ingest_canonical
+from dagster_project.load.ingest.ledger_entries import (
+    delete_content,
+    write_loaded,
+    write_paths,
+    write_quarantined_file,
+    write_skipped_paths,
+)
+from dagster_project.load.ingest.mapped_rows import ingest_mapped
+from dagster_project.load.ingest.schema_drift import write_schema_changes
+from dagster_project.load.landing.discovery import Delivery, SkippedPath
+from dagster_project.load.ledger.load_summary import FileOutcome
+from dagster_project.load.ledger.state import LedgerState
+from dagster_project.load.reading.file_content import DamagedFileError
+from dagster_project.load.validation.load_targets import Target
+from dagster_project.load.validation.record_rules import RecordSchema
+
+# Gives what a content is read by: (delivery, file hash) to a definition.
+Definition = Callable[[Delivery, str], str]
+
+
+class LoadCommitter:
+    """Writes raw rows and ledger entries; every public method is one transaction."""
+
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        ledger: LedgerState,
+        definition: Definition,
+        stamp: LoadStamp,
+    ) -> None:
+        self._con = con
+        self._ledger = ledger
+        self._definition = definition
+        self._stamp = stamp
+
+    def batch(
+        self, target: Target, units: Sequence[SourceUnit], base: str
+    ) -> tuple[list[FileOutcome], int]:
+        """Commit a staged batch: one outcome per unit, and the number of schema events."""
+        with self._transaction():
+            for unit in units:
+                if (unit.content.file_hash, target.name) in self._ledger.contents:
+                    delete_content(self._con, unit.content.file_hash, target.name)
+            outcomes = self._ingest(target, units, base)
+            events = write_schema_changes(self._con, units, self._stamp)
+            definitions = [
+                self._definition(unit.delivery, unit.content.file_hash) for unit in units
+            ]
+            write_loaded(self._con, units, outcomes, definitions, self._stamp)
+        return outcomes, events
+
+    def known_content(self, delivery: Delivery, file_hash: str, state: str) -> None:
+        """Remember a path whose content needs no loading: a ``duplicate``, or an ``archive`` of
+        which every member is loaded."""
+        definition = self._definition(delivery, file_hash)
+        with self._transaction():
+            write_paths(self._con, [(delivery, file_hash, state, definition)], self._stamp)
+
+    def quarantined_file(self, delivery: Delivery, error: DamagedFileError) -> None:
+        """Quarantine a file as a whole."""
+        with delivery.path.open("rb") as file:
+            file_hash = hashlib.file_digest(file, "sha256").hexdigest()
+        definition = self._definition(delivery, file_hash)
+        with self._transaction():
+            write_quarantined_file(self._con, delivery, file_hash, definition, error, self._stamp)
+
+    def skipped_paths(self, skipped: Sequence[SkippedPath]) -> None:
+        """Replace the list of paths in landing that are not read."""
+        with self._transaction():
+            write_skipped_paths(self._con, skipped, self._stamp)
+
+    def _ingest(self, target: Target, units: Sequence[SourceUnit], base: str) -> list[FileOutcome]:
+        schema = RecordSchema(
+            fields=target.fields,
+            sources=units[0].header_match.sources,
+            time_zone=target.time_zone,
+            one_of=target.one_of,
+            null_words=tuple(word.lower() for word in target.settings.null_words),
+            has_reasons=units[0].kind == "converted",
+        )
+        if target.mapping:
+            return ingest_mapped(self._con, base, units, schema, target, self._stamp)
+        system, _, table = target.name.partition(".")
+        return ingest_canonical(
+            self._con, base, units, schema, target.settings, (system, table), self._stamp
+        )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._con.execute("BEGIN TRANSACTION")
+        try:
+            yield
+        except BaseException:
+            self._con.execute("ROLLBACK")
+            raise
+        self._con.execute("COMMIT")

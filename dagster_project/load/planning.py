@@ -1,0 +1,66 @@
+"""Load plan: which delivered files are new, and by which definition each of them is read.
+
+Decided from the ledger, names and hashes alone. Nothing is read into tables and nothing is
+written here; ``ingest.commit`` writes.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+
+from dagster_project.load.landing.corrections import Corrections, corrections_mark
+from dagster_project.load.landing.discovery import Delivery
+from dagster_project.load.ledger.state import LedgerState
+from dagster_project.load.validation.load_targets import Target
+
+
+class LoadPlanner:
+    """What one load has to do. ``full_refresh`` makes every file in landing new again."""
+
+    def __init__(
+        self,
+        ledger: LedgerState,
+        targets: Mapping[str, Target],
+        corrections: Corrections,
+        *,
+        full_refresh: bool = False,
+    ) -> None:
+        self._ledger = ledger
+        self._targets = targets
+        self._corrections = corrections
+        self._full_refresh = full_refresh
+        self._taken: set[tuple[str, str]] = set()
+
+    def new_deliveries(self, found: list[Delivery]) -> Iterator[tuple[Target, list[Delivery]]]:
+        """The files that must be opened, by target and in order of their names."""
+        fresh = [item for item in found if self._full_refresh or not self._is_known_path(item)]
+        ordered = sorted(fresh, key=lambda item: (item.target, item.name))
+        for name, deliveries in groupby(ordered, key=lambda item: item.target):
+            yield self._targets[name], list(deliveries)
+
+    def definition(self, delivery: Delivery, file_hash: str) -> str:
+        """What a content is read by: the target's definition, and people's corrections.
+
+        Any correction may concern a member of an archive.
+        """
+        concerned = sorted(self._corrections) if delivery.format == "zip" else [file_hash]
+        marks = [corrections_mark(self._corrections, key) for key in concerned]
+        return self._targets[delivery.target].definition + "".join(marks)
+
+    def take(self, delivery: Delivery, file_hash: str) -> bool:
+        """Whether the content must be read; True once per content and load.
+
+        Not when it was read before by the same definition, under whatever path.
+        """
+        content = (file_hash, delivery.target)
+        read_by = self._ledger.contents.get(content)
+        is_loaded = read_by == self.definition(delivery, file_hash) and not self._full_refresh
+        if is_loaded or content in self._taken:
+            return False
+        self._taken.add(content)
+        return True
+
+    def _is_known_path(self, delivery: Delivery) -> bool:
+        file_hash = self._ledger.hash_of(delivery)
+        return file_hash is not None and self._ledger.has_path(
+            delivery, self.definition(delivery, file_hash)
+        )
