@@ -9,8 +9,8 @@ import pytest
 
 from dagster_project.contracts.mapping import MAPPINGS_DIR, load_mappings
 from dagster_project.errors import UsageError
-from dagster_project.load.landing.discovery import is_named_as
 from dagster_project.load.dry_run.mapping_trial import check_expressions
+from dagster_project.load.landing.discovery import is_named_as
 from tests.vendor_export import (
     Deliver,
     deliverer,
