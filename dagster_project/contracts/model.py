@@ -139,14 +139,18 @@ class Table(Strict):
     """One canonical table of a system.
 
     ``dated_by`` is the column that says when a row happened: what happened after as_of stays in
-    raw. ``staged_by_hand``: ``make contracts`` leaves the SQL of its staging model alone.
+    raw. ``version_of`` are the columns whose newest row holds, where the table has no key.
+    ``one_of`` are columns of which a record needs one. ``staged_by_hand``: ``make contracts``
+    leaves the SQL of its staging model alone.
     """
 
     name: str
     description: str
     columns: tuple[Column, ...]
     identified_by: IdentifiedBy | None = None
+    one_of: tuple[str, ...] = ()
     dated_by: str | None = None
+    version_of: tuple[str, ...] = ()
     staged_by_hand: bool = False
     settings: SourceSettings = SourceSettings()
 
@@ -159,6 +163,12 @@ class Table(Strict):
             raise ValueError(f"names or aliases that stand twice: {', '.join(doubled)}")
         if self.identified_by and not set(self.identified_by.columns) <= set(names):
             raise ValueError("identified_by names a column that the table lacks")
+        if not {*self.one_of, *self.version_of} <= set(names):
+            raise ValueError("one_of or version_of names a column that the table lacks")
+        if self.one_of and self.identified_by and self.identified_by.required:
+            raise ValueError("one_of stands beside identified_by: one of them can be required")
+        if self.version_of and self.key:
+            raise ValueError("version_of is for a table without a key")
         if self.dated_by and self.dated_by not in {c.name for c in self.columns if c.is_time}:
             raise ValueError("dated_by must name a timestamp or date of the table")
         return self
@@ -170,6 +180,12 @@ class Table(Strict):
     @property
     def key(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns if column.key)
+
+    @property
+    def needs_one_of(self) -> tuple[str, ...]:
+        """Columns of which a record needs one: who it is of, or those of ``one_of``."""
+        owner = self.identified_by
+        return owner.columns if owner and owner.required else self.one_of
 
     def column(self, name: str) -> Column:
         """The column ``name``; KeyError when the table lacks it."""

@@ -15,7 +15,13 @@ from dagster_project.contracts import load_contract
 from dagster_project.sample.columns import number
 
 # What the simulated company does not deliver: a table (with no columns named), or columns of one.
-NOT_DELIVERED: dict[str, frozenset[str]] = {}
+NOT_DELIVERED: dict[str, frozenset[str]] = {
+    "crm/contacts": frozenset({"full_name"}),
+    "crm/contact_points": frozenset(),
+    "crm/attributes": frozenset(),
+    "shop/order_lines": frozenset({"line_amount", "kind"}),
+    "shop/coupon_redemptions": frozenset(),
+}
 
 
 def _landing() -> dict[str, str]:

@@ -62,10 +62,11 @@ _PRESENT = """\
 
 
 def staging_sql(system: str, table: Table) -> str:
-    """The model ``stg_<system>__<table>``. A table without a key keeps each row once."""
+    """The model ``stg_<system>__<table>``. Without a key or version_of each row stays, once."""
     names = table.column_names
-    if table.key:
-        key = ", ".join(f"'{name}'" for name in table.key)
+    same = table.key or table.version_of
+    if same:
+        key = ", ".join(f"'{name}'" for name in same)
         updated = ", has_updated_at=true" if "updated_at" in names else ""
         newest = _NEWEST.format(key=key, updated=updated)
     else:
@@ -117,14 +118,14 @@ def _model(system: str, table: Table) -> dict[str, Any]:
         "name": f"stg_{system}__{table.name}",
         "description": (
             f"{table.description} The newest version of each, up to as_of. "
-            f"Grain: {', '.join(table.key) or 'all columns'}."
+            f"Grain: {', '.join(table.key or table.version_of) or 'all columns'}."
         ),
     }
     columns = [_column(column) for column in table.columns]
     if len(table.key) == 1:
         columns[table.column_names.index(table.key[0])]["data_tests"] = ["unique"]
-    elif table.key:
-        model["data_tests"] = [{"unique_combination": {"arguments": {"columns": list(table.key)}}}]
+    elif same := table.key or table.version_of:
+        model["data_tests"] = [{"unique_combination": {"arguments": {"columns": list(same)}}}]
     model["columns"] = columns
     return model
 

@@ -69,8 +69,7 @@ class MappedTableIngest:
         }
         self.key = mapped.key or table.key
         self.is_grouped = any(e.has_aggregate for e in self.expressions.values())
-        needs = table.identified_by
-        self.one_of = needs.columns if needs and needs.required else ()
+        self.one_of = table.needs_one_of
         self.by_name = {field.name: field for field in self.fields}
 
     def key_sql(self, columns: dict[str, str]) -> list[str]:

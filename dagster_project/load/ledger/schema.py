@@ -60,7 +60,10 @@ def raw_columns(table: Table) -> dict[str, str]:
 
 
 def create_raw_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """Create the raw table of every contract table, and the ledger, where they are missing."""
+    """Create the raw table of every contract table, and the ledger, where they are missing.
+
+    A column that the contract has gained since is added, with no value in the rows that are there.
+    """
     for name, system in load_contract().items():
         con.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(name)}")
         for table in system.tables.values():
@@ -68,9 +71,18 @@ def create_raw_tables(con: duckdb.DuckDBPyConnection) -> None:
                 f"{identifier(column)} {kind}" for column, kind in raw_columns(table).items()
             )
             con.execute(f"CREATE TABLE IF NOT EXISTS {raw_name(name, table.name)} ({columns})")
+            _add_missing_columns(con, raw_name(name, table.name), raw_columns(table))
     con.execute("CREATE SCHEMA IF NOT EXISTS ledger")
     for name, columns in LEDGER_TABLES.items():
         con.execute(f"CREATE TABLE IF NOT EXISTS ledger.{identifier(name)} ({columns})")
+
+
+def _add_missing_columns(
+    con: duckdb.DuckDBPyConnection, table: str, columns: dict[str, str]
+) -> None:
+    known = {name for name, *_ in con.execute(f"DESCRIBE {table}").fetchall()}
+    for column in columns.keys() - known:
+        con.execute(f"ALTER TABLE {table} ADD COLUMN {identifier(column)} {columns[column]}")
 
 
 def insert_rows(

@@ -101,8 +101,7 @@ def match_header(
     if one_of and not any(name in sources for name in one_of):
         raise DamagedFileError(
             "missing_column",
-            f"None of the columns {', '.join(one_of)} is there; one is needed to say whose record "
-            "it is.",
+            f"None of the columns {', '.join(one_of)} is there; a record needs one of them.",
             ", ".join(one_of),
         )
     return HeaderMatch(

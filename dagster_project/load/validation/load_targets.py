@@ -65,11 +65,10 @@ def load_targets(
         for table in system.tables.values():
             name = f"{system_name}.{table.name}"
             time_zone = table.settings.time_zone or settings.time_zone
-            needs = table.identified_by
             targets[name] = Target(
                 name=name,
                 fields=table_fields(table, words),
-                one_of=needs.columns if needs and needs.required else (),
+                one_of=table.needs_one_of,
                 settings=table.settings,
                 time_zone=time_zone,
                 definition=_definition(

@@ -126,7 +126,7 @@ def extras(pairs: Sequence[tuple[str, int]]) -> str:
 def sentence(field: Field | None, code: str, one_of: Sequence[str] = ()) -> str:
     """Why a record or cell was not accepted, for the sender of the file; never the value."""
     if code == "no_identifier":
-        return f"None of {', '.join(one_of)} has a value; one is needed to say whose record it is."
+        return f"None of {', '.join(one_of)} has a value; a record needs one."
     if field is None:
         return "The record could not be taken apart into its fields."
     if code == "missing_value":

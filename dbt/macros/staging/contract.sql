@@ -9,6 +9,16 @@
     union all
     select
         'crm' as source_system,
+        'crm.contact_points' as source_name
+    where exists (select 1 from {{ source('crm', 'contact_points') }})
+    union all
+    select
+        'crm' as source_system,
+        'crm.attributes' as source_name
+    where exists (select 1 from {{ source('crm', 'attributes') }})
+    union all
+    select
+        'crm' as source_system,
         'crm.deals' as source_name
     where exists (select 1 from {{ source('crm', 'deals') }})
     union all
@@ -46,6 +56,11 @@
         'shop' as source_system,
         'shop.order_lines' as source_name
     where exists (select 1 from {{ source('shop', 'order_lines') }})
+    union all
+    select
+        'shop' as source_system,
+        'shop.coupon_redemptions' as source_name
+    where exists (select 1 from {{ source('shop', 'coupon_redemptions') }})
     union all
     select
         'shop' as source_system,
@@ -122,7 +137,9 @@
             'product_id',
             'quantity',
             'unit_price',
-            'discount_amount'
+            'line_amount',
+            'discount_amount',
+            'kind'
         ]
     }[table] -%}
     {%- for column in columns %}

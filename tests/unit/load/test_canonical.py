@@ -302,3 +302,30 @@ def test_whole_numbers(landing):
         row[0]
         for row in landing.query("SELECT wait_seconds FROM call_center.calls ORDER BY call_id")
     ] == [7, 7, None, 9007199254740993, 1000, None]
+
+
+def test_a_line_has_a_unit_price_or_its_amount(landing):
+    """Lines that a till prices by their amount are refused, or lines without any price accepted."""
+    landing.put(
+        "shop/order_lines.csv",
+        b"order_id,line_number,product_id,quantity,unit_price,line_amount\n"
+        b"1,1,A,2,5.00,\n1,2,A,3,,10.00\n1,3,A,1,,\n",
+    )
+    landing.load()
+    assert landing.query(
+        "SELECT line_number, unit_price, line_amount FROM shop.order_lines ORDER BY 1"
+    ) == [(1, Decimal(5), None), (2, None, Decimal(10))]
+    assert landing.query("SELECT reason, line FROM ledger.quarantine") == [("no_identifier", 4)]
+
+
+def test_a_column_that_the_contract_gained_is_added(landing):
+    """A company upgrades, and its next load ends because a raw table lacks the new column."""
+    landing.put("crm/contacts.csv", b"contact_id,email\n1,a@example.org\n")
+    landing.load()
+    landing.con.execute("ALTER TABLE crm.contacts DROP COLUMN full_name")
+    landing.put("crm/contacts_2.csv", b"contact_id,full_name\n2,Nina Vogel\n")
+    landing.load()
+    assert landing.query("SELECT contact_id, full_name FROM crm.contacts ORDER BY 1") == [
+        ("1", None),
+        ("2", "Nina Vogel"),
+    ]

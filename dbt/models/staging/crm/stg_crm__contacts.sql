@@ -13,6 +13,7 @@ select
     contact_id,
     created_at,
     updated_at,
+    full_name,
     first_name,
     middle_name,
     last_name,
