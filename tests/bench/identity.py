@@ -17,13 +17,13 @@ import duckdb
 import jinja2
 import yaml
 
-from dagster_project.identity.matching.blocking import block_all, limit_blocks, profiles_of
+from dagster_project.identity import frames
+from dagster_project.identity.matching.blocking import block_all, profiles_of
 from dagster_project.identity.matching.probabilistic import count_frequencies, splink_settings
 from dagster_project.identity.records.identifiers import normalise_values
 from dagster_project.identity.registry.tables import create_identity_tables
 from dagster_project.identity.resolution import resolve_records
-from dagster_project.identity.rules.guards import load_guards
-from dagster_project.identity.rules.linkage import load_linkage
+from dagster_project.identity.rules.rule_set import load_rules
 from dagster_project.settings import PROJECT_ROOT, Settings
 from dagster_project.warehouse import connect, connect_file, quoted
 from tests.bench.people import add_people, collect_values, create_tables
@@ -56,7 +56,7 @@ def resolve(folder: Path, _people: int) -> dict[str, Any]:
     with connect(settings) as con:
         create_identity_tables(con)
         started = time.perf_counter()
-        normalise_values(con, load_guards(), settings.phone_region)
+        normalise_values(con, load_rules().guards, settings.phone_region)
         normalise = time.perf_counter() - started
         started, cpu = time.perf_counter(), time.process_time()
         summary = resolve_records(con, settings, run_id="bench")
@@ -128,22 +128,22 @@ def change(folder: Path, people: int) -> dict[str, Any]:
 
 def export(folder: Path, _people: int) -> dict[str, Any]:
     """Splink's input: profiles with one column per block, NULL where a key may not pair."""
-    linkage = load_linkage()
+    rules = load_rules()
     with connect(_settings(folder)) as con:
-        con.execute("CREATE TEMP VIEW id_nodes AS SELECT node AS rid, * FROM resolution.nodes")
-        count_frequencies(con, linkage)
-        block_all(con, linkage)
-        row = con.execute("SELECT count(*) FROM id_nodes WHERE is_profile").fetchone()
-        limit_blocks(con, linkage, row[0] if row else 0)
+        rows = "SELECT node AS rid, * FROM resolution.nodes"
+        nodes = frames.make(con, "nodes", rows, as_view=True)
+        frequencies = count_frequencies(con, rules)
+        row = con.execute(f"SELECT count(*) FROM {nodes} WHERE is_profile").fetchone()
+        blocks = block_all(con, rules.linkage, nodes, row[0] if row else 0)
         keys = ", ".join(
             f"max(k.key) FILTER (k.block = {block}) AS k{block}"
-            for block in range(len(linkage.blocks))
+            for block in range(len(rules.linkage.blocks))
         )
         con.execute(
             f"""
             CREATE TABLE intermediate.bench_keys AS
-            SELECT k.rid, {keys} FROM id_keys AS k
-            JOIN id_limits AS l ON l.block = k.block AND k.records <= l.records
+            SELECT k.rid, {keys} FROM {blocks.keys} AS k
+            JOIN {blocks.limits} AS l ON l.block = k.block AND k.records <= l.records
             GROUP BY k.rid
             """
         )
@@ -151,8 +151,9 @@ def export(folder: Path, _people: int) -> dict[str, Any]:
             f"""
             COPY (
                 SELECT p.*, d.domain IS NOT NULL AS is_rare_domain, k.* EXCLUDE (rid)
-                FROM ({profiles_of("id_nodes", "rid")}) AS p
-                LEFT JOIN id_rare_domains AS d ON d.domain = split_part(p.email, '@', 2)
+                FROM ({profiles_of(nodes, "rid")}) AS p
+                LEFT JOIN {frequencies.rare_domains} AS d
+                  ON d.domain = split_part(p.email, '@', 2)
                 LEFT JOIN intermediate.bench_keys AS k ON k.rid = p.rid
             ) TO {quoted(str(folder / "profiles.parquet"))} (FORMAT parquet)
             """
@@ -166,8 +167,9 @@ def splink(folder: Path, _people: int) -> dict[str, Any]:
     from splink import DuckDBAPI, Linker
 
     logging.getLogger("splink").setLevel(logging.ERROR)
-    linkage, settings = load_linkage(), _settings(folder)
-    rules = [{"blocking_rule": f"l.k{n} = r.k{n}"} for n in range(len(linkage.blocks))]
+    rules, settings = load_rules(), _settings(folder)
+    linkage = rules.linkage
+    blocking = [{"blocking_rule": f"l.k{n} = r.k{n}"} for n in range(len(linkage.blocks))]
     con = connect_file(
         folder / "splink.duckdb", memory_limit=settings.memory_limit, threads=settings.threads
     )
@@ -177,7 +179,10 @@ def splink(folder: Path, _people: int) -> dict[str, Any]:
     api = DuckDBAPI(connection=con)
     linker = Linker(
         api.register("profiles"),
-        {**splink_settings(1e-6), "blocking_rules_to_generate_predictions": rules},
+        {
+            **splink_settings(rules.model, 1e-6),
+            "blocking_rules_to_generate_predictions": blocking,
+        },
         log_level=None,
     )
     found = linker.inference.predict(threshold_match_probability=linkage.review)

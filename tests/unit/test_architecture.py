@@ -65,11 +65,7 @@ def test_no_import_circles():
     names = {".".join(p.relative_to(PROJECT_ROOT).with_suffix("").parts): p for p in MODULES}
     names = {name.removesuffix(".__init__"): path for name, path in names.items()}
     graph = {
-        name: {
-            found
-            for found in imports(path, top_level_only=True)
-            if found in names and found != name
-        }
+        name: {found for found in imports(path) if found in names and found != name}
         for name, path in names.items()
     }
     state: dict[str, int] = {}

@@ -1,86 +1,99 @@
-"""What the guards kept from joining people, as a table: ``identity.guard_stops``.
+"""Guard events: what the guards kept from joining people, as ``identity.guard_stops``.
 
-``resolution.stops`` holds them in the clear, each with the component that it stands in, so that the
-stops of a part can be replaced; those of heavy values, which reach over components, have none.
+``resolution.guard_events`` holds them in the clear, each with the component that it stands in, so
+that those of a part can be replaced; those of high-degree values, which reach over components, have
+none.
 """
 
 import duckdb
 import pyarrow as pa
 
-from dagster_project.identity.frames import create_table
-from dagster_project.identity.output import parted
+from dagster_project.identity.frames import Frame, make_from
+from dagster_project.identity.records.identifiers import Records
 from dagster_project.identity.registry.id_assignment import keyed_hash
 from dagster_project.identity.registry.tables import hash_key
 from dagster_project.identity.rules.guards import Guards
 from dagster_project.identity.rules.normalisation import KINDS
 
 
-def stage_stops(con: duckdb.DuckDBPyConnection, guards: Guards, *, part: bool) -> None:
-    """Bring ``resolution.stops`` up to date, and ``id_out_stops``: all, hashed.
+def collect_guard_events(
+    con: duckdb.DuckDBPyConnection,
+    guards: Guards,
+    records: Records,
+    *,
+    cut_links: str,
+    overshared: Frame,
+    value_owners: Frame,
+    places: Frame,
+    touched_components: Frame | None,
+) -> Frame:
+    """Bring ``resolution.guard_events`` up to date; all of them, values hashed.
 
-    Needs ``id_places`` and ``resolution.places`` as it is after this resolution.
+    ``cut_links``: query (a, b) of links that were not followed; ``touched_components``: whose
+    events are replaced, None for all. Needs ``resolution.places`` of this resolution.
     """
+    gone = f"IN (SELECT component FROM {touched_components})"
     con.execute(
-        "DELETE FROM resolution.stops WHERE component IS NULL"
-        + (" OR component IN (SELECT component FROM id_touched_components)" if part else " OR true")
+        "DELETE FROM resolution.guard_events WHERE component IS NULL OR "
+        + (f"component {gone}" if touched_components else "true")
     )
     con.execute(
         f"""
-        INSERT INTO resolution.stops
-        WITH {parted("id_cut", "a AS left_rid")},
-        stopped AS (
+        INSERT INTO resolution.guard_events
+        WITH stopped AS (
             SELECT rid, 'shared_value' AS guard, identifier_kind, value, records, customers,
                    'borne by several people: joins nobody' AS reason
-            FROM id_value_owner WHERE customers > 1
+            FROM {value_owners} WHERE customers > 1
             UNION ALL
             SELECT b.rid, 'too_many_people', v.kind, v.value, s.profiles, s.people,
                    'more people than the limit of its kind: joins nobody'
-            FROM id_overshared AS s JOIN id_vids AS v ON v.vid = s.vid
-            JOIN (SELECT vid, min(rid) AS rid FROM id_bears GROUP BY vid) AS b ON b.vid = s.vid
+            FROM {overshared} AS s JOIN {records.shared_values} AS v ON v.vid = s.vid
+            JOIN (SELECT vid, min(rid) AS rid FROM {records.bearers} GROUP BY vid) AS b
+              ON b.vid = s.vid
             UNION ALL
             SELECT c.a, 'contradiction', NULL, a.source_id || chr(31) || b.source_id, 2, 2,
                    'a link that would have joined two people was not followed'
-            FROM parted AS c
-            JOIN id_nodes AS a ON a.rid = c.a
-            JOIN id_nodes AS b ON b.rid = c.b
+            FROM ({cut_links}) AS c
+            JOIN {records.nodes} AS a ON a.rid = c.a
+            JOIN {records.nodes} AS b ON b.rid = c.b
         )
         SELECT p.component, s.* EXCLUDE (rid)
-        FROM stopped AS s JOIN id_places AS p ON p.rid = s.rid
+        FROM stopped AS s JOIN {places} AS p ON p.rid = s.rid
         """
     )
     con.execute(
         f"""
-        INSERT INTO resolution.stops
+        INSERT INTO resolution.guard_events
         SELECT NULL, 'too_many_profiles', kind, value, profiles, NULL,
                'more than {guards.profiles_per_value} profiles: not looked at'
-        FROM id_heavy
+        FROM {records.high_degree}
         """
     )
     for kind in KINDS:
         con.execute(
             f"""
-            INSERT INTO resolution.stops
+            INSERT INTO resolution.guard_events
             SELECT NULL, 'shared_value', '{kind}', n.{kind}, count(*),
                    count(DISTINCT p.customer_id), 'borne by several people: joins nobody'
             FROM resolution.nodes AS n
-            SEMI JOIN id_heavy AS h ON h.kind = '{kind}' AND h.value = n.{kind}
+            SEMI JOIN {records.high_degree} AS h ON h.kind = '{kind}' AND h.value = n.{kind}
             JOIN resolution.places AS p ON p.node = n.node
             GROUP BY n.{kind}
             """
         )
-    _hashed(con)
+    return _hashed(con)
 
 
-def _hashed(con: duckdb.DuckDBPyConnection) -> None:
+def _hashed(con: duckdb.DuckDBPyConnection) -> Frame:
     raw = " UNION ALL ".join(
         f"SELECT '{kind}' AS kind, {kind} AS raw FROM intermediate.int_identity_records "
         f"WHERE {kind} IS NOT NULL"
         for kind in KINDS
     )
-    stops = con.execute(
+    events = con.execute(
         f"""
         SELECT guard, identifier_kind, value, record_count, customer_count, reason
-        FROM resolution.stops
+        FROM resolution.guard_events
         UNION ALL
         SELECT 'blocked_value', r.kind, r.raw, count(*), NULL, any_value(n.block_reason)
         FROM ({raw}) AS r
@@ -91,7 +104,7 @@ def _hashed(con: duckdb.DuckDBPyConnection) -> None:
         """
     ).to_arrow_table()
     key = hash_key(con)
-    values = [keyed_hash(key, value) for value in stops.column("value").to_pylist()]
-    columns = {name: stops.column(name) for name in stops.column_names if name != "value"}
+    values = [keyed_hash(key, value) for value in events.column("value").to_pylist()]
+    columns = {name: events.column(name) for name in events.column_names if name != "value"}
     columns["identifier_hash"] = pa.array(values, pa.string())
-    create_table(con, "id_out_stops", columns)
+    return make_from(con, "guard_events", columns)

@@ -1,33 +1,26 @@
-"""Which pairs of profiles are linked: all of them, or those of the part that changes touch."""
+"""Linking: all profiles, or those that changes touch, through the stages of matching."""
 
 import time
 from dataclasses import dataclass
 
 import duckdb
 
-from dagster_project.identity.incremental.affected_records import find_part
-from dagster_project.identity.incremental.state import Previous
-from dagster_project.identity.matching.blocking import (
-    PAIRS_OF_KEYS,
-    block_all,
-    crowd_keys,
-    keys_of,
-    limit_blocks,
-    profiles_of,
-)
+from dagster_project.identity.frames import Frame, make
+from dagster_project.identity.incremental.affected_records import Affected, find_affected
+from dagster_project.identity.incremental.previous import Previous
+from dagster_project.identity.matching.blocking import block_all, keys_of, pairs_of, profiles_of
 from dagster_project.identity.matching.deterministic import link_by_identifiers
-from dagster_project.identity.matching.overrides import Override, apply_overrides
+from dagster_project.identity.matching.overrides import Links, Overrides, apply_overrides
 from dagster_project.identity.matching.probabilistic import (
+    Frequencies,
     count_companions,
     count_frequencies,
-    create_scores,
     link_by_score,
     prior,
     score,
 )
-from dagster_project.identity.records.identifiers import prepare_all, prepare_part
-from dagster_project.identity.rules.guards import Guards
-from dagster_project.identity.rules.linkage import Linkage
+from dagster_project.identity.records.identifiers import Records, prepare_all, prepare_part
+from dagster_project.identity.rules.rule_set import RuleSet
 from dagster_project.settings import Settings
 
 
@@ -45,124 +38,163 @@ class Clock:
 
 
 @dataclass(frozen=True)
-class Rules:
-    """What a resolution goes by; ``changed`` are decisions that are new or withdrawn."""
+class Matching:
+    """What matching hands on: links, and the counts that the next resolution compares with.
 
-    guards: Guards
-    linkage: Linkage
-    settings: Settings
-    changed: list[Override]
+    ``affected``: the part that was resolved, None when everything was.
+    """
+
+    links: Links
+    scored: Frame
+    overshared: Frame
+    companions: Frame
+    frequencies: Frequencies
+    block_sizes: Frame
+    block_limits: Frame
+    oversized_keys: Frame
+    probability: float
+    affected: Affected | None = None
 
 
-def link_all(con: duckdb.DuckDBPyConnection, rules: Rules, clock: Clock) -> float:
-    """Links between all profiles; returns the prior."""
+def link_all(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    rules: RuleSet,
+    overrides: Overrides,
+    clock: Clock,
+) -> tuple[Records, Matching]:
+    """All records, and the links between all profiles."""
     linkage = rules.linkage
-    prepare_all(con, rules.guards)
+    records = prepare_all(con, rules.guards, rules.nicknames)
     clock.lap("prepare")
-    link_by_identifiers(con, rules.guards)
+    proven = link_by_identifiers(con, rules.guards, records)
     clock.lap("link")
-    count_frequencies(con, linkage)
-    block_all(con, linkage)
-    count_companions(con)
-    row = con.execute("SELECT count(*), coalesce(sum(companions), 0) FROM id_companions").fetchone()
+    frequencies = count_frequencies(con, rules)
+    companions = count_companions(con, records.nodes, proven.links)
+    row = con.execute(f"SELECT count(*), coalesce(sum(companions), 0) FROM {companions}").fetchone()
     assert row is not None
-    limit_blocks(con, linkage, row[0])
-    crowd_keys(con)
+    blocks = block_all(con, linkage, records.nodes, row[0])
     probability = prior(linkage, row[0], int(row[1]) // 2)
-    create_scores(con, "id_raw_scores")
     clock.lap("block")
-    score(
+    scores = score(
         con,
-        rules.settings,
-        linkage,
-        table="id_raw_scores",
-        pairs=PAIRS_OF_KEYS,
-        nodes=profiles_of("id_nodes", "rid"),
+        settings,
+        rules,
+        frequencies,
+        frame="scores",
+        pairs=pairs_of(blocks.keys, blocks.limits),
+        nodes=profiles_of(records.nodes, "rid"),
         probability=probability,
     )
-    con.execute("DROP TABLE id_keys")
-    link_by_score(con, linkage)
-    apply_overrides(con, rules.changed)
+    con.execute(f"DROP TABLE {blocks.keys}")
+    probable = link_by_score(con, linkage, records, proven, scores)
+    links = apply_overrides(con, overrides, records.nodes, proven.links, probable.links)
     clock.lap("score")
-    return probability
+    return records, Matching(
+        links,
+        probable.scored,
+        proven.overshared,
+        companions,
+        frequencies,
+        blocks.sizes,
+        blocks.limits,
+        blocks.oversized,
+        probability,
+    )
 
 
 def link_part(
     con: duckdb.DuckDBPyConnection,
-    rules: Rules,
+    settings: Settings,
+    rules: RuleSet,
+    overrides: Overrides,
     previous: Previous | None,
     largest: float,
     clock: Clock,
-) -> float | None:
-    """Links within what the changes touch; the prior, or None when everything must be resolved."""
+) -> tuple[Records, Matching] | None:
+    """The records that changes touch, and the links within; None: everything must be resolved."""
     linkage = rules.linkage
     if previous is None or not largest:
         return None
-    is_found = find_part(
-        con,
-        rules.settings,
-        rules.guards,
-        linkage,
-        previous,
-        rules.changed,
-        largest=largest,
-    )
+    affected = find_affected(con, settings, rules, previous, overrides, largest=largest)
     clock.lap("changes")
-    if not is_found:
+    if affected is None:
         return None
-    prepare_part(con)
+    records = prepare_part(con, affected.part, affected.high_degree)
     clock.lap("prepare")
-    link_by_identifiers(con, rules.guards)
+    proven = link_by_identifiers(con, rules.guards, records)
     clock.lap("link")
-    count_companions(con)
+    companions = count_companions(con, records.nodes, proven.links)
     row = con.execute(
-        """
+        f"""
         SELECT (SELECT count(*) FROM resolution.nodes WHERE is_profile),
-               (SELECT coalesce(sum(companions), 0) FROM id_companions)
+               (SELECT coalesce(sum(companions), 0) FROM {companions})
                + (SELECT coalesce(sum(companions), 0) FROM resolution.places
-                  WHERE node NOT IN (SELECT node FROM id_part)
-                    AND node NOT IN (SELECT node FROM id_gone))
+                  WHERE node NOT IN (SELECT node FROM {affected.part})
+                    AND node NOT IN (SELECT node FROM {affected.changes.gone}))
         """
     ).fetchone()
     assert row is not None
     if prior(linkage, row[0], int(row[1]) // 2) != previous.probability:
         return None
-    _score_part(con, rules, previous)
-    link_by_score(con, linkage)
-    apply_overrides(con, rules.changed)
+    scores = _score_part(con, settings, rules, records.nodes, affected, previous.probability)
+    probable = link_by_score(con, linkage, records, proven, scores)
+    links = apply_overrides(con, overrides, records.nodes, proven.links, probable.links)
     clock.lap("score")
-    return previous.probability
-
-
-def _score_part(con: duckdb.DuckDBPyConnection, rules: Rules, previous: Previous) -> None:
-    """``id_raw_scores``: of new records with all, which are there already, and of the rest."""
-    create_scores(con, "id_raw_scores")
-    con.execute(
-        """
-        INSERT INTO id_raw_scores
-        SELECT least(a.rid, b.rid), greatest(a.rid, b.rid), s.* EXCLUDE (rid_a, rid_b)
-        FROM id_fresh_scores AS s
-        JOIN id_nodes AS a ON a.node = s.rid_a
-        JOIN id_nodes AS b ON b.node = s.rid_b
-        """
+    return records, Matching(
+        links,
+        probable.scored,
+        proven.overshared,
+        companions,
+        affected.frequencies,
+        affected.keys.sizes,
+        affected.keys.limits,
+        affected.keys.oversized,
+        previous.probability,
+        affected,
     )
-    # A key that is not crowded pairs, however many of its bearers are in the part.
+
+
+def _score_part(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    rules: RuleSet,
+    nodes: Frame,
+    affected: Affected,
+    probability: float,
+) -> Frame:
+    """Scores of new records with all, which are there already, and of the rest of the part."""
+    # A key that is not oversized pairs, however many of its bearers are in the part.
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE id_keys AS
         SELECT k.rid, k.block, k.key, 2 AS records
-        FROM ({keys_of(rules.linkage, "id_nodes", "rid")}) AS k
-        ANTI JOIN id_crowded AS c ON c.block = k.block AND c.key = k.key
+        FROM ({keys_of(rules.linkage, nodes, "rid")}) AS k
+        ANTI JOIN {affected.keys.oversized} AS c ON c.block = k.block AND c.key = k.key
         """
     )
-    rescored = "(SELECT n.rid FROM id_nodes AS n SEMI JOIN id_rescored AS r ON r.node = n.node)"
-    score(
+    rescored = f"(SELECT n.rid FROM {nodes} AS n SEMI JOIN {affected.rescored} AS r USING (node))"
+    others = score(
         con,
-        rules.settings,
-        rules.linkage,
-        table="id_raw_scores",
-        pairs=f"SELECT a, b FROM ({PAIRS_OF_KEYS}) "
+        settings,
+        rules,
+        affected.frequencies,
+        frame="other_scores",
+        pairs=f"SELECT a, b FROM ({pairs_of('id_keys', affected.keys.limits)}) "
         f"WHERE a NOT IN {rescored} AND b NOT IN {rescored}",
-        nodes=profiles_of("id_nodes", "rid"),
-        probability=previous.probability,
+        nodes=profiles_of(nodes, "rid"),
+        probability=probability,
+    )
+    return make(
+        con,
+        "scores",
+        f"""
+        SELECT least(a.rid, b.rid) AS rid_a, greatest(a.rid, b.rid) AS rid_b,
+               s.* EXCLUDE (rid_a, rid_b)
+        FROM {affected.keys.scores} AS s
+        JOIN {nodes} AS a ON a.node = s.rid_a
+        JOIN {nodes} AS b ON b.node = s.rid_b
+        UNION ALL
+        FROM {others}
+        """,
     )

@@ -1,87 +1,69 @@
-"""What a resolution leaves for the next one, in schema ``resolution``."""
-
-from dataclasses import dataclass
+"""State between resolutions: what one leaves for the next, in schema ``resolution``."""
 
 import duckdb
 import numpy as np
 
 from dagster_project.identity.clustering.connected_components import components
-from dagster_project.identity.frames import create_table
+from dagster_project.identity.frames import Frame, create_table, make
+from dagster_project.identity.incremental.linking import Matching
+from dagster_project.identity.records.identifiers import Records
 
 
-@dataclass(frozen=True)
-class Previous:
-    """What the last resolution went by, besides its rules: the prior and the limits of blocks."""
-
-    probability: float
-    limits: tuple[int, ...]
-
-
-def read_previous(con: duckdb.DuckDBPyConnection, version: str) -> Previous | None:
-    """None when there was no resolution under these rules, it did not end, or lost its tables."""
-    row = con.execute(
-        "SELECT probability, limits FROM resolution.parameters WHERE version = ?", [version]
-    ).fetchone()
-    if row is None:
-        return None
-    counts = con.execute(
-        """
-        SELECT (SELECT count(customer_id) FROM resolution.places),
-               (SELECT count(*) FROM identity.assignments WHERE method <> 'visitor'),
-               (SELECT count(*) FROM resolution.places),
-               (SELECT count(*) FROM resolution.nodes)
-        """
-    ).fetchone()
-    assert counts is not None
-    is_whole = counts[0] == counts[1] and counts[2] == counts[3]
-    return Previous(row[0], tuple(row[1])) if is_whole else None
-
-
-def keep(con: duckdb.DuckDBPyConnection, *, part: bool) -> None:
-    """``id_places``, and the tables that the next resolution compares with."""
-    row = con.execute("SELECT count(*) FROM id_nodes").fetchone()
+def keep(
+    con: duckdb.DuckDBPyConnection,
+    records: Records,
+    matching: Matching,
+    clustered: Frame,
+    owners: Frame,
+) -> Frame:
+    """Where each node lies, and the tables that the next resolution compares with."""
+    row = con.execute(f"SELECT count(*) FROM {records.nodes}").fetchone()
     size = row[0] if row else 0
     edges = con.execute(
-        """
+        f"""
         SELECT b.rid AS l, min(b.rid) OVER (PARTITION BY b.vid) AS r
-        FROM id_bears AS b JOIN id_vids AS v ON v.vid = b.vid
-        WHERE v.heavy_profiles IS NULL
+        FROM {records.bearers} AS b JOIN {records.shared_values} AS v ON v.vid = b.vid
+        WHERE v.degree IS NULL
         UNION ALL
-        SELECT a, b FROM id_links
+        SELECT a, b FROM {matching.links.links}
         """
     ).fetchnumpy()
     labels = components(size, edges["l"].astype(np.int64), edges["r"].astype(np.int64))
     create_table(con, "id_labels", {"rid": np.arange(size), "label": labels})
-    con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE id_places AS
+    places = make(
+        con,
+        "places",
+        f"""
         SELECT n.node, c.node AS component, coalesce(s.companions, 0) AS companions,
                o.customer_id, n.rid
-        FROM id_nodes AS n
+        FROM {records.nodes} AS n
         JOIN id_labels AS l ON l.rid = n.rid
-        JOIN id_nodes AS c ON c.rid = l.label
-        LEFT JOIN id_companions AS s ON s.rid = n.rid
-        LEFT JOIN id_final AS f ON f.rid = n.rid
-        LEFT JOIN id_owner AS o ON o.cluster = f.cluster
-        """
+        JOIN {records.nodes} AS c ON c.rid = l.label
+        LEFT JOIN {matching.companions} AS s ON s.rid = n.rid
+        LEFT JOIN {clustered} AS f ON f.rid = n.rid
+        LEFT JOIN {owners} AS o ON o.cluster = f.cluster
+        """,
     )
+    part = matching.affected
     con.execute(
         "DELETE FROM resolution.places"
         + (
-            " WHERE node IN (SELECT node FROM id_part) OR node IN (SELECT node FROM id_gone)"
+            f" WHERE node IN (SELECT node FROM {part.part})"
+            f" OR node IN (SELECT node FROM {part.changes.gone})"
             if part
             else ""
         )
     )
     con.execute(
         "INSERT INTO resolution.places "
-        "SELECT node, component, companions, customer_id FROM id_places"
+        f"SELECT node, component, companions, customer_id FROM {places}"
     )
     for kept, made in (
-        ("frequencies", "id_frequencies"),
-        ("block_sizes", "id_sizes"),
-        ("crowded_keys", "id_crowded"),
-        ("heavy_values", "id_heavy"),
+        ("frequencies", matching.frequencies.values),
+        ("block_sizes", matching.block_sizes),
+        ("oversized_keys", matching.oversized_keys),
+        ("high_degree", records.high_degree),
     ):
         con.execute(f"DELETE FROM resolution.{kept}")
         con.execute(f"INSERT INTO resolution.{kept} SELECT * FROM {made}")
+    return places

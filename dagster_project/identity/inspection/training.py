@@ -103,7 +103,7 @@ def _estimated(
     api = DuckDBAPI(connection=scratch)
     linker = Linker(
         api.register("profiles"),
-        splink_settings(probability),
+        splink_settings(load_model(), probability),
         log_level=None,
         validate_settings=False,
     )

@@ -1,27 +1,25 @@
-"""Which pairs of profiles are one person, by identifiers that they share.
+"""Deterministic links: pairs of profiles that are one person by identifiers that they share.
 
 A profile is a contact or an account: a record that describes a person. Orders, calls and tickets
 describe nobody; they attach to profiles afterwards (``attach``), and only bear witness here when
 one of them carries identifiers of two profiles.
-
-Temporary tables made here:
-
-``id_pairs``  a, b, the shared kinds (same_email, ...), via_kinds of witnesses, the levels
-``id_links``  a, b, rule, probability: the pairs that are linked
 """
+
+from dataclasses import dataclass
 
 import duckdb
 import numpy as np
 
 from dagster_project.identity.clustering.connected_components import components
-from dagster_project.identity.frames import create_table
+from dagster_project.identity.frames import Frame, create_table, make
+from dagster_project.identity.records.identifiers import Records
 from dagster_project.identity.rules.guards import Guards
 from dagster_project.identity.rules.likeness import LEVELS
 
 _SAME = ("national_id", "loyalty_card", "email", "phone")
 
-# First rule that holds decides: rule, probability, condition over the columns of id_pairs and the
-# shorthands below.
+# First rule that holds decides: rule, probability, condition over the shared kinds
+# (same_email, ...), via_strong of a witness, the LEVELS and the shorthands below.
 # The probabilities order the links (weakest is cut first) and are shown; they were set from the
 # share of true pairs among those that each rule joins in the simulated company.
 _SHORTHANDS = """
@@ -97,14 +95,25 @@ RULES: tuple[tuple[str, float, str], ...] = (
 )
 
 
-def link_by_identifiers(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
-    """Fill ``id_pairs`` and ``id_links`` from ``id_nodes`` and ``id_bears``."""
+@dataclass(frozen=True)
+class ProvenLinks:
+    """Links that identifiers prove, and values of more people than the limit of their kind."""
+
+    links: Frame
+    overshared: Frame
+
+
+def link_by_identifiers(
+    con: duckdb.DuckDBPyConnection, guards: Guards, records: Records
+) -> ProvenLinks:
+    """Pairs of profiles whose shared values, or a witness, fit one of :data:`RULES`."""
+    bearers = records.bearers
     con.execute(
-        """
+        f"""
         CREATE OR REPLACE TEMP TABLE id_profile_values AS
         SELECT b.vid, any_value(b.kind) AS kind,
-               greatest(count(*), coalesce(any_value(v.heavy_profiles), 0)) AS profiles
-        FROM id_bears AS b JOIN id_vids AS v ON v.vid = b.vid
+               greatest(count(*), coalesce(any_value(v.degree), 0)) AS profiles
+        FROM {bearers} AS b JOIN {records.shared_values} AS v ON v.vid = b.vid
         WHERE b.is_profile GROUP BY b.vid
         """
     )
@@ -112,53 +121,47 @@ def link_by_identifiers(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
         f"""
         CREATE OR REPLACE TEMP TABLE id_shared AS
         SELECT l.rid AS a, r.rid AS b, l.kind, l.vid, false AS is_witness
-        FROM id_bears AS l
-        JOIN id_bears AS r ON r.vid = l.vid AND r.rid > l.rid AND r.is_profile
+        FROM {bearers} AS l
+        JOIN {bearers} AS r ON r.vid = l.vid AND r.rid > l.rid AND r.is_profile
         JOIN id_profile_values AS v ON v.vid = l.vid
         WHERE l.is_profile AND v.profiles BETWEEN 2 AND {guards.profiles_per_value}
         """
     )
-    _overshared(con, guards)
-    con.execute("DELETE FROM id_shared WHERE vid IN (SELECT vid FROM id_overshared)")
-    _witnessed(con)
-    _judge(con)
+    overshared = _overshared(con, guards, records)
+    con.execute(f"DELETE FROM id_shared WHERE vid IN (SELECT vid FROM {overshared})")
+    _witnessed(con, bearers)
+    links = make(con, "proven_links", _ruled(records.nodes, "id_shared"))
+    return ProvenLinks(links, overshared)
 
 
-def _judge(con: duckdb.DuckDBPyConnection) -> None:
-    """``id_pairs`` and ``id_links`` of what ``id_shared`` holds."""
+def _ruled(nodes: Frame, shared: str) -> str:
+    """Query of the links among the pairs that ``shared`` (a, b, kind, is_witness) holds."""
     same = ",\n".join(
         f"coalesce(bool_or(NOT is_witness AND kind = '{kind}'), false) AS same_{kind}"
         for kind in _SAME
     )
-    con.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE id_pairs AS
-        WITH pairs AS (
-            SELECT a AS rid_a, b AS rid_b, {same}, bool_or(is_witness) AS via_strong
-            FROM id_shared GROUP BY a, b
-        )
-        SELECT p.*, {LEVELS}
-        FROM pairs AS p
-        JOIN id_nodes AS a ON a.rid = p.rid_a
-        JOIN id_nodes AS b ON b.rid = p.rid_b
-        """
-    )
     cases = "\n".join(f"WHEN {condition} THEN {i}" for i, (_, _, condition) in enumerate(RULES))
     names = ", ".join(f"({i}, '{name}', {p}::DOUBLE)" for i, (name, p, _) in enumerate(RULES))
-    con.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE id_links AS
-        WITH judged AS (SELECT *, {_SHORTHANDS} FROM id_pairs),
+    return f"""
+        WITH paired AS (
+            SELECT a AS rid_a, b AS rid_b, {same}, bool_or(is_witness) AS via_strong
+            FROM {shared} GROUP BY a, b
+        ),
+        compared AS (
+            SELECT p.*, {LEVELS}
+            FROM paired AS p
+            JOIN {nodes} AS a ON a.rid = p.rid_a
+            JOIN {nodes} AS b ON b.rid = p.rid_b
+        ),
+        judged AS (SELECT *, {_SHORTHANDS} FROM compared),
         ruled AS (SELECT rid_a, rid_b, CASE {cases} END AS rule_number FROM judged)
         SELECT r.rid_a AS a, r.rid_b AS b, u.rule, u.probability
         FROM ruled AS r
-        JOIN (VALUES {names}) AS u (number, rule, probability) ON u.number = r.rule_number
-        """
-    )
+        JOIN (VALUES {names}) AS u (number, rule, probability) ON u.number = r.rule_number"""
 
 
-def _overshared(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
-    """``id_overshared`` (vid, profiles, people): values borne by more people than their limit.
+def _overshared(con: duckdb.DuckDBPyConnection, guards: Guards, records: Records) -> Frame:
+    """Values borne by more people than the limit of their kind.
 
     People are counted by linking the bearers of the value among themselves, so that ten
     misspelt records of one person are one person.
@@ -172,52 +175,53 @@ def _overshared(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
         WHERE profiles > CASE kind {limits} END AND profiles <= {guards.profiles_per_value}
         """
     )
-    con.execute("CREATE OR REPLACE TEMP TABLE id_all_shared AS FROM id_shared")
-    con.execute("DELETE FROM id_shared WHERE vid NOT IN (SELECT vid FROM id_busy)")
-    _judge(con)
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE id_busy_shared AS "
+        "SELECT * FROM id_shared WHERE vid IN (SELECT vid FROM id_busy)"
+    )
     bearers = con.execute(
-        """
+        f"""
         SELECT b.vid, b.rid, row_number() OVER (ORDER BY b.vid, b.rid) - 1 AS number
-        FROM id_bears AS b JOIN id_busy AS y ON y.vid = b.vid WHERE b.is_profile ORDER BY number
+        FROM {records.bearers} AS b JOIN id_busy AS y ON y.vid = b.vid
+        WHERE b.is_profile ORDER BY number
         """
     ).fetchnumpy()
-    create_table(con, "id_bearers", {name: bearers[name] for name in ("vid", "rid", "number")})
+    create_table(con, "id_busy_bearers", {name: bearers[name] for name in bearers})
     edges = con.execute(
-        """
+        f"""
         SELECT a.number AS l, b.number AS r
-        FROM id_shared AS s
-        JOIN id_links AS k ON k.a = s.a AND k.b = s.b
-        JOIN id_bearers AS a ON a.vid = s.vid AND a.rid = s.a
-        JOIN id_bearers AS b ON b.vid = s.vid AND b.rid = s.b
+        FROM id_busy_shared AS s
+        JOIN ({_ruled(records.nodes, "id_busy_shared")}) AS k ON k.a = s.a AND k.b = s.b
+        JOIN id_busy_bearers AS a ON a.vid = s.vid AND a.rid = s.a
+        JOIN id_busy_bearers AS b ON b.vid = s.vid AND b.rid = s.b
         """
     ).fetchnumpy()
     labels = components(
         len(bearers["vid"]), edges["l"].astype(np.int64), edges["r"].astype(np.int64)
     )
     create_table(con, "id_people", {"vid": bearers["vid"], "person": labels})
-    con.execute(
+    return make(
+        con,
+        "overshared",
         """
-        CREATE OR REPLACE TEMP TABLE id_overshared AS
         SELECT p.vid, any_value(y.profiles) AS profiles, count(DISTINCT p.person) AS people
         FROM id_people AS p JOIN id_busy AS y ON y.vid = p.vid
         GROUP BY p.vid HAVING count(DISTINCT p.person) > any_value(y.people_limit)
-        """
+        """,
     )
-    con.execute("CREATE OR REPLACE TEMP TABLE id_shared AS FROM id_all_shared")
-    con.execute("DROP TABLE id_all_shared")
 
 
-def _witnessed(con: duckdb.DuckDBPyConnection) -> None:
+def _witnessed(con: duckdb.DuckDBPyConnection, bearers: Frame) -> None:
     """Pairs of profiles whose identifiers stand together on one order, call or ticket.
 
     Values of more than five profiles bear no witness: there it would be of half a company.
     """
     con.execute(
-        """
+        f"""
         INSERT INTO id_shared
         WITH witness AS (
             SELECT o.rid AS witness_rid, o.kind, o.vid
-            FROM id_bears AS o
+            FROM {bearers} AS o
             JOIN id_profile_values AS v ON v.vid = o.vid
             WHERE NOT o.is_profile AND v.profiles <= 5
         ),
@@ -232,8 +236,8 @@ def _witnessed(con: duckdb.DuckDBPyConnection) -> None:
         )
         SELECT DISTINCT least(l.rid, r.rid), greatest(l.rid, r.rid), 'witness', NULL, true
         FROM combinations AS c
-        JOIN id_bears AS l ON l.vid = c.left_vid AND l.is_profile
-        JOIN id_bears AS r ON r.vid = c.right_vid AND r.is_profile
+        JOIN {bearers} AS l ON l.vid = c.left_vid AND l.is_profile
+        JOIN {bearers} AS r ON r.vid = c.right_vid AND r.is_profile
         WHERE l.rid <> r.rid
         """
     )

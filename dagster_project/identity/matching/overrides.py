@@ -1,4 +1,4 @@
-"""What a person decided: these two records are one person, or are not.
+"""Overrides (must-link, cannot-link): what a person decided about two records.
 
 The decisions are a CSV file in the data directory, which anybody may read and edit; they are
 copied to ``identity.overrides`` with every resolution and published with the registry, so that a
@@ -14,15 +14,13 @@ from pathlib import Path
 import duckdb
 
 from dagster_project.errors import UsageError
-from dagster_project.identity.frames import create_table
+from dagster_project.identity.frames import Frame, create_table, make
 from dagster_project.settings import Settings
 
 FILE_NAME = "identity_overrides.csv"
 COLUMNS = ("kind", "left_record", "right_record", "who", "why", "decided_at")
 KINDS = ("link", "unlink")
 PROFILES = ("crm.contacts/", "shop.accounts/")
-# A decision outweighs any sum of evidence, and "unlink" outweighs "link".
-LINK_BITS = 1e6
 
 
 @dataclass(frozen=True, order=True)
@@ -124,21 +122,26 @@ def _texts(row: Override) -> list[str]:
     return [row.kind, row.left_record, row.right_record, row.who, row.why]
 
 
-def load_overrides(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[Override]:
-    """Make ``id_overrides`` from the file; a missing file comes back from ``identity.overrides``.
+@dataclass(frozen=True)
+class Overrides:
+    """The decisions in force, and those that were added or taken away since last time."""
 
-    Returns the decisions that were added or taken away since the last resolution.
-    """
+    frame: Frame
+    changed: tuple[Override, ...]
+
+
+def load_overrides(con: duckdb.DuckDBPyConnection, settings: Settings) -> Overrides:
+    """The file's decisions; a missing file comes back from ``identity.overrides``."""
     known = _stored(con, "identity")
     if known and not overrides_path(settings).exists():
         add_overrides(settings, known)
     current = read_overrides(overrides_path(settings))
-    con.execute("CREATE OR REPLACE TEMP TABLE id_overrides AS FROM identity.overrides LIMIT 0")
+    frame = make(con, "overrides", "FROM identity.overrides LIMIT 0")
     for row in current:
         con.execute(
-            "INSERT INTO id_overrides VALUES (?, ?, ?, ?, ?, ?)", [*_texts(row), row.decided_at]
+            f"INSERT INTO {frame} VALUES (?, ?, ?, ?, ?, ?)", [*_texts(row), row.decided_at]
         )
-    return sorted(set(current) ^ set(_stored(con, "resolution")))
+    return Overrides(frame, tuple(sorted(set(current) ^ set(_stored(con, "resolution")))))
 
 
 def _stored(con: duckdb.DuckDBPyConnection, schema: str) -> list[Override]:
@@ -146,37 +149,56 @@ def _stored(con: duckdb.DuckDBPyConnection, schema: str) -> list[Override]:
     return [Override(*row) for row in rows.fetchall()]
 
 
-def store_overrides(con: duckdb.DuckDBPyConnection) -> None:
+def store_overrides(con: duckdb.DuckDBPyConnection, overrides: Overrides) -> None:
     """Keep what this resolution went by, for the next one to see what was decided since."""
     for schema in ("identity", "resolution"):
         con.execute(f"DELETE FROM {schema}.overrides")
-        con.execute(f"INSERT INTO {schema}.overrides SELECT * FROM id_overrides")
+        con.execute(f"INSERT INTO {schema}.overrides SELECT * FROM {overrides.frame}")
 
 
 def sync_overrides(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Bring ``identity.overrides``, which says whether there is anything to build, to the file's
     content before a resolution."""
-    load_overrides(con, settings)
+    overrides = load_overrides(con, settings)
     con.execute("DELETE FROM identity.overrides")
-    con.execute("INSERT INTO identity.overrides SELECT * FROM id_overrides")
+    con.execute(f"INSERT INTO identity.overrides SELECT * FROM {overrides.frame}")
 
 
-def apply_overrides(con: duckdb.DuckDBPyConnection, changed: list[Override]) -> None:
-    """Add must-links to ``id_links`` and make ``id_forbidden`` (a, b) and ``id_decided`` (a, b).
+@dataclass(frozen=True)
+class Links:
+    """All links after a person's decisions, and what follows from these.
 
-    ``id_decided``: pairs whose decision is new or withdrawn, the cause of what changes with them.
+    ``forbidden``: pairs that must not be one; ``vouched``: pairs whose contradictions are known to
+    be wrong; ``decided``: pairs whose decision is new or withdrawn.
+    """
+
+    links: Frame
+    forbidden: Frame
+    vouched: Frame
+    decided: Frame
+
+
+def apply_overrides(
+    con: duckdb.DuckDBPyConnection,
+    overrides: Overrides,
+    nodes: Frame,
+    proven_links: Frame,
+    probable_links: Frame,
+) -> Links:
+    """The links of both kinds and the must-links, without what a person decided otherwise.
+
     Decisions on records that are not there wait for them.
     """
     con.execute(
-        """
+        f"""
         CREATE OR REPLACE TEMP TABLE id_decisions AS
         WITH latest AS (
             SELECT left_record, right_record, arg_max(kind, decided_at) AS kind
-            FROM id_overrides GROUP BY left_record, right_record
+            FROM {overrides.frame} GROUP BY left_record, right_record
         ),
         profiles AS (
             SELECT rid, source_system || '.' || source_table || '/' || source_id AS record
-            FROM id_nodes WHERE is_profile
+            FROM {nodes} WHERE is_profile
         )
         SELECT least(l.rid, r.rid) AS a, greatest(l.rid, r.rid) AS b, o.kind
         FROM latest AS o
@@ -184,29 +206,35 @@ def apply_overrides(con: duckdb.DuckDBPyConnection, changed: list[Override]) -> 
         JOIN profiles AS r ON r.record = o.right_record
         """
     )
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE id_forbidden AS "
-        "SELECT a, b FROM id_decisions WHERE kind = 'unlink'"
-    )
-    con.execute("DELETE FROM id_links AS l USING id_decisions AS d WHERE d.a = l.a AND d.b = l.b")
-    con.execute(
-        "INSERT INTO id_links SELECT a, b, 'override', 1.0 FROM id_decisions WHERE kind = 'link'"
+    forbidden = make(con, "forbidden", "SELECT a, b FROM id_decisions WHERE kind = 'unlink'")
+    links = make(
+        con,
+        "links",
+        f"""
+        SELECT l.a, l.b, l.rule, l.probability
+        FROM (FROM {proven_links} UNION ALL FROM {probable_links}) AS l
+        ANTI JOIN id_decisions AS d ON d.a = l.a AND d.b = l.b
+        UNION ALL
+        SELECT a, b, 'override', 1.0 FROM id_decisions WHERE kind = 'link'
+        """,
     )
     # Whoever is linked to a record that a person declared the same as this one is this one too,
     # and what contradicts between them is known to be wrong.
-    con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE id_vouched AS
+    vouched = make(
+        con,
+        "vouched",
+        f"""
         WITH same AS (
             SELECT a AS one, b AS other FROM id_decisions WHERE kind = 'link'
             UNION ALL SELECT b, a FROM id_decisions WHERE kind = 'link'
         )
         SELECT DISTINCT least(s.one, t.third) AS a, greatest(s.one, t.third) AS b
         FROM same AS s
-        JOIN (SELECT a AS rid, b AS third FROM id_links UNION ALL SELECT b, a FROM id_links) AS t
+        JOIN (SELECT a AS rid, b AS third FROM {links} UNION ALL SELECT b, a FROM {links}) AS t
           ON t.rid = s.other
-        """
+        """,
     )
+    changed = overrides.changed
     create_table(
         con,
         "id_touched",
@@ -215,14 +243,16 @@ def apply_overrides(con: duckdb.DuckDBPyConnection, changed: list[Override]) -> 
             "right_record": [row.right_record for row in changed] or [""],
         },
     )
-    con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE id_decided AS
+    decided = make(
+        con,
+        "decided",
+        f"""
         SELECT l.rid AS a, r.rid AS b
         FROM id_touched AS t
-        JOIN id_nodes AS l
+        JOIN {nodes} AS l
           ON l.source_system || '.' || l.source_table || '/' || l.source_id = t.left_record
-        JOIN id_nodes AS r
+        JOIN {nodes} AS r
           ON r.source_system || '.' || r.source_table || '/' || r.source_id = t.right_record
-        """
+        """,
     )
+    return Links(links, forbidden, vouched, decided)

@@ -1,9 +1,9 @@
-"""Links that no single identifier proves: Fellegi-Sunter by Splink over pairs of profiles.
+"""Probabilistic links: Fellegi-Sunter by Splink over pairs that no single identifier proves.
 
 Splink works in a DuckDB of its own, in memory, that reaches one scratch folder beside the
 warehouse; pairs go there as Parquet, so that a large run spills to disk. Only candidates that pass
-the vetoes become links: a household shares name, address, telephone and sometimes a birthday, and
-no sum of weights makes a wife her husband.
+the vetoes become links: a household shares name, address, telephone and sometimes a birthday,
+which together weigh more than a first name that differs.
 
 What a weight takes from all records at once (how common a name is, how many duplicates there are)
 is rounded to steps. So it stays the same from day to day until it really changes, and then it is
@@ -17,6 +17,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,14 @@ import duckdb
 import numpy as np
 
 from dagster_project.identity.clustering.connected_components import components
-from dagster_project.identity.frames import create_table
+from dagster_project.identity.frames import Frame, make, make_empty, make_from
+from dagster_project.identity.matching.deterministic import ProvenLinks
 from dagster_project.identity.matching.score_bounds import bound_columns, upper_bound
+from dagster_project.identity.records.identifiers import Records
 from dagster_project.identity.rules.likeness import CONTRADICTS, LEVELS
-from dagster_project.identity.rules.linkage import Linkage, load_model
+from dagster_project.identity.rules.linkage import Linkage
 from dagster_project.identity.rules.normalisation import KINDS
+from dagster_project.identity.rules.rule_set import RuleSet
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect_file, quoted
 
@@ -44,7 +48,6 @@ _BITS = ", ".join(
     else f"mw_{field} AS bits_{field}"
     for field in FIELDS
 )
-_BITS_COLUMNS = ", ".join(f"bits_{field} DOUBLE" for field in FIELDS)
 
 # What speaks for a pair besides names and gender.
 _BEYOND_NAMES = " + ".join(
@@ -79,14 +82,24 @@ def prior(linkage: Linkage, profiles: int, proven_pairs: int) -> float:
     return min(0.5, 2 ** (round(math.log2(exact) * _PRIOR_STEPS) / _PRIOR_STEPS)) if exact else 0.0
 
 
-def count_companions(con: duckdb.DuckDBPyConnection) -> None:
-    """``id_companions`` (rid, companions): how many profiles identifiers prove to be the same."""
-    row = con.execute("SELECT count(*) FROM id_nodes WHERE is_profile").fetchone()
+def count_companions(con: duckdb.DuckDBPyConnection, nodes: Frame, proven_links: Frame) -> Frame:
+    """How many other profiles identifiers prove to be the same person, of each profile."""
+    row = con.execute(f"SELECT count(*) FROM {nodes} WHERE is_profile").fetchone()
     size = row[0] if row else 0
-    links = con.execute("SELECT a, b FROM id_links").fetchnumpy()
+    links = con.execute(f"SELECT a, b FROM {proven_links}").fetchnumpy()
     labels = components(size, links["a"].astype(np.int64), links["b"].astype(np.int64))
     sizes = np.bincount(labels, minlength=1)[labels] if size else labels
-    create_table(con, "id_companions", {"rid": np.arange(size), "companions": sizes - 1})
+    return make_from(con, "companions", {"rid": np.arange(size), "companions": sizes - 1})
+
+
+@dataclass(frozen=True)
+class Frequencies:
+    """Of all profiles: values whose share is above their field's floor (``step``: half doublings
+    above it), and mail domains of few people.
+    """
+
+    values: Frame
+    rare_domains: Frame
 
 
 def frequency_floors(model: dict[str, Any]) -> dict[str, float]:
@@ -99,11 +112,8 @@ def frequency_floors(model: dict[str, Any]) -> dict[str, float]:
     }
 
 
-def count_frequencies(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> None:
-    """``id_frequencies`` (field, value, step) of all profiles, and ``id_rare_domains`` (domain).
-
-    ``step``: half doublings above the field's floor; values at the floor are left out.
-    """
+def count_frequencies(con: duckdb.DuckDBPyConnection, rules: RuleSet) -> Frequencies:
+    """How common the values of ``resolution.nodes`` are."""
     parts = [
         f"""
         SELECT '{field}' AS field, {field} AS value,
@@ -113,57 +123,50 @@ def count_frequencies(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> None:
                )) AS INTEGER) AS step
         FROM resolution.nodes WHERE is_profile AND {field} IS NOT NULL GROUP BY {field}
         """
-        for field, floor in frequency_floors(load_model()).items()
+        for field, floor in frequency_floors(rules.model).items()
     ]
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE id_frequencies AS "
-        f"SELECT * FROM ({' UNION ALL '.join(parts)}) WHERE step > 0"
-    )
-    con.execute(
+    values = make(con, "frequencies", f"SELECT * FROM ({' UNION ALL '.join(parts)}) WHERE step > 0")
+    rare_domains = make(
+        con,
+        "rare_domains",
         f"""
-        CREATE OR REPLACE TEMP TABLE id_rare_domains AS
         SELECT split_part(email, '@', 2) AS domain FROM resolution.nodes
         WHERE is_profile AND email IS NOT NULL
-        GROUP BY domain HAVING count(*) <= {linkage.block_limit}
-        """
+        GROUP BY domain HAVING count(*) <= {rules.linkage.block_limit}
+        """,
     )
+    return Frequencies(values, rare_domains)
 
 
-def splink_settings(probability: float) -> dict[str, Any]:
+def splink_settings(model: dict[str, Any], probability: float) -> dict[str, Any]:
     """The model with this prior; it scores the pairs that it is given."""
     return {
-        **load_model(),
+        **model,
         "retain_intermediate_calculation_columns": True,
         "probability_two_random_records_match": probability,
         "blocking_rules_to_generate_predictions": [],
     }
 
 
-def create_scores(con: duckdb.DuckDBPyConnection, table: str) -> None:
-    """An empty table for :func:`score`: rid_a, rid_b, probability, weight and bits per field."""
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE {table} "
-        f"(rid_a BIGINT, rid_b BIGINT, probability DOUBLE, weight DOUBLE, {_BITS_COLUMNS})"
-    )
-
-
 def score(
     con: duckdb.DuckDBPyConnection,
     settings: Settings,
-    linkage: Linkage,
+    rules: RuleSet,
+    frequencies: Frequencies,
     *,
-    table: str,
+    frame: str,
     pairs: str,
     nodes: str,
     probability: float,
-) -> None:
-    """Append to ``table`` those of ``pairs`` that reach the review threshold.
+) -> Frame:
+    """Those of ``pairs`` that reach the review threshold, as the frame ``frame``.
 
     ``pairs``: query of (a, b), numbers of ``nodes`` (a query of :func:`profiles_of`);
-    ``probability``: the prior. Needs :func:`count_frequencies`.
+    ``probability``: the prior.
     """
-    needed = _weight(linkage.review) - _weight(probability) - _ROUNDING
-    _weigh(con, nodes)
+    needed = _weight(rules.linkage.review) - _weight(probability) - _ROUNDING
+    scores_frame = make_empty(con, frame)
+    _weigh(con, rules, frequencies, nodes)
     with _scratch(settings) as (folder, scratch):
         candidates = quoted(str(folder / "candidates.parquet"))
         profiles = quoted(str(folder / "profiles.parquet"))
@@ -175,7 +178,7 @@ def score(
                 FROM ({pairs}) AS p
                 JOIN id_weighed AS l ON l.rid = p.a
                 JOIN id_weighed AS r ON r.rid = p.b
-                WHERE {upper_bound(load_model())} >= {needed}
+                WHERE {upper_bound(rules.model)} >= {needed}
             ) TO {candidates} (FORMAT parquet)
             """
         )
@@ -192,37 +195,37 @@ def score(
         con.execute("DROP TABLE id_weighed")
         scratch.execute(f"CREATE VIEW candidates AS FROM read_parquet({candidates})")
         scratch.execute(f"CREATE TABLE profiles AS FROM read_parquet({profiles})")
-        if not _count(scratch, "candidates"):
-            return
-        scratch.execute(
-            f"COPY ({_predicted(scratch, folder, linkage, probability)}) TO {scores} "
-            "(FORMAT parquet)"
-        )
-        con.execute(f"INSERT INTO {table} SELECT * FROM read_parquet({scores})")
+        if _count(scratch, "candidates"):
+            found = _predicted(scratch, folder, rules, probability)
+            scratch.execute(f"COPY ({found}) TO {scores} (FORMAT parquet)")
+            con.execute(f"INSERT INTO {scores_frame} SELECT * FROM read_parquet({scores})")
+    return scores_frame
 
 
 def _weight(probability: float) -> float:
     return math.log2(probability / (1 - probability))
 
 
-def _weigh(con: duckdb.DuckDBPyConnection, nodes: str) -> None:
+def _weigh(
+    con: duckdb.DuckDBPyConnection, rules: RuleSet, frequencies: Frequencies, nodes: str
+) -> None:
     """``id_weighed``: the profiles of ``nodes`` with what Splink and the bounds read of each."""
     shares, joins = [], []
-    for field, floor in frequency_floors(load_model()).items():
+    for field, floor in frequency_floors(rules.model).items():
         steps = f"coalesce({field}_f.step, 0) / {_FREQUENCY_STEPS}"
         shares.append(f"{floor} * 2 ** ({steps}) AS {field}_tf")
         joins.append(
-            f"LEFT JOIN id_frequencies AS {field}_f "
+            f"LEFT JOIN {frequencies.values} AS {field}_f "
             f"ON {field}_f.field = '{field}' AND {field}_f.value = p.{field}"
         )
-    bounds = ", ".join(f"{sql} AS {name}" for name, sql in bound_columns(load_model()).items())
+    bounds = ", ".join(f"{sql} AS {name}" for name, sql in bound_columns(rules.model).items())
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE id_weighed AS
         SELECT *, {bounds} FROM (
             SELECT p.*, d.domain IS NOT NULL AS is_rare_domain, {", ".join(shares)}
             FROM ({nodes}) AS p
-            LEFT JOIN id_rare_domains AS d ON d.domain = split_part(p.email, '@', 2)
+            LEFT JOIN {frequencies.rare_domains} AS d ON d.domain = split_part(p.email, '@', 2)
             {" ".join(joins)}
         )
         """
@@ -230,7 +233,7 @@ def _weigh(con: duckdb.DuckDBPyConnection, nodes: str) -> None:
 
 
 def _predicted(
-    scratch: duckdb.DuckDBPyConnection, folder: Path, linkage: Linkage, probability: float
+    scratch: duckdb.DuckDBPyConnection, folder: Path, rules: RuleSet, probability: float
 ) -> str:
     """Query for what Splink found."""
     from splink import DuckDBAPI, Linker
@@ -239,12 +242,12 @@ def _predicted(
     api = DuckDBAPI(connection=scratch, materialisation="parquet", materialisation_dir=folder)
     linker = Linker(
         api.register("profiles"),
-        splink_settings(probability),
+        splink_settings(rules.model, probability),
         log_level=None,
         # A second of checks of column names that the tests of this module make anyway.
         validate_settings=False,
     )
-    for field in frequency_floors(load_model()):
+    for field in frequency_floors(rules.model):
         scratch.execute(
             f"CREATE TABLE frequency_{field} AS SELECT DISTINCT {field}, {field}_tf AS tf_{field} "
             f"FROM profiles WHERE {field} IS NOT NULL"
@@ -254,7 +257,7 @@ def _predicted(
         )
     linker.table_management.register_blocked_pairs_for_predict(api.register("candidates"))
     found = linker.inference.predict(
-        threshold_match_probability=linkage.review, warning_mode="never"
+        threshold_match_probability=rules.linkage.review, warning_mode="never"
     )
     return (
         "SELECT least(rid_l, rid_r), greatest(rid_l, rid_r), match_probability, match_weight, "
@@ -290,20 +293,34 @@ def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
     return row[0] if row else 0
 
 
-def link_by_score(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> None:
-    """``id_scored`` from ``id_raw_scores``, and its probable pairs added to ``id_links``.
+@dataclass(frozen=True)
+class ProbableLinks:
+    """All scored pairs (with bits per field and whether vetoed), and the links among them."""
 
-    ``id_scored`` (a, b, probability, weight, is_vetoed, own_bits and bits per field). Vetoed is
-    what contradicts itself, and what is probable only by a value that a guard stopped, or by a
-    telephone between different last names: families and companies have two Emmas, and a new last
-    name after a marriage looks just like that. Such pairs are for a person to decide.
+    scored: Frame
+    links: Frame
+
+
+def link_by_score(
+    con: duckdb.DuckDBPyConnection,
+    linkage: Linkage,
+    records: Records,
+    proven: ProvenLinks,
+    scores: Frame,
+) -> ProbableLinks:
+    """Links of the pairs whose score is high enough and that no identifier proves already.
+
+    Vetoed is what contradicts itself, and what is probable only by a value that a guard stopped, or
+    by a telephone between different last names: families and companies have two Emmas, and a new
+    last name after a marriage looks just like that. Such pairs are for a person to decide.
     """
     con.execute(
-        """
+        f"""
         CREATE OR REPLACE TEMP TABLE id_stopped AS
-        SELECT kind, value FROM id_heavy
+        SELECT kind, value FROM {records.high_degree}
         UNION
-        SELECT v.kind, v.value FROM id_overshared AS o JOIN id_vids AS v ON v.vid = o.vid
+        SELECT v.kind, v.value FROM {proven.overshared} AS o
+        JOIN {records.shared_values} AS v ON v.vid = o.vid
         """
     )
     same = ", ".join(
@@ -320,14 +337,15 @@ def link_by_score(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> None:
         f"CASE WHEN {is_nothing[kind]} THEN c.bits_{kind} ELSE 0 END" for kind in KINDS
     )
     enough = _weight(linkage.link)
-    con.execute(
+    scored = make(
+        con,
+        "scored",
         f"""
-        CREATE OR REPLACE TEMP TABLE id_scored AS
         WITH compared AS (
             SELECT s.*, {same}, {LEVELS}
-            FROM id_raw_scores AS s
-            JOIN id_nodes AS a ON a.rid = s.rid_a
-            JOIN id_nodes AS b ON b.rid = s.rid_b
+            FROM {scores} AS s
+            JOIN {records.nodes} AS a ON a.rid = s.rid_a
+            JOIN {records.nodes} AS b ON b.rid = s.rid_b
         )
         SELECT c.rid_a AS a, c.rid_b AS b, c.probability, c.weight,
                {CONTRADICTS} OR (c.weight >= {enough} AND c.weight - ({stopped}) < {enough})
@@ -336,16 +354,18 @@ def link_by_score(con: duckdb.DuckDBPyConnection, linkage: Linkage) -> None:
                {", ".join(f"c.bits_{field}" for field in FIELDS)}
         FROM compared AS c
         {stops}
-        """
-    )
-    con.execute(
-        """
-        INSERT INTO id_links
-        SELECT s.a, s.b, 'probable', s.probability
-        FROM id_scored AS s
-        WHERE NOT s.is_vetoed AND s.probability >= ?
-          AND (s.own_bits >= ? OR (s.bits_birth_date <> 0 AND s.bits_birth_date > -4))
-          AND NOT EXISTS (SELECT 1 FROM id_links AS l WHERE l.a = s.a AND l.b = s.b)
         """,
-        [linkage.link, linkage.bits_beyond_names],
     )
+    links = make(
+        con,
+        "probable_links",
+        f"""
+        SELECT s.a, s.b, 'probable' AS rule, s.probability
+        FROM {scored} AS s
+        WHERE NOT s.is_vetoed AND s.probability >= {linkage.link}
+          AND (s.own_bits >= {linkage.bits_beyond_names}
+               OR (s.bits_birth_date <> 0 AND s.bits_birth_date > -4))
+          AND NOT EXISTS (SELECT 1 FROM {proven.links} AS l WHERE l.a = s.a AND l.b = s.b)
+        """,
+    )
+    return ProbableLinks(scored, links)

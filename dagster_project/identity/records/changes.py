@@ -1,20 +1,34 @@
-"""Records that are new, changed or gone since the last resolution."""
+"""Changes: records that are new, changed or gone since the last resolution."""
+
+from dataclasses import dataclass
 
 import duckdb
 
-from dagster_project.identity.records.identifiers import (
-    ROW_HASH,
-    TOLD_HASH,
-    nodes_of,
-    normalise_names,
-)
+from dagster_project.identity.frames import Frame, make
+from dagster_project.identity.records.identifiers import ROW_HASH, TOLD_HASH, nodes_of
 from dagster_project.identity.rules.guards import Guards
+from dagster_project.identity.rules.nicknames import Nicknames
 
 
-def find_changes(con: duckdb.DuckDBPyConnection, largest: float) -> bool:
-    """``id_changed`` (records that are new or differ) and ``id_gone`` (nodes no longer so).
+@dataclass(frozen=True)
+class Changes:
+    """Nodes that are new or gone (numbers, and rows), and such as stay but are told otherwise.
 
-    ``id_retold`` (node, told_hash): nodes that stay, of which a field changed that no link reads.
+    ``retold``: a field changed that no link reads.
+    """
+
+    fresh_nodes: Frame
+    gone: Frame
+    gone_nodes: Frame
+    retold: Frame
+
+
+def apply_changes(
+    con: duckdb.DuckDBPyConnection, guards: Guards, nicknames: Nicknames, largest: float
+) -> Changes | None:
+    """Bring ``resolution.nodes`` up to date; None, with nothing changed, when too much changed.
+
+    ``largest``: share of the records that may have come or gone.
     """
     con.execute(
         f"""
@@ -31,23 +45,24 @@ def find_changes(con: duckdb.DuckDBPyConnection, largest: float) -> bool:
         WHERE n.told_hash IS DISTINCT FROM h.told_hash
         """
     )
-    for table, columns, condition in (
-        ("id_retold", "node, told_hash", "node IS NOT NULL AND source_id IS NOT NULL"),
-        ("id_gone", "node", "source_id IS NULL"),
-        ("id_new_hashes", "source_id, row_hash", "node IS NULL"),
-    ):
-        con.execute(
-            f"CREATE OR REPLACE TEMP TABLE {table} AS "
-            f"SELECT {columns} FROM id_differing WHERE {condition}"
-        )
+    retold = make(
+        con,
+        "retold",
+        "SELECT node, told_hash FROM id_differing WHERE node IS NOT NULL AND source_id IS NOT NULL",
+    )
+    gone = make(con, "gone", "SELECT node FROM id_differing WHERE source_id IS NULL")
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE id_new_hashes AS "
+        "SELECT source_id, row_hash FROM id_differing WHERE node IS NULL"
+    )
     counts = con.execute(
         "SELECT (SELECT count(*) FROM id_hashes), (SELECT count(*) FROM id_new_hashes), "
-        "(SELECT count(*) FROM id_gone)"
+        f"(SELECT count(*) FROM {gone})"
     ).fetchone()
     con.execute("DROP TABLE id_hashes")
     assert counts is not None
     if max(counts[1:]) > largest * counts[0]:
-        return False
+        return None
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE id_changed AS
@@ -56,31 +71,24 @@ def find_changes(con: duckdb.DuckDBPyConnection, largest: float) -> bool:
         WHERE {ROW_HASH} IN (SELECT row_hash FROM id_new_hashes)
         """
     )
-    return True
-
-
-def apply_changes(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
-    """``id_gone_nodes`` out of ``resolution.nodes``, ``id_fresh`` (the same columns) into it."""
-    normalise_names(con, guards, "id_changed")
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE id_gone_nodes AS SELECT n.* FROM resolution.nodes AS n "
-        "SEMI JOIN id_gone AS g ON g.node = n.node"
+    gone_nodes = make(
+        con,
+        "gone_nodes",
+        f"SELECT n.* FROM resolution.nodes AS n SEMI JOIN {gone} AS g ON g.node = n.node",
     )
-    con.execute(
+    fresh_nodes = make(
+        con,
+        "fresh_nodes",
         f"""
-        CREATE OR REPLACE TEMP TABLE id_fresh AS
         SELECT row_number() OVER (ORDER BY source_system, source_table, source_id)
                + (SELECT coalesce(max(node), -1) FROM resolution.nodes) AS node, *
-        FROM ({nodes_of(guards, "id_changed")})
-        """
+        FROM ({nodes_of(con, guards, nicknames, "id_changed")})
+        """,
     )
-    con.execute("DELETE FROM resolution.nodes WHERE node IN (SELECT node FROM id_gone)")
+    con.execute(f"DELETE FROM resolution.nodes WHERE node IN (SELECT node FROM {gone})")
     con.execute(
-        "UPDATE resolution.nodes AS n SET told_hash = r.told_hash FROM id_retold AS r "
+        f"UPDATE resolution.nodes AS n SET told_hash = r.told_hash FROM {retold} AS r "
         "WHERE r.node = n.node"
     )
-    con.execute("INSERT INTO resolution.nodes BY NAME SELECT * FROM id_fresh")
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE id_moved AS FROM id_fresh UNION ALL BY NAME "
-        "FROM id_gone_nodes"
-    )
+    con.execute(f"INSERT INTO resolution.nodes BY NAME SELECT * FROM {fresh_nodes}")
+    return Changes(fresh_nodes, gone, gone_nodes, retold)

@@ -1,22 +1,18 @@
-"""Records and the identifiers that they bear, each in one form and with a number.
+"""Identifiers: records and the values that they bear, each in one form and with a number.
 
 ``resolution.nodes``  one row per record: ``node`` (a number that lasts until everything is resolved
                     anew), hashes of the row that it came from, normalised identifiers and
                     comparison keys
-
-Temporary tables made here, all in this connection only:
-
-``id_nodes``   the nodes that are resolved now: ``rid`` (0..n-1, profiles first, ordered by key, so
-               that the order of delivery plays no part) and the columns of ``resolution.nodes``
-``id_bears``   rid, kind, vid: which record bears which value; a reference to an account or contact
-               is a value too, borne by that account or contact and by all that refer to it
-``id_vids``    vid, kind, value
 """
+
+from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
 
+from dagster_project.identity.frames import Frame, create_table, make
 from dagster_project.identity.rules.guards import Guards
+from dagster_project.identity.rules.nicknames import Nicknames
 from dagster_project.identity.rules.normalisation import (
     KINDS,
     first_name_keys,
@@ -41,27 +37,35 @@ ROW_HASH = f"hash({RAW_COLUMNS})"
 TOLD_HASH = f"hash({TOLD_COLUMNS})"
 
 
-def normalise_values(con: duckdb.DuckDBPyConnection, guards: Guards, region: str) -> int:
-    """Bring raw values never seen under these rules to one form; returns how many there were.
+@dataclass(frozen=True)
+class RawValues:
+    """How raw values differ from those of the last resolution (``identity.identifiers``)."""
 
-    ``id_raw_new`` and ``id_raw_gone`` (identifier_kind, raw_value): how the values differ from
-    those of ``identity.identifiers``, the last resolution's.
-    """
+    added: Frame
+    removed: Frame
+
+
+@dataclass(frozen=True)
+class Records:
+    """The nodes that are resolved now, and which of them bears which value."""
+
+    nodes: Frame
+    borne: Frame
+    shared_values: Frame
+    bearers: Frame
+    high_degree: Frame
+
+
+def normalise_values(con: duckdb.DuckDBPyConnection, guards: Guards, region: str) -> RawValues:
+    """Bring raw values never seen under these rules to one form, in ``identity.normalised``."""
     version = f"{guards.version}-{region}"
     con.execute("DELETE FROM identity.normalised WHERE rules_hash <> ?", [version])
-    for name, here, there in (
-        ("new", "intermediate.int_identity_values", "identity.identifiers"),
-        ("gone", "identity.identifiers", "intermediate.int_identity_values"),
-    ):
-        con.execute(
-            f"CREATE OR REPLACE TEMP TABLE id_raw_{name} AS "
-            f"SELECT v.identifier_kind, v.raw_value FROM {here} AS v "
-            f"ANTI JOIN {there} AS w USING (identifier_kind, raw_value)"
-        )
-    total = 0
+    here, there = "intermediate.int_identity_values", "identity.identifiers"
+    added = make(con, "added_values", _difference(here, there))
+    removed = make(con, "removed_values", _difference(there, here))
     for kind in KINDS:
         unknown = con.execute(
-            "SELECT raw_value FROM id_raw_new WHERE identifier_kind = $1 EXCEPT "
+            f"SELECT raw_value FROM {added} WHERE identifier_kind = $1 EXCEPT "
             "SELECT raw_value FROM identity.normalised WHERE identifier_kind = $1",
             [kind],
         ).to_arrow_table()["raw_value"]
@@ -80,8 +84,14 @@ def normalise_values(con: duckdb.DuckDBPyConnection, guards: Guards, region: str
                     "rules_hash": pa.array([version] * len(raws), pa.string()),
                 },
             )
-            total += len(raws)
-    return total
+    return RawValues(added, removed)
+
+
+def _difference(here: str, there: str) -> str:
+    return (
+        f"SELECT v.identifier_kind, v.raw_value FROM {here} AS v "
+        f"ANTI JOIN {there} AS w USING (identifier_kind, raw_value)"
+    )
 
 
 def _insert(con: duckdb.DuckDBPyConnection, table: str, columns: dict[str, pa.Array]) -> None:
@@ -90,15 +100,13 @@ def _insert(con: duckdb.DuckDBPyConnection, table: str, columns: dict[str, pa.Ar
     con.unregister("id_incoming")
 
 
-def normalise_names(con: duckdb.DuckDBPyConnection, guards: Guards, records: str) -> None:
+def _normalise_names(
+    con: duckdb.DuckDBPyConnection, guards: Guards, nicknames: Nicknames, records: str
+) -> None:
     """``id_first`` and ``id_last``: the keys of every distinct name in ``records``."""
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE id_first "
-        "(raw VARCHAR, first_key VARCHAR, first_names VARCHAR[], last_in_first VARCHAR)"
-    )
     raws = _distinct(con, records, "first_name")
-    keys = [first_name_keys(raw, guards) for raw in raws]
-    _insert(
+    keys = [first_name_keys(raw, guards, nicknames) for raw in raws]
+    create_table(
         con,
         "id_first",
         {
@@ -108,21 +116,16 @@ def normalise_names(con: duckdb.DuckDBPyConnection, guards: Guards, records: str
             "last_in_first": pa.array([key[2] for key in keys], pa.string()),
         },
     )
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE id_last (raw VARCHAR, last_key VARCHAR, last_names VARCHAR[])"
-    )
     raws = _distinct(con, records, "last_name")
     last_keys = [name_key(raw, guards) for raw in raws]
-    _insert(
+    last_names = [list(nicknames.full_names_of(key or "")) for key in last_keys]
+    create_table(
         con,
         "id_last",
         {
             "raw": pa.array(raws, pa.string()),
             "last_key": pa.array(last_keys, pa.string()),
-            "last_names": pa.array(
-                [list(guards.full_names_of(key or "")) for key in last_keys],
-                pa.list_(pa.string()),
-            ),
+            "last_names": pa.array(last_names, pa.list_(pa.string())),
         },
     )
 
@@ -134,11 +137,14 @@ def _distinct(con: duckdb.DuckDBPyConnection, records: str, column: str) -> list
     return [row[0] for row in rows]
 
 
-def nodes_of(guards: Guards, records: str) -> str:
+def nodes_of(
+    con: duckdb.DuckDBPyConnection, guards: Guards, nicknames: Nicknames, records: str
+) -> str:
     """Query for the columns of ``resolution.nodes`` but ``node``, a row per row of ``records``.
 
-    Names must have been through :func:`normalise_names`.
+    It holds until the next call, which brings the names of other records to one form.
     """
+    _normalise_names(con, guards, nicknames, records)
     defaults = ", ".join(f"DATE '{day}'" for day in guards.default_birth_dates)
     value = (
         "(SELECT raw_value, normalised_value FROM identity.normalised "
@@ -179,42 +185,38 @@ def nodes_of(guards: Guards, records: str) -> str:
         """
 
 
-def prepare_all(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
+def prepare_all(con: duckdb.DuckDBPyConnection, guards: Guards, nicknames: Nicknames) -> Records:
     """``resolution.nodes`` anew from all records, and all of them to be resolved."""
     records = "intermediate.int_identity_records"
-    normalise_names(con, guards, records)
     con.execute(
         f"""
         CREATE OR REPLACE TABLE resolution.nodes AS
         SELECT row_number() OVER (
             ORDER BY is_profile DESC, source_system, source_table, source_id
         ) - 1 AS node, *
-        FROM ({nodes_of(guards, records)})
+        FROM ({nodes_of(con, guards, nicknames, records)})
         """
     )
-    con.execute(
-        "CREATE OR REPLACE TEMP VIEW id_nodes AS SELECT node AS rid, * FROM resolution.nodes"
-    )
-    _count_heavy(con, guards)
-    link_values(con)
+    nodes = make(con, "nodes", "SELECT node AS rid, * FROM resolution.nodes", as_view=True)
+    return _bearing(con, nodes, _high_degree(con, guards, nodes))
 
 
-def prepare_part(con: duckdb.DuckDBPyConnection) -> None:
-    """The nodes in ``id_part`` (node) are to be resolved; ``id_heavy`` is there already."""
+def prepare_part(con: duckdb.DuckDBPyConnection, part: Frame, high_degree: Frame) -> Records:
+    """The nodes in ``part`` are to be resolved; ``high_degree`` is of all records."""
     con.execute(
-        """
+        f"""
         CREATE OR REPLACE TEMP TABLE id_part_nodes AS
         SELECT row_number() OVER (
             ORDER BY n.is_profile DESC, n.source_system, n.source_table, n.source_id
         ) - 1 AS rid, n.*
-        FROM resolution.nodes AS n SEMI JOIN id_part AS p ON p.node = n.node
+        FROM resolution.nodes AS n SEMI JOIN {part} AS p ON p.node = n.node
         """
     )
-    con.execute("CREATE OR REPLACE TEMP VIEW id_nodes AS FROM id_part_nodes")
-    link_values(con)
+    nodes = make(con, "nodes", "FROM id_part_nodes", as_view=True)
+    return _bearing(con, nodes, high_degree)
 
 
-def borne(relation: str, number: str) -> str:
+def borne_by(relation: str | Frame, number: str) -> str:
     """Query (number, kind, value, is_profile) of all that the nodes in ``relation`` bear."""
     parts = [
         f"SELECT {number}, '{kind}' AS kind, {kind} AS value, is_profile FROM {relation} "
@@ -233,44 +235,45 @@ def borne(relation: str, number: str) -> str:
     return " UNION ALL ".join(parts)
 
 
-def _count_heavy(con: duckdb.DuckDBPyConnection, guards: Guards) -> None:
-    """``id_heavy`` (kind, value, profiles): values of more profiles than are looked at."""
-    con.execute(
+def _high_degree(con: duckdb.DuckDBPyConnection, guards: Guards, nodes: Frame) -> Frame:
+    """High-degree identifiers: values of more profiles than are looked at."""
+    return make(
+        con,
+        "high_degree",
         f"""
-        CREATE OR REPLACE TEMP TABLE id_heavy AS
         SELECT kind, value, count(DISTINCT rid) AS profiles
-        FROM ({borne("id_nodes", "rid")}) WHERE is_profile
+        FROM ({borne_by(nodes, "rid")}) WHERE is_profile
         GROUP BY kind, value HAVING count(DISTINCT rid) > {guards.profiles_per_value}
-        """
+        """,
     )
 
 
-def link_values(con: duckdb.DuckDBPyConnection) -> None:
-    """``id_vids`` and ``id_bears`` of ``id_nodes``.
+def _bearing(con: duckdb.DuckDBPyConnection, nodes: Frame, high_degree: Frame) -> Records:
+    """Which of ``nodes`` bears which value.
 
     A value that only one record bears links nothing and is left out of everything that follows,
-    except a heavy one: its other bearers are not here when a part is resolved.
+    except a high-degree one: its other bearers are not here when a part is resolved.
     """
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE id_borne AS SELECT DISTINCT * FROM "
-        f"({borne('id_nodes', 'rid')})"
-    )
-    con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE id_vids AS
+    borne = make(con, "borne", f"SELECT DISTINCT * FROM ({borne_by(nodes, 'rid')})")
+    shared = make(
+        con,
+        "shared_values",
+        f"""
         SELECT row_number() OVER (ORDER BY b.kind, b.value) - 1 AS vid, b.kind, b.value,
-               any_value(h.profiles) AS heavy_profiles
-        FROM id_borne AS b
-        LEFT JOIN id_heavy AS h ON h.kind = b.kind AND h.value = b.value
+               any_value(h.profiles) AS degree
+        FROM {borne} AS b
+        LEFT JOIN {high_degree} AS h ON h.kind = b.kind AND h.value = b.value
         GROUP BY b.kind, b.value
         HAVING count(*) > 1 OR any_value(h.profiles) IS NOT NULL
-        """
+        """,
     )
-    con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE id_bears AS
+    bearers = make(
+        con,
+        "bearers",
+        f"""
         SELECT b.rid, b.kind, v.vid, b.is_profile
-        FROM id_borne AS b
-        JOIN id_vids AS v ON v.kind = b.kind AND v.value = b.value
-        """
+        FROM {borne} AS b
+        JOIN {shared} AS v ON v.kind = b.kind AND v.value = b.value
+        """,
     )
+    return Records(nodes, borne, shared, bearers, high_degree)

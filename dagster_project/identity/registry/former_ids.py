@@ -1,4 +1,4 @@
-"""Which former ids the clusters of a resolution lay claim to, by the records that had them."""
+"""Former ids: which ids the clusters of a resolution lay claim to, by the records that had them."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
-from dagster_project.identity.frames import create_table
+from dagster_project.identity.frames import Frame, create_table, make
 from dagster_project.identity.records.identifiers import IS_PROFILE
 
 
@@ -23,78 +23,85 @@ class Part:
     trails: dict[tuple[str, ...], int] = field(default_factory=dict)
 
 
-def claim(con: duckdb.DuckDBPyConnection) -> None:
-    """``id_claims``: which former ids the records of a cluster had, and how many.
+@dataclass(frozen=True)
+class Claims:
+    """Which former ids the records of a cluster had, and how many.
 
-    ``id_disclaimed`` (cluster, customer_id): ids that a cluster with profiles has from calls and
-    the like that came by a telephone alone, and that once named a profile. Numbers are shared and
-    handed on; such an id waits for its own person, who may be gone for a day only.
+    ``disclaimed``: ids that a cluster with profiles has from calls and the like that came by a
+    telephone alone, and that once named a profile. Numbers are shared and handed on; such an id
+    waits for its own person, who may be gone for a day only.
     """
+
+    claims: Frame
+    disclaimed: Frame
+
+
+def claim_former_ids(
+    con: duckdb.DuckDBPyConnection, nodes: Frame, clustered: Frame, members: Frame
+) -> Claims:
+    """The claims of ``clustered``, compared with ``identity.registry``."""
     con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE id_claims AS
+        f"""
+        CREATE OR REPLACE TEMP TABLE id_had AS
         SELECT f.cluster, g.customer_id, count(*) FILTER (n.is_profile) AS profiles,
                count(*) AS records, bool_and(f.method = 'phone') AS is_by_phone,
                min(coalesce(n.seen_at, TIMESTAMP '9999-01-01')) AS oldest_at, min(n.rid) AS rid
-        FROM id_final AS f
-        JOIN id_nodes AS n ON n.rid = f.rid
+        FROM {clustered} AS f
+        JOIN {nodes} AS n ON n.rid = f.rid
         JOIN identity.registry AS g
           ON g.source_system = n.source_system AND g.source_table = n.source_table
          AND g.source_id = n.source_id
         GROUP BY f.cluster, g.customer_id
         """
     )
-    con.execute(
+    disclaimed = make(
+        con,
+        "disclaimed",
         f"""
-        CREATE OR REPLACE TEMP TABLE id_disclaimed AS
         SELECT c.cluster, c.customer_id
-        FROM id_claims AS c
+        FROM id_had AS c
         WHERE c.is_by_phone
-          AND c.cluster IN (SELECT cluster FROM id_members)
+          AND c.cluster IN (SELECT cluster FROM {members})
           AND c.customer_id IN (SELECT customer_id FROM identity.registry WHERE {IS_PROFILE})
-        """
+        """,
     )
-    con.execute(
-        "DELETE FROM id_claims AS c USING id_disclaimed AS d "
-        "WHERE c.cluster = d.cluster AND c.customer_id = d.customer_id"
+    claims = make(
+        con,
+        "claims",
+        f"SELECT c.* FROM id_had AS c ANTI JOIN {disclaimed} AS d "
+        "ON d.cluster = c.cluster AND d.customer_id = c.customer_id",
     )
+    return Claims(claims, disclaimed)
 
 
-def contested(
-    con: duckdb.DuckDBPyConnection,
+def contested_ids(
+    con: duckdb.DuckDBPyConnection, nodes: Frame, clustered: Frame, claims: Frame
 ) -> tuple[dict[str, list[Part]], dict[str, int]]:
-    """Ids that several clusters claim, or whose cluster claims several, for ``registry.decide``.
+    """Ids that several clusters claim, or whose cluster claims several, for ``decide``.
 
     Returns the parts of each such id, with the former ids of their records, and the mint number of
-    every id that these name. Reads ``id_claims`` and ``id_owner``; makes ``id_contested``.
+    every id that these name. ``claims`` is a frame that holds contested claims alone.
     """
-    con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE id_contested AS
-        SELECT * FROM id_claims WHERE cluster NOT IN (SELECT cluster FROM id_owner)
-        """
-    )
     parts: dict[tuple[str, int], Part] = {}
     for cluster, customer, profiles, records, oldest_at, rid in con.execute(
-        "SELECT cluster, customer_id, profiles, records, oldest_at, rid FROM id_contested "
-        "ORDER BY ALL"
+        f"SELECT cluster, customer_id, profiles, records, oldest_at, rid FROM {claims} ORDER BY ALL"
     ).fetchall():
         parts[customer, cluster] = Part(cluster, profiles, records, (oldest_at, rid))
     if not parts:
         return {}, {}
     trails: dict[tuple[str, int, int], list[tuple[str, str]]] = defaultdict(list)
     for customer, cluster, rid, former, became in con.execute(
-        """
+        f"""
         SELECT g.customer_id, f.cluster, f.rid, t.former_customer_id, t.customer_id
-        FROM id_final AS f
-        JOIN id_nodes AS n ON n.rid = f.rid
+        FROM {clustered} AS f
+        JOIN {nodes} AS n ON n.rid = f.rid
         JOIN identity.registry AS g
           ON g.source_system = n.source_system AND g.source_table = n.source_table
          AND g.source_id = n.source_id
         LEFT JOIN identity.registry_trail AS t
           ON t.source_system = n.source_system AND t.source_table = n.source_table
          AND t.source_id = n.source_id
-        WHERE g.customer_id IN (SELECT customer_id FROM id_contested)
+        WHERE g.customer_id IN (SELECT customer_id FROM {claims})
         ORDER BY f.rid, t.changed_at DESC
         """
     ).fetchall():

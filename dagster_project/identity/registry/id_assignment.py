@@ -1,4 +1,4 @@
-"""Ids that last: which customer each cluster of records is, compared with who they were before.
+"""Id assignment: which customer each cluster of records is, by who its records were before.
 
 The rules (design, "customer_id"): an id is minted once and opaque. When clusters of two ids become
 one, the older id survives and the other becomes its alias. When an id's records fall apart along
@@ -17,8 +17,8 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
-from dagster_project.identity.frames import create_table
-from dagster_project.identity.registry.former_ids import Part, claim, contested
+from dagster_project.identity.frames import Frame, create_table, make, make_from
+from dagster_project.identity.registry.former_ids import Part, claim_former_ids, contested_ids
 from dagster_project.identity.registry.tables import hash_key
 
 # Decades of merges and splits of one record; past this the oldest are not undone one by one.
@@ -101,42 +101,62 @@ def _by_home(name: str, parts: list[Part], depth: int) -> list[tuple[set[str], l
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What :func:`record` writes: ``changes`` as (old, new, kind, cause)."""
+class Assignment:
+    """Who is which customer, and what :func:`record` writes.
 
+    ``owners``: the id of every cluster; ``reassigned``: records whose id is another than the
+    registry's; ``changes``: (old, new, kind, cause).
+    """
+
+    owners: Frame
+    minted: Frame
+    reassigned: Frame
     changes: list[tuple[str, str, str, str]]
     decision: Decision
 
 
-def assign(con: duckdb.DuckDBPyConnection, decided: set[int]) -> Outcome:
-    """Fill ``id_owner`` (cluster, customer_id) from ``id_final``; the registry is only read.
+def assign(
+    con: duckdb.DuckDBPyConnection,
+    nodes: Frame,
+    clustered: Frame,
+    members: Frame,
+    decided: set[int],
+) -> Assignment:
+    """Give every cluster its id; the registry is only read.
 
-    ``id_final`` is (rid, cluster, method, probability). ``decided``: clusters whose changes come
-    from a person's decision. Also makes ``id_minted`` and ``id_now``.
+    ``decided``: clusters whose changes come from a person's decision.
     """
-    claim(con)
+    found = claim_former_ids(con, nodes, clustered, members)
     con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE id_owner AS
-        WITH counted AS (
-            SELECT *, count(*) OVER (PARTITION BY cluster) AS ids,
-                   count(*) OVER (PARTITION BY customer_id) AS clusters
-            FROM id_claims
-        )
-        SELECT cluster, customer_id FROM counted WHERE ids = 1 AND clusters = 1
+        f"""
+        CREATE OR REPLACE TEMP TABLE id_counted AS
+        SELECT *, count(*) OVER (PARTITION BY cluster) AS ids,
+               count(*) OVER (PARTITION BY customer_id) AS clusters
+        FROM {found.claims}
         """
     )
-    decision = decide(*contested(con))
-    _insert_owners(con, list(decision.owner.items()))
-    _mint(con)
+    owners = make(
+        con,
+        "owners",
+        "SELECT cluster, customer_id FROM id_counted WHERE ids = 1 AND clusters = 1",
+    )
+    contested = make(
+        con,
+        "contested",
+        f"SELECT * FROM {found.claims} WHERE cluster NOT IN (SELECT cluster FROM {owners})",
+    )
+    decision = decide(*contested_ids(con, nodes, clustered, contested))
+    _insert_owners(con, owners, list(decision.owner.items()))
+    minted = _mint(con, nodes, clustered, owners)
+    con.execute(f"INSERT INTO {owners} SELECT cluster, customer_id FROM {minted}")
     owner_of = dict(
         con.execute(
-            "SELECT o.cluster, o.customer_id FROM id_owner AS o "
+            f"SELECT o.cluster, o.customer_id FROM {owners} AS o "
             "WHERE cluster IN "
-            "(SELECT cluster FROM id_contested UNION ALL SELECT cluster FROM id_disclaimed)"
+            f"(SELECT cluster FROM {contested} UNION ALL SELECT cluster FROM {found.disclaimed})"
         ).fetchall()
     )
-    disclaimed = con.execute("SELECT cluster, customer_id FROM id_disclaimed").fetchall()
+    disclaimed = con.execute(f"SELECT cluster, customer_id FROM {found.disclaimed}").fetchall()
     changes = [(old, home, "split", "undo") for old, home in decision.restored]
     changes += [(lost, kept, "merge", "") for lost, kept in decision.merged]
     changes += [
@@ -145,31 +165,31 @@ def assign(con: duckdb.DuckDBPyConnection, decided: set[int]) -> Outcome:
         if owner_of[cluster] != old
     ]
     overridden = {customer for cluster, customer in owner_of.items() if cluster in decided}
-    _compare(con)
-    return Outcome(_explained(changes, overridden), decision)
+    reassigned = _compare(con, nodes, clustered, owners)
+    return Assignment(owners, minted, reassigned, _explained(changes, overridden), decision)
 
 
-def _insert_owners(con: duckdb.DuckDBPyConnection, owners: list[tuple[int, str]]) -> None:
-    if owners:
+def _insert_owners(
+    con: duckdb.DuckDBPyConnection, owners: Frame, decided: list[tuple[int, str]]
+) -> None:
+    if decided:
         create_table(
             con,
             "id_new_owner",
-            {"cluster": [row[0] for row in owners], "customer_id": [row[1] for row in owners]},
+            {"cluster": [row[0] for row in decided], "customer_id": [row[1] for row in decided]},
         )
-        con.execute("INSERT INTO id_owner SELECT * FROM id_new_owner")
+        con.execute(f"INSERT INTO {owners} SELECT * FROM id_new_owner")
 
 
-def _mint(con: duckdb.DuckDBPyConnection) -> None:
-    """``id_minted`` (customer_id, mint_number), added to ``id_owner``: new ids for clusters without
-    one, the first seen first.
-    """
+def _mint(con: duckdb.DuckDBPyConnection, nodes: Frame, clustered: Frame, owners: Frame) -> Frame:
+    """New ids for clusters without one, the first seen first."""
     founders = con.execute(
-        """
+        f"""
         WITH founders AS (
             SELECT f.cluster,
                    min((coalesce(n.seen_at, TIMESTAMP '9999-01-01'), n.rid)) AS seen
-            FROM id_final AS f JOIN id_nodes AS n ON n.rid = f.rid
-            WHERE f.cluster NOT IN (SELECT cluster FROM id_owner)
+            FROM {clustered} AS f JOIN {nodes} AS n ON n.rid = f.rid
+            WHERE f.cluster NOT IN (SELECT cluster FROM {owners})
             GROUP BY f.cluster
         ),
         numbered AS (
@@ -179,7 +199,7 @@ def _mint(con: duckdb.DuckDBPyConnection) -> None:
         )
         SELECT m.cluster, m.number,
                concat_ws(chr(31), n.source_system, n.source_table, n.source_id, m.number) AS text
-        FROM numbered AS m JOIN id_nodes AS n ON n.rid = m.rid
+        FROM numbered AS m JOIN {nodes} AS n ON n.rid = m.rid
         """
     ).to_arrow_table()
     key = hash_key(con)
@@ -187,33 +207,35 @@ def _mint(con: duckdb.DuckDBPyConnection) -> None:
         pa.array([keyed_hash(key, text) for text in chunk.to_pylist()], pa.string())
         for chunk in founders["text"].chunks
     ]
-    create_table(
+    return make_from(
         con,
-        "id_minted",
+        "minted",
         {
             "cluster": founders["cluster"],
             "customer_id": pa.chunked_array(ids, pa.string()),
             "mint_number": founders["number"],
         },
     )
-    con.execute("INSERT INTO id_owner SELECT cluster, customer_id FROM id_minted")
 
 
-def _compare(con: duckdb.DuckDBPyConnection) -> None:
-    """``id_now``: records whose customer is another than the registry says."""
-    con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE id_now AS
+def _compare(
+    con: duckdb.DuckDBPyConnection, nodes: Frame, clustered: Frame, owners: Frame
+) -> Frame:
+    """Records whose customer is another than the registry says."""
+    return make(
+        con,
+        "reassigned",
+        f"""
         SELECT n.source_system, n.source_table, n.source_id, o.customer_id,
                g.customer_id AS former_customer_id
-        FROM id_final AS f
-        JOIN id_owner AS o ON o.cluster = f.cluster
-        JOIN id_nodes AS n ON n.rid = f.rid
+        FROM {clustered} AS f
+        JOIN {owners} AS o ON o.cluster = f.cluster
+        JOIN {nodes} AS n ON n.rid = f.rid
         LEFT JOIN identity.registry AS g
           ON g.source_system = n.source_system AND g.source_table = n.source_table
          AND g.source_id = n.source_id
         WHERE g.customer_id IS DISTINCT FROM o.customer_id
-        """
+        """,
     )
 
 
@@ -234,49 +256,63 @@ def _explained(
     return found
 
 
-def record(con: duckdb.DuckDBPyConnection, now: datetime, outcome: Outcome) -> None:
+def record(
+    con: duckdb.DuckDBPyConnection,
+    now: datetime,
+    assignment: Assignment,
+    nodes: Frame,
+    clustered: Frame,
+) -> None:
     """Write new ids, changes, aliases, trail and the registry's rows."""
+    reassigned = assignment.reassigned
     con.execute(
-        "INSERT INTO identity.registry_ids SELECT customer_id, ?, mint_number, NULL FROM id_minted",
+        "INSERT INTO identity.registry_ids "
+        f"SELECT customer_id, ?, mint_number, NULL FROM {assignment.minted}",
         [now],
     )
-    for change in outcome.changes:
+    for change in assignment.changes:
         old, new, kind, cause = change
         con.execute(
             "INSERT INTO identity.id_changes VALUES (?, ?, ?, ?, ?)", [old, new, now, kind, cause]
         )
-    for _, home in outcome.decision.restored:
+    for _, home in assignment.decision.restored:
         con.execute(
             "UPDATE identity.registry_ids SET merged_into = NULL WHERE customer_id = ?", [home]
         )
-    for lost, kept in outcome.decision.merged:
+    for lost, kept in assignment.decision.merged:
         con.execute(
             "UPDATE identity.registry_ids SET merged_into = ? WHERE customer_id = ?", [kept, lost]
         )
     con.execute(
-        """
+        f"""
         INSERT INTO identity.registry_trail
         SELECT source_system, source_table, source_id, former_customer_id, customer_id, ?
-        FROM id_now WHERE former_customer_id IS NOT NULL
+        FROM {reassigned} WHERE former_customer_id IS NOT NULL
         """,
         [now],
     )
     con.execute(
-        """
-        DELETE FROM identity.registry AS g USING id_now AS n
+        f"""
+        DELETE FROM identity.registry AS g USING {reassigned} AS n
         WHERE n.former_customer_id IS NOT NULL AND g.source_system = n.source_system
           AND g.source_table = n.source_table AND g.source_id = n.source_id
         """
     )
     con.execute(
         "INSERT INTO identity.registry "
-        "SELECT source_system, source_table, source_id, customer_id, ? FROM id_now",
+        f"SELECT source_system, source_table, source_id, customer_id, ? FROM {reassigned}",
         [now],
     )
-    _move_absent(con, now, outcome.decision)
+    _move_absent(con, now, assignment.decision, nodes, clustered)
 
 
-def _move_absent(con: duckdb.DuckDBPyConnection, now: datetime, decision: Decision) -> None:
+def _move_absent(
+    con: duckdb.DuckDBPyConnection,
+    now: datetime,
+    decision: Decision,
+    nodes: Frame,
+    clustered: Frame,
+) -> None:
     """Records that are gone, and may come back, follow the id that they had.
 
     Otherwise one of them brings an alias back into force, or an id that others have got back.
@@ -306,7 +342,7 @@ def _move_absent(con: duckdb.DuckDBPyConnection, now: datetime, decision: Decisi
         ) AS t USING ({_KEY})
         WHERE (m.former IS NULL OR m.former = t.former)
           AND ({_KEY}) NOT IN (
-              SELECT {_KEY} FROM id_nodes SEMI JOIN id_final USING (rid)
+              SELECT {_KEY} FROM {nodes} SEMI JOIN {clustered} USING (rid)
           )
         """
     )

@@ -1,4 +1,4 @@
-"""The tables that the identity step owns, and the ones that must outlive the warehouse.
+"""Tables of identity: those that it owns, and the ones that must outlive the warehouse.
 
 Everything here can be rebuilt from the extracts except :data:`REGISTRY_TABLES`: who was given which
 id, when, and under which key. Those are part of every published version (restricted) and come back
@@ -65,9 +65,9 @@ KEPT_TABLES = {
     "frequencies": "field VARCHAR, value VARCHAR, step INTEGER",
     "overrides": TABLES["overrides"],
     "block_sizes": "block INTEGER, records INTEGER, keys BIGINT",
-    "crowded_keys": "block INTEGER, key UBIGINT",
-    "heavy_values": "kind VARCHAR, value VARCHAR, profiles BIGINT",
-    "stops": """
+    "oversized_keys": "block INTEGER, key UBIGINT",
+    "high_degree": "kind VARCHAR, value VARCHAR, profiles BIGINT",
+    "guard_events": """
         component BIGINT, guard VARCHAR, identifier_kind VARCHAR, value VARCHAR,
         record_count BIGINT, customer_count BIGINT, reason VARCHAR""",
 }

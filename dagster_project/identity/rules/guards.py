@@ -1,6 +1,5 @@
-"""The rules that a person may edit: what proves nothing, and how many may share one value."""
+"""Guards: values that prove nothing, and how many people may share one (``guards.yml``)."""
 
-import csv
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,12 +12,11 @@ from dagster_project.errors import UsageError
 
 RULES_DIR = Path(__file__).parent
 GUARDS_PATH = RULES_DIR / "guards.yml"
-NICKNAMES_PATH = RULES_DIR / "nicknames.csv"
 
 
 @dataclass(frozen=True)
 class Guards:
-    """The content of ``guards.yml`` and ``nicknames.csv``; ``version`` changes when they do."""
+    """The content of ``guards.yml``; ``version`` changes when it does."""
 
     blocked_values: frozenset[str]
     blocked_emails: frozenset[str]
@@ -34,23 +32,17 @@ class Guards:
     people_per_value: dict[str, int]
     profiles_per_value: int
     profiles_per_customer: int
-    nicknames: dict[str, tuple[str, ...]]
     version: str
 
-    def full_names_of(self, key: str) -> tuple[str, ...]:
-        """The full names that ``key`` is a form of: Chris is Christina or Christopher."""
-        return self.nicknames.get(key, ())
 
-
-def load_guards(guards_path: Path = GUARDS_PATH, nicknames_path: Path = NICKNAMES_PATH) -> Guards:
-    """Read the two files; raises UsageError that names the entry which does not fit."""
-    return _load(guards_path, nicknames_path, guards_path.stat().st_mtime_ns)
+def load_guards(path: Path = GUARDS_PATH) -> Guards:
+    """Read the file; raises UsageError that names the entry which does not fit."""
+    return _load(path, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=4)
-def _load(guards_path: Path, nicknames_path: Path, _changed: int) -> Guards:
-    text = guards_path.read_text(encoding="utf-8")
-    names = nicknames_path.read_text(encoding="utf-8")
+def _load(path: Path, _changed: int) -> Guards:
+    text = path.read_text(encoding="utf-8")
     try:
         data = yaml.safe_load(text)
         return Guards(
@@ -68,26 +60,14 @@ def _load(guards_path: Path, nicknames_path: Path, _changed: int) -> Guards:
             people_per_value={kind: int(n) for kind, n in data["people_per_value"].items()},
             profiles_per_value=int(data["profiles_per_value"]),
             profiles_per_customer=int(data["profiles_per_customer"]),
-            nicknames=_nicknames(names),
-            version=hashlib.sha256((text + names).encode()).hexdigest()[:16],
+            version=hashlib.sha256(text.encode()).hexdigest()[:16],
         )
     except (KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
         raise UsageError(
-            f"{guards_path} does not fit: {type(error).__name__} at {error}. "
+            f"{path} does not fit: {type(error).__name__} at {error}. "
             "Compare it with the version that came with the project."
         ) from None
 
 
 def _texts(values: list[Any]) -> frozenset[str]:
     return frozenset(str(value).strip().casefold() for value in values)
-
-
-def _nicknames(text: str) -> dict[str, tuple[str, ...]]:
-    from dagster_project.identity.rules.normalisation import spelling_key
-
-    found: dict[str, set[str]] = {}
-    for row in csv.DictReader(text.splitlines()):
-        name = spelling_key(row["name"])
-        for form in (row["name"], *row["also"].split()):
-            found.setdefault(spelling_key(form), set()).add(name)
-    return {key: tuple(sorted(names)) for key, names in found.items()}

@@ -1,4 +1,4 @@
-"""One form for each identifier and name, whatever way it was written.
+"""Normalisation: one form for each identifier and name, whatever way it was written.
 
 Works on distinct raw values, once: a phone number costs about 30 microseconds, and the same few
 values stand in many records. What cannot be brought to a form, or proves nothing, comes back with
@@ -8,68 +8,18 @@ a reason instead of a value.
 import re
 import unicodedata
 from collections.abc import Callable
-from functools import lru_cache
 
 import phonenumbers
 
 from dagster_project.identity.rules.guards import Guards
+from dagster_project.identity.rules.nicknames import Nicknames
+from dagster_project.identity.rules.spelling import spelling_key, words
 
 KINDS = ("email", "phone", "loyalty_card", "national_id")
 
-_CYRILLIC = {
-    "а": "a", "б": "b", "в": "v", "г": "g", "д": "d", "е": "e", "ж": "zh", "з": "z", "и": "i",
-    "к": "k", "л": "l", "м": "m", "н": "n", "о": "o", "п": "p", "р": "r", "с": "s", "т": "t",
-    "у": "u", "ф": "f", "х": "h", "ц": "ts", "ч": "ch", "ш": "sh", "щ": "sh", "ъ": "", "ы": "i",
-    "ь": "", "э": "e", "ю": "iu", "я": "ia", "і": "i", "є": "e", "ґ": "g", "ў": "u", "ђ": "d",
-    "ј": "i", "љ": "l", "њ": "n", "ћ": "ch", "џ": "dzh",
-}  # fmt: skip
-_LATIN = str.maketrans(
-    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ł": "l", "ı": "i", "þ": "th", "ð": "d"}
-)
-# The spellings that passports, ICAO, GOST and English custom give to one Cyrillic letter become
-# one; the order matters, longest first.
-_SPELLINGS = tuple(
-    (re.compile(pattern), to)
-    for pattern, to in (
-        (r"shch|sch", "sh"),
-        (r"tch", "ch"),
-        (r"kh", "h"),
-        (r"ph", "f"),
-        (r"ck", "k"),
-        (r"x", "ks"),
-        (r"[yj]u", "iu"),
-        (r"[yj]a", "ia"),
-        (r"[yj]o", "e"),
-        (r"[yji]e", "e"),
-        (r"[yj]", "i"),
-        (r"tz|cz", "ts"),
-        (r"c(?=[ei])", "s"),
-        (r"c(?!h)", "k"),
-        (r"q", "k"),
-        (r"w", "v"),
-        (r"(.)\1+", r"\1"),
-    )
-)
 _PATRONYMIC = re.compile(r"(ovich|evich|ovna|evna|ichna|inichna|ivich)$")
 _EMAIL = re.compile(r"[^\s@,;<>()\"]+@[^\s@,;<>()\"]+\.[^\s@.,;<>()\"]{2,}")
-_WORDS = re.compile(r"[^\W\d_]+")
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
-
-
-@lru_cache(maxsize=200_000)
-def spelling_key(word: str) -> str:
-    """``word`` in plain Latin letters, equal for Cyrillic and any usual transliteration of it."""
-    text = unicodedata.normalize("NFKD", word.casefold())
-    text = "".join(char for char in text if not unicodedata.combining(char))
-    text = "".join(_CYRILLIC.get(char, char) for char in text).translate(_LATIN)
-    for pattern, to in _SPELLINGS:
-        text = pattern.sub(to, text)
-    return text
-
-
-def words(raw: str) -> list[str]:
-    """The words of a name; an apostrophe or a hyphen does not end the reading of a name's part."""
-    return _WORDS.findall(re.sub(r"['’`ʼ]", "", unicodedata.normalize("NFKC", raw)))
 
 
 def name_key(raw: str, guards: Guards) -> str | None:
@@ -79,7 +29,9 @@ def name_key(raw: str, guards: Guards) -> str | None:
     return "".join(spelling_key(word) for word in words(raw)) or None
 
 
-def first_name_keys(raw: str, guards: Guards) -> tuple[str | None, tuple[str, ...], str | None]:
+def first_name_keys(
+    raw: str, guards: Guards, nicknames: Nicknames
+) -> tuple[str | None, tuple[str, ...], str | None]:
     """(spelling key, full names that it may be a form of, key of a last name in the same field).
 
     A patronymic is left out. The third is set when the field holds several words: the last of them
@@ -92,7 +44,7 @@ def first_name_keys(raw: str, guards: Guards) -> tuple[str | None, tuple[str, ..
     if not kept:
         return None, (), None
     first = kept[0]
-    return first, guards.full_names_of(first), kept[-1] if len(kept) > 1 else None
+    return first, nicknames.full_names_of(first), kept[-1] if len(kept) > 1 else None
 
 
 def normalise_email(raw: str, guards: Guards) -> tuple[str | None, str | None]:
@@ -122,13 +74,13 @@ def normalise_email(raw: str, guards: Guards) -> tuple[str | None, str | None]:
     return address, None
 
 
-def mailbox_keys(address: str, guards: Guards) -> tuple[str, tuple[str, ...]]:
+def mailbox_keys(address: str, nicknames: Nicknames) -> tuple[str, tuple[str, ...]]:
     """(spelling key of the letters before ``@``, full names that its words may be a form of).
 
     ``nastya_2002@mail.ru`` gives (``nastia``, (``anastasia``,)).
     """
     found = [spelling_key(word) for word in words(address.rsplit("@", 1)[0])]
-    names = sorted({name for key in found for name in guards.full_names_of(key)})
+    names = sorted({name for key in found for name in nicknames.full_names_of(key)})
     return "".join(found), tuple(names)
 
 

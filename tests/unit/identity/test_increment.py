@@ -8,8 +8,7 @@ import pytest
 from dagster_project.errors import HourglassError
 from dagster_project.identity import forget_resolution, resolution
 from dagster_project.identity.matching.overrides import add_overrides, make_override
-from dagster_project.identity.rules.guards import load_guards
-from dagster_project.identity.rules.linkage import load_linkage
+from dagster_project.identity.rules.rule_set import load_rules
 from tests.soak import SOAK, seeded
 
 HISTORIES = 100 if SOAK else 2
@@ -20,12 +19,13 @@ LAST = ["Smith", "Smyth", "Orlov", "Орлова", "Jones", None]
 CITIES = ["York", "Leeds", "Omsk", None]
 # With limits that a company of forty records reaches, and passes in both directions.
 GUARDS = replace(
-    load_guards(),
+    load_rules().guards,
     profiles_per_value=5,
     profiles_per_customer=4,
     people_per_value={"national_id": 2, "loyalty_card": 2, "email": 2, "phone": 3},
 )
-LINKAGE = replace(load_linkage(), block_limit=5, pairs_per_record=1.5)
+LINKAGE = replace(load_rules().linkage, block_limit=5, pairs_per_record=1.5)
+RULES = replace(load_rules(), guards=GUARDS, linkage=LINKAGE)
 COMPARED = {
     "assignments": "* EXCLUDE (linked_at, public_source_id)",
     "identifiers": "*",
@@ -154,8 +154,7 @@ def _twins(new_company):
 @pytest.mark.parametrize("history", range(HISTORIES))
 def test_a_days_changes_give_what_a_full_recomputation_gives(new_company, monkeypatch, history):
     """The daily run and a rebuild disagree on who is whom, or on anybody's id."""
-    monkeypatch.setattr(resolution, "load_guards", lambda: GUARDS)
-    monkeypatch.setattr(resolution, "load_linkage", lambda: LINKAGE)
+    monkeypatch.setattr(resolution, "load_rules", lambda: RULES)
     rng = random.Random(seeded().random() + history)
     daily, anew = _twins(new_company)
     forgotten, increments, before = {}, 0, {}

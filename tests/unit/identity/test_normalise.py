@@ -5,16 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagster_project.identity.rules.guards import load_guards
+from dagster_project.identity.rules.nicknames import load_nicknames
 from dagster_project.identity.rules.normalisation import (
     first_name_keys,
     name_key,
     normalise_email,
     normalise_number,
     normalise_phone,
-    spelling_key,
 )
+from dagster_project.identity.rules.spelling import spelling_key
 
 GUARDS = load_guards()
+NICKNAMES = load_nicknames()
 
 
 @pytest.mark.parametrize(
@@ -118,18 +120,20 @@ def test_spellings_of_one_name_have_one_key(spellings: tuple[str, ...]) -> None:
 def test_short_forms_know_their_full_names() -> None:
     """Bob Smith and Robert Smith of one address stay two people."""
     for short, full in [("Bob", "Robert"), ("Катя", "Екатерина"), ("Sasha", "Александр")]:
-        names = [set(first_name_keys(name, GUARDS)[1]) for name in (short, full)]
+        names = [set(first_name_keys(name, GUARDS, NICKNAMES)[1]) for name in (short, full)]
         assert names[0] & names[1], (short, full)
-    chris = set(first_name_keys("Chris", GUARDS)[1])
+    chris = set(first_name_keys("Chris", GUARDS, NICKNAMES)[1])
     assert chris >= {"christofer", "christina"}
-    assert not set(first_name_keys("Anna", GUARDS)[1]) & set(first_name_keys("Boris", GUARDS)[1])
+    assert not set(first_name_keys("Anna", GUARDS, NICKNAMES)[1]) & set(
+        first_name_keys("Boris", GUARDS, NICKNAMES)[1]
+    )
 
 
 def test_a_patronymic_and_a_family_name_in_the_first_field_are_told_apart() -> None:
     """'Иван Петрович' loses his first name, or gets a patronymic for a family name."""
-    assert first_name_keys("Иван Петрович", GUARDS)[::2] == ("ivan", None)
-    assert first_name_keys("Ivan Sidorov", GUARDS)[::2] == ("ivan", "sidorov")
-    assert first_name_keys("unknown", GUARDS) == (None, (), None)
+    assert first_name_keys("Иван Петрович", GUARDS, NICKNAMES)[::2] == ("ivan", None)
+    assert first_name_keys("Ivan Sidorov", GUARDS, NICKNAMES)[::2] == ("ivan", "sidorov")
+    assert first_name_keys("unknown", GUARDS, NICKNAMES) == (None, (), None)
 
 
 @given(st.text(max_size=40))

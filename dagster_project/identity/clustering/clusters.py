@@ -1,0 +1,117 @@
+"""Clusters: linked profiles as people, without contradicting pairs, and all records together."""
+
+import duckdb
+import numpy as np
+
+from dagster_project.identity.clustering.connected_components import cluster, components
+from dagster_project.identity.frames import Frame, create_table, make, make_from
+from dagster_project.identity.rules.guards import Guards
+from dagster_project.identity.rules.likeness import CONTRADICTION_BITS, CONTRADICTS, LEVELS
+
+# Above this a component is not compared all with all: its size alone makes the guard cut it.
+_COMPARED_WHOLE = 400
+# A person's decision outweighs any sum of evidence.
+_DECIDED_BITS = 1e6
+
+
+def cluster_profiles(
+    con: duckdb.DuckDBPyConnection,
+    guards: Guards,
+    nodes: Frame,
+    *,
+    links: Frame,
+    scored: Frame,
+    vouched: Frame,
+    forbidden: Frame,
+) -> tuple[Frame, Frame]:
+    """(members, cut links): the cluster of each profile, and links that were not followed."""
+    row = con.execute(f"SELECT count(*) FROM {nodes} WHERE is_profile").fetchone()
+    size = row[0] if row else 0
+    edges = con.execute(
+        f"""
+        SELECT l.a, l.b,
+               CASE WHEN l.rule = 'override' THEN {_DECIDED_BITS} ELSE greatest(
+                   log2(l.probability / greatest(1 - l.probability, 1e-12)), coalesce(s.weight, 0)
+               ) END AS bits
+        FROM {links} AS l LEFT JOIN {scored} AS s ON s.a = l.a AND s.b = l.b
+        ORDER BY l.a, l.b
+        """
+    ).fetchnumpy()
+    left, right = edges["a"].astype(np.int64), edges["b"].astype(np.int64)
+    labels = components(size, left, right)
+    create_table(con, "id_component", {"rid": np.arange(size), "component": labels})
+    apart = con.execute(
+        f"""
+        WITH several AS (
+            SELECT component FROM id_component
+            GROUP BY component HAVING count(*) BETWEEN 3 AND {_COMPARED_WHOLE}
+        ),
+        pairs AS (
+            SELECT l.rid AS rid_a, r.rid AS rid_b
+            FROM several AS s
+            JOIN id_component AS l ON l.component = s.component
+            JOIN id_component AS r ON r.component = s.component AND r.rid > l.rid
+        ),
+        compared AS (
+            SELECT p.*, {LEVELS}
+            FROM pairs AS p
+            JOIN {nodes} AS a ON a.rid = p.rid_a
+            JOIN {nodes} AS b ON b.rid = p.rid_b
+        ),
+        contradicting AS (
+            SELECT c.rid_a AS a, c.rid_b AS b, {CONTRADICTION_BITS} AS bits FROM compared AS c
+            WHERE {CONTRADICTS}
+              AND NOT EXISTS (SELECT 1 FROM {links} AS k WHERE k.a = c.rid_a AND k.b = c.rid_b)
+              AND NOT EXISTS (SELECT 1 FROM {vouched} AS v WHERE v.a = c.rid_a AND v.b = c.rid_b)
+            UNION ALL
+            SELECT a, b, CAST('inf' AS DOUBLE) FROM {forbidden}
+        )
+        SELECT a, b, bits FROM contradicting ORDER BY a, b
+        """
+    ).fetchnumpy()
+    found = cluster(
+        size,
+        left,
+        right,
+        edges["bits"].astype(np.float64),
+        apart=(
+            apart["a"].astype(np.int64),
+            apart["b"].astype(np.int64),
+            apart["bits"].astype(np.float64),
+        ),
+        largest=guards.profiles_per_customer,
+        labels=labels,
+    )
+    members = make_from(con, "members", {"rid": np.arange(size), "cluster": found.labels})
+    cut = make_from(con, "cut_links", {"a": left[found.cut], "b": right[found.cut]})
+    return members, cut
+
+
+def combine(con: duckdb.DuckDBPyConnection, members: Frame, attached: Frame, links: Frame) -> Frame:
+    """Profiles and attached records together, each with what ties it and how surely."""
+    return make(
+        con,
+        "clustered",
+        f"""
+        WITH held AS (
+            SELECT e.rid, arg_max(e.rule, e.probability) AS rule, max(e.probability) AS probability
+            FROM (
+                SELECT a AS rid, b AS other, rule, probability FROM {links}
+                UNION ALL
+                SELECT b, a, rule, probability FROM {links}
+            ) AS e
+            JOIN {members} AS m ON m.rid = e.rid
+            JOIN {members} AS o ON o.rid = e.other AND o.cluster = m.cluster
+            GROUP BY e.rid
+        )
+        SELECT m.rid, m.cluster, coalesce(h.rule, 'own_record') AS method,
+               coalesce(h.probability, 1.0) AS probability
+        FROM {members} AS m LEFT JOIN held AS h ON h.rid = m.rid
+        UNION ALL
+        SELECT rid, cluster, method,
+               CASE method WHEN 'email' THEN 0.97 WHEN 'phone' THEN 0.9
+                   WHEN 'phone_and_name' THEN 0.95
+                   WHEN 'loyalty_card' THEN 0.98 ELSE 1.0 END
+        FROM {attached}
+        """,
+    )

@@ -1,0 +1,57 @@
+"""Transliteration and spelling keys: one plain Latin form for every usual spelling of a word."""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+_CYRILLIC = {
+    "а": "a", "б": "b", "в": "v", "г": "g", "д": "d", "е": "e", "ж": "zh", "з": "z", "и": "i",
+    "к": "k", "л": "l", "м": "m", "н": "n", "о": "o", "п": "p", "р": "r", "с": "s", "т": "t",
+    "у": "u", "ф": "f", "х": "h", "ц": "ts", "ч": "ch", "ш": "sh", "щ": "sh", "ъ": "", "ы": "i",
+    "ь": "", "э": "e", "ю": "iu", "я": "ia", "і": "i", "є": "e", "ґ": "g", "ў": "u", "ђ": "d",
+    "ј": "i", "љ": "l", "њ": "n", "ћ": "ch", "џ": "dzh",
+}  # fmt: skip
+_LATIN = str.maketrans(
+    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ł": "l", "ı": "i", "þ": "th", "ð": "d"}
+)
+# The spellings that passports, ICAO, GOST and English custom give to one Cyrillic letter become
+# one; the order matters, longest first.
+_SPELLINGS = tuple(
+    (re.compile(pattern), to)
+    for pattern, to in (
+        (r"shch|sch", "sh"),
+        (r"tch", "ch"),
+        (r"kh", "h"),
+        (r"ph", "f"),
+        (r"ck", "k"),
+        (r"x", "ks"),
+        (r"[yj]u", "iu"),
+        (r"[yj]a", "ia"),
+        (r"[yj]o", "e"),
+        (r"[yji]e", "e"),
+        (r"[yj]", "i"),
+        (r"tz|cz", "ts"),
+        (r"c(?=[ei])", "s"),
+        (r"c(?!h)", "k"),
+        (r"q", "k"),
+        (r"w", "v"),
+        (r"(.)\1+", r"\1"),
+    )
+)
+_WORDS = re.compile(r"[^\W\d_]+")
+
+
+@lru_cache(maxsize=200_000)
+def spelling_key(word: str) -> str:
+    """``word`` in plain Latin letters, equal for Cyrillic and any usual transliteration of it."""
+    text = unicodedata.normalize("NFKD", word.casefold())
+    text = "".join(char for char in text if not unicodedata.combining(char))
+    text = "".join(_CYRILLIC.get(char, char) for char in text).translate(_LATIN)
+    for pattern, to in _SPELLINGS:
+        text = pattern.sub(to, text)
+    return text
+
+
+def words(raw: str) -> list[str]:
+    """The words of a name; an apostrophe or a hyphen does not end the reading of a name's part."""
+    return _WORDS.findall(re.sub(r"['’`ʼ]", "", unicodedata.normalize("NFKC", raw)))
