@@ -1,4 +1,7 @@
-"""Asset groups in the order of the flow; the number keeps that order wherever the UI sorts."""
+"""Asset groups in the order of the flow; the number keeps that order wherever the UI sorts.
+
+A layer of many tables has a group per subject: the name of the folder that its models lie in.
+"""
 
 import dagster as dg
 
@@ -12,21 +15,39 @@ class Group:
     SOURCES = "1_sources"
     STAGING = "2_staging"
     IDENTITY = "3_identity"
-    INTERMEDIATE = "4_intermediate"
-    PREDICTIONS = "5_predictions"
-    MARTS = "6_marts"
-    QUALITY = "7_quality_gate"
-    PUBLISH = "8_publish"
+    CORE = "4_core"
+    INTERMEDIATE = "5_intermediate"
+    PREDICTIONS = "6_predictions"
+    MARTS = "7_marts"
+    QUALITY = "8_quality_gate"
+    PUBLISH = "9_publish"
     REPORT = "9_report"
+
+
+# Layers of dbt models by their folder; a folder below one of them is a subject.
+LAYERS = {
+    "staging": Group.STAGING,
+    "core": Group.CORE,
+    "intermediate": Group.INTERMEDIATE,
+    "marts": Group.MARTS,
+}
+# What feeds the identity step stands with it, and what stands on predictions with these: in a
+# group of its own layer an arrow would point back.
+PLACED = {
+    ("intermediate", "identity"): Group.IDENTITY,
+    ("intermediate", "predictions"): Group.PREDICTIONS,
+}
 
 
 def group_of_model(path: str) -> str:
     """The group of a dbt model or seed, from its path below dbt/models or dbt/seeds."""
-    parts = path.split("/")
-    if parts[0] == "marts":
-        return Group.MARTS
-    if parts[:2] == ["intermediate", "identity"]:
-        return Group.IDENTITY
-    if parts[0] == "intermediate":
-        return Group.INTERMEDIATE
-    return Group.STAGING
+    folders = [part for part in path.split("/")[:-1] if part != "preparation"]
+    if not folders or folders[0] not in LAYERS:
+        return f"{Group.STAGING}_seeds"
+    placed = PLACED.get(tuple(folders[:2]))
+    return placed or "_".join([LAYERS[folders[0]], *folders[1:2]])
+
+
+def group_of_source(system: str) -> str:
+    """The group of a system's raw tables."""
+    return f"{Group.SOURCES}_{system}"

@@ -8,7 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from dagster_project.contracts import load_contract
-from dagster_project.defs.groups import PARAMETERS_KEY, Group
+from dagster_project.defs.groups import PARAMETERS_KEY, Group, group_of_source
 from dagster_project.defs.resources import RunLock, told_plainly
 from dagster_project.errors import UsageError
 from dagster_project.identity import (
@@ -70,7 +70,7 @@ def raw_asset_specs() -> list[dg.AssetSpec]:
         dg.AssetSpec(
             key=[system.system, table.name],
             description=table.description,
-            group_name=Group.SOURCES,
+            group_name=group_of_source(system.system),
             kinds={"duckdb", "table"},
             owners=["team:data-engineering"],
             skippable=True,

@@ -44,7 +44,7 @@ class Translator(DagsterDbtTranslator):
         return group_of_model(dbt_resource_props["path"])
 
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
-        is_mart = dbt_resource_props["path"].startswith("marts/")
+        is_mart = dbt_resource_props.get("access") == "public"
         return ["team:analytics" if is_mart else "team:data-engineering"]
 
     def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:

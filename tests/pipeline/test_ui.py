@@ -83,7 +83,13 @@ def test_a_person_sees_the_flow_and_starts_a_run(ui, copy_of_sample):
     """Engineers open the UI and find an error page, no explanation, or buttons that do nothing."""
     shots = os.environ.get("SCREENSHOTS")
     with open_page(f"{ui}/asset-groups", width=1600, height=1000, timeout_ms=90_000) as seen:
-        for group in ("1_sources", "6_marts", "7_quality_gate", "8_publish", "9_report"):
+        for group in (
+            "1_sources_crm",
+            "4_core_sales",
+            "7_marts_growth",
+            "8_quality_gate",
+            "9_report",
+        ):
             seen.page.get_by_text(group, exact=True).first.wait_for()
         if shots:
             seen.page.screenshot(path=f"{shots}/lineage.png")

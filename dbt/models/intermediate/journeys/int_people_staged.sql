@@ -4,12 +4,18 @@ with
 
 customers as (
     select
-        customer_id,
-        first_seen_at,
-        acquisition_channel,
-        rfm_segment,
-        order_count
-    from {{ ref('customers') }}
+        everybody.customer_id,
+        acquired.first_seen_at,
+        acquired.acquisition_channel,
+        scored.rfm_segment,
+        coalesce(purchased.order_count, 0) as order_count
+    from {{ source('identity', 'customers') }} as everybody
+    left join {{ ref('int_customers_acquired') }} as acquired
+        on everybody.customer_id = acquired.customer_id
+    left join {{ ref('int_customers_purchased') }} as purchased
+        on everybody.customer_id = purchased.customer_id
+    left join {{ ref('int_customers_scored') }} as scored
+        on everybody.customer_id = scored.customer_id
 ),
 
 sessions as (
