@@ -11,7 +11,7 @@ from tests.integration.dbt_core.company import Company
 from tests.integration.dbt_core.conftest import Warehouse
 from tests.integration.dbt_core.naive import Oracle, cents, newest
 from tests.integration.dbt_core.random_company import random_company
-from tests.integration.dbt_core.test_random_companies import NEEDED, STAGED, in_cents
+from tests.integration.dbt_core.test_random_companies import MARTS, in_cents
 
 # A day on which clocks change, and the business time zone: spring, autumn, a midnight that does not
 # exist (Cairo), one that comes twice (Havana). In Tokyo it is often tomorrow already.
@@ -71,7 +71,7 @@ def test_the_day_is_the_local_one_when_clocks_change(
     for place in (zone, ELSEWHERE):
         company["control.parameters"][0]["time_zone"] = place
         oracle = Oracle(company)
-        warehouse.build(company, until=NEEDED | STAGED)
+        warehouse.build(company, until=warehouse.project.with_ancestors(*MARTS))
         assert dated(warehouse) == {
             order.order_id: (order.day, order.net, order.number) for order in oracle.orders.values()
         }
@@ -131,7 +131,7 @@ def test_days_without_a_rate_are_named_and_their_orders_have_no_amount(
             missing.add((row["currency"], day))
     assert missing
 
-    warehouse.build(company, until=NEEDED | STAGED)
+    warehouse.build(company, until=warehouse.project.with_ancestors(*MARTS))
     found = warehouse.rows("select * from intermediate.int_missing_rates")
     assert {(row["currency"], row["money_date"]) for row in found} == missing
     assert len(found) == len(missing)

@@ -12,6 +12,7 @@ from tests.integration.conftest import Project
 
 SEEDS_DIR = DBT_DIR / "seeds" / "journeys"
 MODELS = (
+    "int_owners_resolved",
     "int_sessions_formed",
     "int_sessions_channeled",
     "int_sessions_identified",
@@ -36,6 +37,7 @@ INPUTS = {
         "event_name VARCHAR, utm_source VARCHAR, utm_medium VARCHAR, utm_campaign VARCHAR, "
         "referrer VARCHAR, device VARCHAR"
     ),
+    "staging.stg_shop__orders": "order_id VARCHAR, account_id VARCHAR",
     "staging.stg_marketing__messages": (
         "message_id VARCHAR, event VARCHAR, medium VARCHAR, occurred_at TIMESTAMP, "
         "campaign_id VARCHAR, contact_id VARCHAR, account_id VARCHAR, email VARCHAR, phone VARCHAR"

@@ -18,6 +18,7 @@ LOOKBACK = 30
 # Some lost journeys are closed by then and some are not.
 AS_OF = date(2025, 2, 20)
 BUILT = (
+    "int_owners_resolved",
     "int_sessions_formed",
     "int_sessions_channeled",
     "int_sessions_identified",

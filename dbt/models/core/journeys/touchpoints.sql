@@ -35,19 +35,16 @@ people as (
 calls as (
     select
         concat('call:', c.call_id) as touchpoint_id,
-        a.customer_id,
+        {{ owner_by({'call': 'c.call_id'}) }} as customer_id,
         cast(null as {{ dbt.type_string() }}) as visitor_id,
         'call' as kind,
         'call_center' as channel,
         c.campaign_id,
         c.started_at as touched_at,
-        case when a.customer_id is not null then 'record' end as identified_by
+        case when {{ owner_by({'call': 'c.call_id'}) }} is not null then 'record' end
+            as identified_by
     from {{ ref('stg_call_center__calls') }} as c
-    left join {{ source('identity', 'assignments') }} as a
-        on
-            c.call_id = a.source_id
-            and a.source_system = 'call_center'
-            and a.source_table = 'calls'
+    {{ join_owners({'call': 'c.call_id'}) }}
     where c.disposition = 'answered'
 ),
 

@@ -4,20 +4,10 @@ calls as (
     select * from {{ ref('stg_call_center__calls') }}
 ),
 
-assignments as (
-    select
-        source_id as call_id,
-        customer_id
-    from {{ source('identity', 'assignments') }}
-    where
-        source_system = 'call_center'
-        and source_table = 'calls'
-),
-
 final as (
     select
         calls.call_id,
-        assignments.customer_id,
+        {{ owner_by({'call': 'calls.call_id'}) }} as customer_id,
         calls.contact_id,
         calls.direction,
         calls.started_at,
@@ -39,8 +29,7 @@ final as (
             false
         ) as is_short_abandon
     from calls
-    left join assignments
-        on calls.call_id = assignments.call_id
+    {{ join_owners({'call': 'calls.call_id'}) }}
 )
 
 select * from final

@@ -110,33 +110,27 @@ touch_channels as (
 
 recorded as (
     select
-        assignments.customer_id,
+        owners.customer_id,
         contacts.lead_source as channel,
         0 as is_registration,
         contacts.created_at as recorded_at,
         contacts.contact_id as record_id
     from {{ ref('stg_crm__contacts') }} as contacts
-    inner join {{ source('identity', 'assignments') }} as assignments
-        on
-            contacts.contact_id = assignments.source_id
-            and assignments.source_system = 'crm'
-            and assignments.source_table = 'contacts'
+    inner join {{ ref('int_owners_resolved') }} as owners
+        on contacts.contact_id = owners.reference and owners.reference_kind = 'contact'
     where contacts.lead_source is not null
 
     union all
 
     select
-        assignments.customer_id,
+        owners.customer_id,
         accounts.registration_channel as channel,
         1 as is_registration,
         accounts.registered_at as recorded_at,
         accounts.account_id as record_id
     from {{ ref('stg_shop__accounts') }} as accounts
-    inner join {{ source('identity', 'assignments') }} as assignments
-        on
-            accounts.account_id = assignments.source_id
-            and assignments.source_system = 'shop'
-            and assignments.source_table = 'accounts'
+    inner join {{ ref('int_owners_resolved') }} as owners
+        on accounts.account_id = owners.reference and owners.reference_kind = 'account'
     where accounts.registration_channel is not null
 ),
 

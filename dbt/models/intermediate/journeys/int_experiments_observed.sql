@@ -2,35 +2,22 @@
 {%- set window_seconds = experiment_window_days() ~ ' * 86400' %}
 with
 
-assignments as (
-    select * from {{ source('identity', 'assignments') }}
-),
-
 subjects as (
     select
         s.experiment_id,
         s.subject_id,
         s.variant,
         s.assigned_at,
-        coalesce(a.customer_id, e.customer_id) as customer_id,
-        case when s.subject_kind = 'visitor' and a.customer_id is null then s.subject_id end
+        o.customer_id,
+        case when s.subject_kind = 'visitor' and o.customer_id is null then s.subject_id end
             as visitor_id,
         {{ add_seconds('s.assigned_at', window_seconds) }} <= {{ end_of_as_of() }} as is_observed
     from {{ ref('stg_marketing__experiment_assignments') }} as s
-    left join assignments as a
+    left join {{ ref('int_owners_resolved') }} as o
         on
-            s.subject_id = a.source_id
-            and case s.subject_kind when 'contact' then 'crm' else 'shop' end = a.source_system
-            and case s.subject_kind
-                when 'contact' then 'contacts'
-                when 'account' then 'accounts'
-                when 'visitor' then 'web_events'
-            end = a.source_table
-    -- The kind stands in the key: a condition on one side alone would compare every pair of rows.
-    left join {{ source('identity', 'identifiers') }} as e
-        on
-            case when s.subject_kind = 'email' then s.subject_id end = e.raw_value
-            and e.identifier_kind = 'email'
+            s.subject_id = o.reference
+            and s.subject_kind = o.reference_kind
+            and o.reference_kind in ('account', 'contact', 'visitor', 'email')
 ),
 
 sales as (

@@ -46,48 +46,45 @@ categories as (
     having count(distinct category) >= 2
 ),
 
-accounts as (
-    select
-        source_id as account_id,
-        customer_id
-    from {{ source('identity', 'assignments') }}
-    where source_system = 'shop' and source_table = 'accounts'
-),
-
-contacts as (
-    select
-        source_id as contact_id,
-        customer_id
-    from {{ source('identity', 'assignments') }}
-    where source_system = 'crm' and source_table = 'contacts'
-),
-
 members as (
     select customer_id
-    from {{ source('identity', 'identifiers') }}
-    where identifier_kind = 'loyalty_card' and customer_id is not null
+    from {{ ref('int_owners_resolved') }}
+    where reference_kind = 'loyalty_card'
 
     union
 
-    select a.customer_id
+    select {{ owner_by({'account': 'l.account_id'}) }} as customer_id
     from {{ ref('stg_shop__loyalty_transactions') }} as l
-    inner join accounts as a on l.account_id = a.account_id
+    {{ join_owners({'account': 'l.account_id'}) }}
+),
+
+-- Who referred somebody else; a person who refers another record of their own is no advocate.
+referrals as (
+    select
+        referrer.customer_id,
+        own.customer_id as referred_customer_id
+    from {{ ref('stg_crm__contacts') }} as c
+    inner join {{ ref('int_owners_resolved') }} as referrer
+        on c.referred_by_contact_id = referrer.reference and referrer.reference_kind = 'contact'
+    left join {{ ref('int_owners_resolved') }} as own
+        on c.contact_id = own.reference and own.reference_kind = 'contact'
+
+    union all
+
+    select
+        referrer.customer_id,
+        own.customer_id as referred_customer_id
+    from {{ ref('stg_shop__accounts') }} as a
+    inner join {{ ref('int_owners_resolved') }} as referrer
+        on a.referred_by_account_id = referrer.reference and referrer.reference_kind = 'account'
+    left join {{ ref('int_owners_resolved') }} as own
+        on a.account_id = own.reference and own.reference_kind = 'account'
 ),
 
 advocates as (
-    select r.customer_id
-    from {{ ref('stg_crm__contacts') }} as c
-    inner join contacts as r on c.referred_by_contact_id = r.contact_id
-    left join contacts as own on c.contact_id = own.contact_id
-    where own.customer_id is null or own.customer_id <> r.customer_id
-
-    union
-
-    select r.customer_id
-    from {{ ref('stg_shop__accounts') }} as c
-    inner join accounts as r on c.referred_by_account_id = r.account_id
-    left join accounts as own on c.account_id = own.account_id
-    where own.customer_id is null or own.customer_id <> r.customer_id
+    select customer_id
+    from referrals
+    where referred_customer_id is null or referred_customer_id <> customer_id
 
     union
 

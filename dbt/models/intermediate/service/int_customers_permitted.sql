@@ -1,5 +1,8 @@
 -- What the company may do with each customer: reach them at the address of their golden record,
 -- and profile them.
+{%- set references = {
+    'contact': 'consents.contact_id', 'email': 'consents.email', 'phone': 'consents.phone'
+} %}
 with
 
 contacts as (
@@ -22,25 +25,13 @@ permitted as (
 -- Profiling is asked of the person, not of an address.
 profiling as (
     select
-        coalesce(assignments.customer_id, emails.customer_id, phones.customer_id) as customer_id,
+        {{ owner_by(references) }} as customer_id,
         max(case when consents.status = 'granted' then consents.effective_at end) as granted_at,
         max(case when consents.status = 'withdrawn' then consents.effective_at end) as withdrawn_at
     from {{ ref('stg_crm__consents') }} as consents
-    left join {{ source('identity', 'assignments') }} as assignments
-        on
-            consents.contact_id = assignments.source_id
-            and assignments.source_system = 'crm'
-            and assignments.source_table = 'contacts'
-    left join {{ source('identity', 'identifiers') }} as emails
-        on
-            consents.email = emails.raw_value
-            and emails.identifier_kind = 'email'
-    left join {{ source('identity', 'identifiers') }} as phones
-        on
-            consents.phone = phones.raw_value
-            and phones.identifier_kind = 'phone'
+    {{ join_owners(references) }}
     where consents.purpose = 'profiling'
-    group by coalesce(assignments.customer_id, emails.customer_id, phones.customer_id)
+    group by {{ owner_by(references) }}
 ),
 
 final as (

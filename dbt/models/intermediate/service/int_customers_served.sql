@@ -12,18 +12,17 @@ calls as (
 
 tickets as (
     select
-        assignments.customer_id,
+        owners.customer_id,
         count(*) as open_ticket_count
     from {{ ref('stg_call_center__tickets') }} as tickets
-    inner join {{ source('identity', 'assignments') }} as assignments
+    inner join {{ ref('int_owners_resolved') }} as owners
         on
-            tickets.ticket_id = assignments.source_id
-            and assignments.source_system = 'call_center'
-            and assignments.source_table = 'tickets'
+            tickets.ticket_id = owners.reference
+            and owners.reference_kind = 'ticket'
     where
         (tickets.resolved_at is null or not {{ not_after_as_of('tickets.resolved_at') }})
         and coalesce(lower(tickets.status), '') not in ('resolved', 'closed', 'solved', 'done')
-    group by assignments.customer_id
+    group by owners.customer_id
 ),
 
 ranked_scores as (

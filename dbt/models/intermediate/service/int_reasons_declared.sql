@@ -25,17 +25,13 @@ calls as (
 
 tickets as (
     select
-        assignments.customer_id,
+        {{ owner_by({'ticket': 'tickets.ticket_id'}) }} as customer_id,
         tickets.reason,
         tickets.created_at as declared_at,
         tickets.ticket_id as statement_id,
         'ticket' as declared_in
     from {{ ref('stg_call_center__tickets') }} as tickets
-    left join {{ source('identity', 'assignments') }} as assignments
-        on
-            tickets.ticket_id = assignments.source_id
-            and assignments.source_system = 'call_center'
-            and assignments.source_table = 'tickets'
+    {{ join_owners({'ticket': 'tickets.ticket_id'}) }}
 ),
 
 final as (

@@ -1,31 +1,21 @@
+{%- set references = {'account': 'l.account_id', 'loyalty_card': 'l.loyalty_card'} -%}
 with
 
-accounts as (
-    select
-        source_id as account_id,
-        customer_id
-    from {{ source('identity', 'assignments') }}
-    where source_system = 'shop' and source_table = 'accounts'
-),
-
 cards as (
-    select
-        raw_value as loyalty_card,
-        customer_id
-    from {{ source('identity', 'identifiers') }}
-    where identifier_kind = 'loyalty_card' and customer_id is not null
+    select customer_id
+    from {{ ref('int_owners_resolved') }}
+    where reference_kind = 'loyalty_card'
 ),
 
 ledger as (
     select
-        coalesce(a.customer_id, c.customer_id) as customer_id,
+        {{ owner_by(references) }} as customer_id,
         l.kind,
         l.points,
         l.occurred_at,
         {{ business_date('l.occurred_at') }} as occurred_date
     from {{ ref('stg_shop__loyalty_transactions') }} as l
-    left join accounts as a on l.account_id = a.account_id
-    left join cards as c on l.loyalty_card = c.loyalty_card
+    {{ join_owners(references) }}
 ),
 
 -- Without one expired point in the whole ledger, points are not known to expire.

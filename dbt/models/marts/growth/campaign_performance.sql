@@ -1,3 +1,6 @@
+{%- set references = {
+    'contact': 'r.contact_id', 'account': 'r.account_id', 'email': 'r.email', 'phone': 'r.phone'
+} -%}
 with
 
 campaigns as (
@@ -57,27 +60,11 @@ reached as (
     select
         r.campaign_id,
         count(distinct coalesce(
-            c.customer_id,
-            a.customer_id,
-            e.customer_id,
-            p.customer_id,
+            {{ owner_by(references) }},
             concat('?', coalesce(r.contact_id, r.account_id, r.email, r.phone))
         )) as people_reached
     from recipients as r
-    left join {{ source('identity', 'assignments') }} as c
-        on
-            r.contact_id = c.source_id
-            and c.source_system = 'crm'
-            and c.source_table = 'contacts'
-    left join {{ source('identity', 'assignments') }} as a
-        on
-            r.account_id = a.source_id
-            and a.source_system = 'shop'
-            and a.source_table = 'accounts'
-    left join {{ source('identity', 'identifiers') }} as e
-        on r.email = e.raw_value and e.identifier_kind = 'email'
-    left join {{ source('identity', 'identifiers') }} as p
-        on r.phone = p.raw_value and p.identifier_kind = 'phone'
+    {{ join_owners(references) }}
     where coalesce(r.contact_id, r.account_id, r.email, r.phone) is not null
     group by r.campaign_id
 ),

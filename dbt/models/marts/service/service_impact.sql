@@ -61,18 +61,17 @@ calls as (
 
 tickets as (
     select
-        assignments.customer_id,
+        owners.customer_id,
         {{ business_date('tickets.created_at') }} as contact_date,
         case
             when tickets.resolved_at <= {{ add_seconds('tickets.created_at', 7 * 24 * 3600) }} then 0
             else 1
         end as is_bad
     from {{ ref('stg_call_center__tickets') }} as tickets
-    inner join {{ source('identity', 'assignments') }} as assignments
+    inner join {{ ref('int_owners_resolved') }} as owners
         on
-            tickets.ticket_id = assignments.source_id
-            and assignments.source_system = 'call_center'
-            and assignments.source_table = 'tickets'
+            tickets.ticket_id = owners.reference
+            and owners.reference_kind = 'ticket'
 ),
 
 contacts as (

@@ -26,15 +26,14 @@ calls as (
 tickets as (
     select
         tickets.ticket_id,
-        assignments.customer_id,
+        owners.customer_id,
         tickets.created_at,
         coalesce(lower(trim(tickets.reason)), '') as reason
     from {{ ref('stg_call_center__tickets') }} as tickets
-    inner join {{ source('identity', 'assignments') }} as assignments
+    inner join {{ ref('int_owners_resolved') }} as owners
         on
-            tickets.ticket_id = assignments.source_id
-            and assignments.source_system = 'call_center'
-            and assignments.source_table = 'tickets'
+            tickets.ticket_id = owners.reference
+            and owners.reference_kind = 'ticket'
 ),
 
 contacts as (

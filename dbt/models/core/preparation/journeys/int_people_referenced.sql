@@ -1,5 +1,7 @@
--- Who is meant by the references that clicked messages and social interactions carry: the contact,
--- else the account, else the owner of the e-mail, else of the telephone number.
+-- Who is meant by the references that clicked messages and social interactions carry.
+{%- set references = {
+    'contact': 't.contact_id', 'account': 't.account_id', 'email': 't.email', 'phone': 't.phone'
+} %}
 with
 
 touches as (
@@ -38,22 +40,9 @@ final as (
         t.word,
         t.campaign_id,
         t.touched_at,
-        coalesce(c.customer_id, a.customer_id, e.customer_id, p.customer_id) as customer_id
+        {{ owner_by(references) }} as customer_id
     from touches as t
-    left join {{ source('identity', 'assignments') }} as c
-        on
-            t.contact_id = c.source_id
-            and c.source_system = 'crm'
-            and c.source_table = 'contacts'
-    left join {{ source('identity', 'assignments') }} as a
-        on
-            t.account_id = a.source_id
-            and a.source_system = 'shop'
-            and a.source_table = 'accounts'
-    left join {{ source('identity', 'identifiers') }} as e
-        on t.email = e.raw_value and e.identifier_kind = 'email'
-    left join {{ source('identity', 'identifiers') }} as p
-        on t.phone = p.raw_value and p.identifier_kind = 'phone'
+    {{ join_owners(references) }}
 )
 
 select * from final

@@ -6,14 +6,6 @@ sessions as (
     select * from {{ ref('int_sessions_channeled') }}
 ),
 
-accounts as (
-    select
-        source_id as account_id,
-        customer_id
-    from {{ source('identity', 'assignments') }}
-    where source_system = 'shop' and source_table = 'accounts'
-),
-
 purchases as (
     select
         visitor_id,
@@ -50,10 +42,10 @@ own as (
         -- An account of nobody known is an owner too, whom no neighbour's name replaces.
         case
             when s.account_id is not null or b.session_id is not null
-                then coalesce(a.customer_id, b.customer_id, '')
+                then coalesce({{ owner_by({'account': 's.account_id'}) }}, b.customer_id, '')
         end as own_customer_id
     from sessions as s
-    left join accounts as a on s.account_id = a.account_id
+    {{ join_owners({'account': 's.account_id'}) }}
     left join buyers as b on s.session_id = b.session_id
 ),
 

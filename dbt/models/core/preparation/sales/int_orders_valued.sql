@@ -6,26 +6,6 @@ orders as (
     select * from {{ ref('stg_shop__orders') }}
 ),
 
-assignments as (
-    select * from {{ source('identity', 'assignments') }}
-),
-
-accounts as (
-    select
-        source_id as account_id,
-        customer_id
-    from assignments
-    where source_system = 'shop' and source_table = 'accounts'
-),
-
-guests as (
-    select
-        source_id as order_id,
-        customer_id
-    from assignments
-    where source_system = 'shop' and source_table = 'orders'
-),
-
 -- The tracker may know the visitor of an order that does not say so itself.
 placed as (
     select
@@ -56,7 +36,7 @@ joined as (
     select
         dated.*,
         cast(dated.ordered_at_local as date) as order_date,
-        coalesce(accounts.customer_id, guests.customer_id) as customer_id,
+        {{ owner_by({'order': 'dated.order_id'}) }} as customer_id,
         coalesce(dated.visitor_id, placed.visitor_id) as buyer_visitor_id,
         dated.status in ('paid', 'shipped', 'completed', 'refunded') as is_sale,
         case
@@ -64,10 +44,7 @@ joined as (
             else daily_rates.rate
         end as rate
     from dated
-    left join accounts
-        on dated.account_id = accounts.account_id
-    left join guests
-        on dated.order_id = guests.order_id
+    {{ join_owners({'order': 'dated.order_id'}) }}
     left join placed
         on
             dated.order_id = placed.order_id

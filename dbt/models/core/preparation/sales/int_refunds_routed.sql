@@ -1,6 +1,7 @@
 -- Every refund with the way it takes: to the order that it names, to lines of the same person and
 -- product, or nowhere (and then why). An order gives back no more than was charged for it: what is
 -- refunded beyond that, in the order of the refunds, is left over.
+{%- set references = {'account': 'refunds.account_id', 'order': 'refunds.order_id'} %}
 with
 
 refunds as (
@@ -11,12 +12,12 @@ orders as (
     select * from {{ ref('int_orders_valued') }}
 ),
 
-buyers as (
+owned as (
     select
-        source_id as account_id,
-        customer_id
-    from {{ source('identity', 'assignments') }}
-    where source_system = 'shop' and source_table = 'accounts'
+        refunds.*,
+        {{ owner_by(references) }} as customer_id
+    from refunds
+    {{ join_owners(references) }}
 ),
 
 -- Refunds carry no currency: one that names an order is in the order's. Another is in that of the
@@ -55,24 +56,22 @@ routed as (
         refunds.reason,
         refunds.amount,
         {{ to_units('abs(refunds.quantity)') }} as units,
-        coalesce(orders.customer_id, buyers.customer_id) as customer_id,
+        refunds.customer_id,
         coalesce(orders.rate, person_rates.rate, ranked_rates.rate, 1) as rate,
         greatest({{ to_cents('orders.total_amount') }}, 0) as order_total_cents,
         case
             when refunds.order_id is not null and orders.order_id is null then 'unknown_order'
             when refunds.order_id is not null and not orders.is_sale then 'order_is_no_sale'
             when refunds.order_id is not null then null
-            when buyers.customer_id is null then 'unknown_buyer'
+            when refunds.customer_id is null then 'unknown_buyer'
             when refunds.product_id is null then 'no_product'
             when coalesce(refunds.quantity, 0) = 0 then 'no_quantity'
         end as obstacle
-    from refunds
+    from owned as refunds
     left join orders
         on refunds.order_id = orders.order_id
-    left join buyers
-        on refunds.account_id = buyers.account_id
     left join person_rates
-        on buyers.customer_id = person_rates.customer_id
+        on refunds.customer_id = person_rates.customer_id
     left join ranked_rates
         on ranked_rates.shop_rank = 1
 ),
