@@ -4,9 +4,11 @@ dbt's own templater renders the same text, but parses the project and opens the 
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jinja2
+import yaml
 
 
 class Adapter:
@@ -52,6 +54,12 @@ class Model:
     """The node that is compiled: nothing of it is known."""
 
     raw_code = ""
+
+
+def var(name: str) -> Any:
+    """The variable of dbt_project.yml."""
+    project = Path(__file__).resolve().parent.parent / "dbt_project.yml"
+    return yaml.safe_load(project.read_text(encoding="utf-8"))["vars"][name]
 
 
 def local_md5(text: str) -> str:

@@ -11,6 +11,7 @@ from dagster_project.report.blocks import (
     Table,
 )
 from dagster_project.report.context import Context, Row
+from dagster_project.thresholds import threshold
 
 # The marts that this part of the report reads.
 MARTS: tuple[str, ...] = ("campaign_performance", "experiment_results", "loyalty_accounts")
@@ -49,10 +50,12 @@ def build(context: Context) -> Section:
         "title": "Campaigns, experiments, loyalty",
         "definition": (
             "Sales are credited to the campaign of the last touch before them that was not direct. "
-            "A rate of an experiment is the share of its subjects with a sale within 60 days of "
-            "their assignment, with a 95% interval of the difference to the control; subjects that "
-            "were not split as planned make a result invalid. Members of the loyalty programme "
-            "stand beside customers who were alike 180 days ago, in value and in time since their "
+            "A rate of an experiment is the share of its subjects with a sale within "
+            f"{threshold('experiment_window_days')} days of their assignment, with a 95% interval "
+            "of the difference to the control; subjects that were not split as planned make a "
+            "result invalid. Members of the loyalty programme "
+            "stand beside customers who were alike "
+            f"{threshold('loyalty_comparison_days')} days ago, in value and in time since their "
             "first sale, and are no members; that is a comparison and no proof."
         ),
     }
@@ -196,13 +199,18 @@ def _loyalty(context: Context, totals: Row) -> Facts:
     ]
     if totals["expiring"] is not None:
         items.append(
-            ("Expiring within 30 days", formats.count(totals["expiring"]), totals["expiring"])
+            (
+                f"Expiring within {threshold('loyalty_notice_days')} days",
+                formats.count(totals["expiring"]),
+                totals["expiring"],
+            )
         )
     if totals["matched"]:
         gap = totals["own"] - totals["others"]
         items.append(
             (
-                f"Net revenue of a member in 180 days ({formats.count(totals['matched'])} matched)",
+                f"Net revenue of a member in {threshold('loyalty_comparison_days')} days "
+                f"({formats.count(totals['matched'])} matched)",
                 f"{context.money.exact(totals['own'])}, "
                 f"{context.money.exact(totals['others'])} of others who were alike",
                 gap,

@@ -6,12 +6,14 @@ from dagster_project.report import formats
 from dagster_project.report.blocks import Block, Cell, Column, Figure, Folded, Section, Table
 from dagster_project.report.charts import Series, time_plot
 from dagster_project.report.context import CHART_MONTHS, Context, Row, add_months, month_range
+from dagster_project.thresholds import threshold
 
 # The marts that this part of the report reads.
 MARTS: tuple[str, ...] = ("service_impact", "service_quality")
 
 # Seconds within which an answered call counts for the service level.
-_SERVICE_SECONDS = 20
+_SERVICE_SECONDS = threshold("service_level_seconds")
+_FIRST_CONTACT_DAYS = threshold("first_contact_days")
 
 _SUMS = """
         sum(offered) as offered, sum(answered) as answered, sum(answered_timed) as answered_timed,
@@ -61,10 +63,11 @@ def build(context: Context) -> Section:
         "title": "Service",
         "definition": (
             f"Service level: inbound calls answered within {_SERVICE_SECONDS} seconds over all "
-            "offered. Abandon rate: abandoned over offered, without those given up in under 10 "
-            "seconds. Wait is the mean of answered calls; handling is talk, hold and wrap-up per "
-            "answered call. First contact: resolved, and no further contact on the same reason "
-            "within 7 days; not known of the last 7 days."
+            "offered. Abandon rate: abandoned over offered, without those given up in under "
+            f"{threshold('short_abandon_seconds')} seconds. Wait is the mean of answered calls; "
+            "handling is talk, hold and wrap-up per answered call. First contact: resolved, and no "
+            f"further contact on the same reason within {_FIRST_CONTACT_DAYS} days; not known of "
+            f"the last {_FIRST_CONTACT_DAYS} days."
         ),
     }
     blocks: list[Block] = []
@@ -204,9 +207,9 @@ def _points(difference: float | None) -> str:
 def _impact(rows: list[Row]) -> Table:
     return Table(
         "service-impact",
-        "Bought again within 90 days, by how they were served",
+        f"Bought again within {threshold('service_outcome_days')} days, by how they were served",
         [
-            Column("Within 30 days of a sale", "text"),
+            Column(f"Within {threshold('service_contact_days')} days of a sale", "text"),
             Column("Customers"),
             Column("Bought again"),
             Column("95% interval"),

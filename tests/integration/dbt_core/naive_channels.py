@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from datetime import UTC, date, datetime
 from typing import Any
 
+from dagster_project.thresholds import threshold
 from tests.integration.dbt_core import naive_segments
 from tests.integration.dbt_core.naive import Oracle, Order
 from tests.integration.dbt_core.naive_growth import goods_sold, is_service, owner_of
@@ -46,7 +47,7 @@ def visited(oracle: Oracle) -> dict[tuple[date, str], dict[str, Any]]:
             for visit in visits
         ]
         bounced = [
-            time <= 10
+            time <= threshold("engaged_session_seconds")
             and not KEY_EVENTS & set(mine)
             and mine.count("page_view") + mine.count("product_view") < 2
             for time, mine in zip(seconds, names, strict=True)

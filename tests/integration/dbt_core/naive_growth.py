@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
+from dagster_project.thresholds import threshold
 from tests.integration.dbt_core.company import Company
 from tests.integration.dbt_core.naive import Line, Oracle, rounded
 
@@ -34,7 +35,7 @@ def affinities(oracle: Oracle) -> dict[tuple[str, str], tuple[int, int, int, int
     return {
         (a, b): (number, single[a], single[b], len(baskets))
         for (a, b), number in both.items()
-        if number >= 10
+        if number >= threshold("affinity_min_orders")
     }
 
 
@@ -85,7 +86,7 @@ def recommended(oracle: Oracle, until: date) -> dict[str, tuple[list[str], list[
 
 def hit_counts(oracle: Oracle) -> tuple[int, int, int]:
     """Customers who came back in the last 90 days, and hits by affinity and by popularity."""
-    cut = oracle.as_of - timedelta(days=90)
+    cut = oracle.as_of - timedelta(days=threshold("recommendation_holdout_days"))
     lists = recommended(oracle, cut)
     bought = defaultdict(set)
     for line in goods_sold(oracle):
@@ -225,7 +226,7 @@ def observed(oracle: Oracle) -> dict[tuple[str, str], tuple[bool, int, int, int,
             continue
         sums = found[row["experiment_id"], row["variant"]]
         sums[0] += 1
-        end = begin + timedelta(days=60)
+        end = begin + timedelta(days=threshold("experiment_window_days"))
         if end.date() > oracle.as_of:
             continue
         sums[1] += 1
@@ -302,7 +303,7 @@ def points(oracle: Oracle) -> dict[str, dict[str, Any]]:
 
 
 def _match(oracle: Oracle, members: dict[str, dict[str, Any]]) -> None:
-    index = oracle.as_of - timedelta(days=180)
+    index = oracle.as_of - timedelta(days=threshold("loyalty_comparison_days"))
     known: dict[str, list] = defaultdict(list)
     for order in oracle.sales():
         known[order.customer].append(order)

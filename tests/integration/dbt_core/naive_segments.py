@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 
 from dagster_project.settings import PROJECT_ROOT
+from dagster_project.thresholds import threshold
 from tests.integration.dbt_core.naive import Oracle, Order, after
 
 Scores = tuple[int, int, int]
@@ -126,7 +127,7 @@ def stages(customers: dict[str, list[Order]], as_of: date) -> dict[str, str]:
         measured = own if len(own) >= 30 else every
         days = (as_of - max(order.day for order in orders)).days
         last_gap = gaps_of(orders)[-1] if len(orders) > 1 else None
-        if len(orders) == 1 and days <= 30:
+        if len(orders) == 1 and days <= threshold("new_customer_days"):
             found[name] = "new"
         elif measured and days > quantile(measured, 0.9):
             found[name] = "lapsed"

@@ -11,9 +11,15 @@ import pandas as pd
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from dagster_project.settings import PROJECT_ROOT
+from dagster_project.thresholds import threshold
 from tests.integration.dbt_core.company import Company
 
-WEEK = timedelta(days=7)
+# Days after a contact in which another on the same reason says that it settled nothing.
+WEEK = timedelta(days=threshold("first_contact_days"))
+SHORT = threshold("short_abandon_seconds")
+IN_TIME = threshold("service_level_seconds")
+CONTACT_DAYS = timedelta(days=threshold("service_contact_days"))
+OUTCOME_DAYS = timedelta(days=threshold("service_outcome_days"))
 
 
 class Served:
@@ -75,7 +81,7 @@ class Served:
             waits = [wait for call in answered if (wait := self._wait(call)) is not None]
             talks = [call for call in answered if call["talk_seconds"] is not None]
             abandoned = [call for call in calls if call["disposition"] == "abandoned"]
-            short = [call for call in abandoned if (call["wait_seconds"] or 10) < 10]
+            short = [call for call in abandoned if (call["wait_seconds"] or SHORT) < SHORT]
             judged = [
                 call
                 for call in answered
@@ -87,7 +93,7 @@ class Served:
                 for call in talks
             )
             timed_out = len(answered) - len(waits)
-            in_time = sum(wait <= 20 for wait in waits)
+            in_time = sum(wait <= IN_TIME for wait in waits)
             found[key] = {
                 "offered": len(calls),
                 "answered": len(answered),
@@ -173,11 +179,11 @@ class Served:
             else:
                 worse = sum(other < worth for other in repeats)
                 band = ("low", "middle", "high")[3 * worse // len(repeats)]
-            end = day + timedelta(days=30)
+            end = day + CONTACT_DAYS
             met = [bad for name, on, bad in contacts if name == who and day <= on <= end]
             kind = "no_contact" if not met else "badly_served" if any(met) else "well_served"
             mine = self.orders[(self.orders["who"] == who) & self.orders["is_sale"]]
-            later = any(end < on <= end + timedelta(days=90) for on in mine["day"])
+            later = any(end < on <= end + OUTCOME_DAYS for on in mine["day"])
             counts[band][kind].append(later)
             counts["all"][kind].append(later)
         return {
@@ -227,7 +233,7 @@ class Served:
             old = [
                 place
                 for place, row in enumerate(rows)
-                if row["day"] + timedelta(days=120) <= self.as_of
+                if row["day"] + CONTACT_DAYS + OUTCOME_DAYS <= self.as_of
             ]
             if old:
                 place = min(
@@ -240,7 +246,9 @@ class Served:
     def _contacts(self) -> list[tuple[str, date, bool]]:
         found = []
         for call in self.calls.to_dict("records"):
-            is_short = call["disposition"] == "abandoned" and (call["wait_seconds"] or 10) < 10
+            is_short = (
+                call["disposition"] == "abandoned" and (call["wait_seconds"] or SHORT) < SHORT
+            )
             if call["direction"] == "inbound" and call["who"] and not is_short:
                 is_bad = call["disposition"] != "answered" or call["is_resolved"] is False
                 found.append((call["who"], call["day"], is_bad))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dagster_project.thresholds import threshold
 from tests.integration.dbt_core import naive_channels
 from tests.integration.dbt_core import naive_growth as naive
 from tests.integration.dbt_core.busy_company import busy_company
@@ -15,6 +16,8 @@ from tests.integration.dbt_core.conftest import Warehouse
 from tests.integration.dbt_core.naive import Oracle
 from tests.soak import COMPANIES
 
+SPLIT_P_VALUE = threshold("experiment_split_p_value")
+WINDOW = timedelta(days=threshold("experiment_window_days"))
 MARTS = (
     "product_affinities",
     "product_recommendations",
@@ -212,7 +215,9 @@ def test_experiments(shop: tuple[Warehouse, Oracle]):
         test = tests[row["experiment_id"], row["variant"]]
         p_value = test["split_p_value"]
         assert row["rate_difference"] == test["rate_difference"]
-        assert row["is_valid"] == (None if p_value is None else p_value >= 0.001)
+        assert row["is_valid"] == (
+            None if p_value is None else p_value >= threshold("experiment_split_p_value")
+        )
         if row["observed_subjects"]:
             share = row["conversions"] / row["observed_subjects"]
             assert row["conversion_rate"] == pytest.approx(share, abs=1e-6)
@@ -223,7 +228,7 @@ def test_squares_are_of_each_subject(shop: tuple[Warehouse, Oracle]):
     warehouse, oracle = shop
     squares: dict[str, int] = defaultdict(int)
     for row in oracle.company["marketing.experiment_assignments"]:
-        begin, end = row["assigned_at"], row["assigned_at"] + timedelta(days=60)
+        begin, end = row["assigned_at"], row["assigned_at"] + WINDOW
         if row["subject_kind"] == "account" and end.date() <= oracle.as_of:
             person = naive.owner_of(oracle.company, account_id=row["subject_id"])
             cents = sum(

@@ -9,7 +9,9 @@ from itertools import groupby, pairwise
 from math import floor
 from typing import Any
 
-GAP = timedelta(minutes=30)
+from dagster_project.thresholds import threshold
+
+GAP = timedelta(seconds=threshold("session_gap_seconds"))
 ROLE_SHARE = Fraction(3, 10)
 REST_SHARE = Fraction(1, 10)
 CHANNEL_OF = {

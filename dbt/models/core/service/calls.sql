@@ -25,7 +25,9 @@ final as (
         calls.is_resolved,
         calls.campaign_id,
         coalesce(
-            calls.direction = 'inbound' and calls.disposition = 'abandoned' and calls.wait_seconds < 10,
+            calls.direction = 'inbound'
+            and calls.disposition = 'abandoned'
+            and calls.wait_seconds < {{ var('short_abandon_seconds') }},
             false
         ) as is_short_abandon
     from calls

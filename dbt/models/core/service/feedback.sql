@@ -75,13 +75,13 @@ final as (
         {{ business_date('given_at') }} as feedback_date,
         score,
         case
-            when kind = 'nps' and score >= 9 then 'positive'
-            when kind = 'nps' and score >= 7 then 'neutral'
+            when kind = 'nps' and score >= {{ var('nps_promoter_from') }} then 'positive'
+            when kind = 'nps' and score >= {{ var('nps_passive_from') }} then 'neutral'
             when kind = 'nps' then 'negative'
             when kind = 'csat' and score >= {{ var('csat_good_from') }} then 'positive'
             when kind = 'csat' and score >= {{ var('csat_neutral_from') }} then 'neutral'
-            when kind = 'review' and score >= 4 then 'positive'
-            when kind = 'review' and score >= 3 then 'neutral'
+            when kind = 'review' and score >= {{ var('review_good_from') }} then 'positive'
+            when kind = 'review' and score >= {{ var('review_neutral_from') }} then 'neutral'
             when kind in ('csat', 'review') then 'negative'
         end as sentiment,
         reason,

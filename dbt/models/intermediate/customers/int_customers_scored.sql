@@ -57,7 +57,10 @@ final as (
             else 'C'
         end as value_tier,
         case
-            when scored.order_count = 1 and scored.days_since_last_order <= 30 then 'new'
+            when
+                scored.order_count = 1
+                and scored.days_since_last_order <= {{ var('new_customer_days') }}
+                then 'new'
             when scored.days_since_last_order > gaps.p90_days then 'lapsed'
             when scored.days_since_last_order > gaps.median_days then 'at_risk'
             when scored.last_gap_days > gaps.p90_days then 'reactivated'

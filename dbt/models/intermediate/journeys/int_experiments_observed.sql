@@ -1,5 +1,5 @@
 -- What the subjects of each variant did in the days after their assignment: sums that tests need.
-{%- set window_seconds = experiment_window_days() ~ ' * 86400' %}
+{%- set window_seconds = var('experiment_window_days') ~ ' * 86400' %}
 with
 
 subjects as (

@@ -92,7 +92,10 @@ advocates as (
     from {{ ref('feedback') }}
     where
         customer_id is not null
-        and ((kind = 'nps' and score >= 9) or (kind = 'review' and score >= 5))
+        and (
+            (kind = 'nps' and score >= {{ var('nps_promoter_from') }})
+            or (kind = 'review' and score >= {{ var('review_advocate_from') }})
+        )
 ),
 
 known as (
@@ -109,7 +112,8 @@ known as (
             else 0
         end as is_upsell,
         case
-            when c.order_count >= 4 or (c.order_count >= 2 and m.customer_id is not null) then 1
+            when c.order_count >= {{ var('loyal_sales') }} then 1
+            when c.order_count >= {{ var('loyal_member_sales') }} and m.customer_id is not null then 1
             else 0
         end as is_loyal,
         case when a.customer_id is not null then 1 else 0 end as is_advocate

@@ -11,7 +11,7 @@ runs as (
 
     select
         'tested' as run,
-        {{ add_days(as_of(), '-' ~ recommendation_holdout_days()) }} as until_date
+        {{ add_days(as_of(), '-' ~ var('recommendation_holdout_days')) }} as until_date
 ),
 
 days as (
@@ -119,7 +119,7 @@ pairable as (
         i.day_count
     from items as i
     inner join bought as b on i.product_number = b.product_number
-    where i.product_count <= {{ affinity_max_basket() }} and b.buyers >= 3
+    where i.product_count <= {{ var('affinity_max_basket') }} and b.buyers >= 3
 ),
 
 -- Each pair once, which is half of the work, and then from both of its sides.
@@ -266,8 +266,8 @@ final as (
     from ranked as r
     inner join served as s on r.customer_number = s.customer_number
     where
-        r.affinity_rank <= {{ recommendation_count() }}
-        or r.popularity_rank <= {{ recommendation_count() }}
+        r.affinity_rank <= {{ var('recommendation_count') }}
+        or r.popularity_rank <= {{ var('recommendation_count') }}
 )
 
 select * from final

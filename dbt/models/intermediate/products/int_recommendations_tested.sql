@@ -3,7 +3,7 @@
 with
 
 cuts as (
-    select {{ add_days(as_of(), '-' ~ recommendation_holdout_days()) }} as cut_date
+    select {{ add_days(as_of(), '-' ~ var('recommendation_holdout_days')) }} as cut_date
     from {{ source('control', 'parameters') }}
 ),
 
@@ -46,8 +46,8 @@ hits as (
 counted as (
     select
         count(*) as customers,
-        {{ count_if('h.affinity_rank <= ' ~ recommendation_count()) }} as affinity_hits,
-        {{ count_if('h.popularity_rank <= ' ~ recommendation_count()) }} as popularity_hits
+        {{ count_if('h.affinity_rank <= ' ~ var('recommendation_count')) }} as affinity_hits,
+        {{ count_if('h.popularity_rank <= ' ~ var('recommendation_count')) }} as popularity_hits
     from returned as r
     left join hits as h on r.customer_id = h.customer_id
 ),

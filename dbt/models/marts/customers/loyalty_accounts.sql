@@ -1,3 +1,5 @@
+{%- set old_from = var('loyalty_notice_days') ~ ' - ' ~ var('loyalty_point_days') -%}
+{%- set compared_from = '-' ~ var('loyalty_comparison_days') -%}
 {%- set references = {'account': 'l.account_id', 'loyalty_card': 'l.loyalty_card'} -%}
 with
 
@@ -44,7 +46,7 @@ summed as (
             case
                 when
                     points < 0
-                    or occurred_date <= {{ add_days(as_of(), '30 - ' ~ loyalty_point_days()) }}
+                    or occurred_date <= {{ add_days(as_of(), old_from) }}
                     then points
                 else 0
             end
@@ -79,18 +81,22 @@ histories as (
         sum(
             case
                 when
-                    o.order_date > {{ add_days(as_of(), '-180 - 365') }}
-                    and o.order_date <= {{ add_days(as_of(), '-180') }}
+                    o.order_date > {{ add_days(as_of(), compared_from ~ ' - 365') }}
+                    and o.order_date <= {{ add_days(as_of(), compared_from) }}
                     then o.net_revenue
                 else 0
             end
         ) as prior_revenue,
-        sum(case when o.order_date > {{ add_days(as_of(), '-180') }} then o.net_revenue else 0 end)
-            as later_revenue
+        sum(
+            case
+                when o.order_date > {{ add_days(as_of(), compared_from) }} then o.net_revenue
+                else 0
+            end
+        ) as later_revenue
     from {{ ref('orders') }} as o
     where o.is_sale and o.customer_id is not null
     group by o.customer_id
-    having min(o.order_date) <= {{ add_days(as_of(), '-180') }}
+    having min(o.order_date) <= {{ add_days(as_of(), compared_from) }}
 ),
 
 banded as (
@@ -99,8 +105,8 @@ banded as (
         later_revenue,
         {{ rfm_score('prior_revenue') }} as prior_value_band,
         case
-            when first_date > {{ add_days(as_of(), '-180 - 90') }} then 'under 3 months'
-            when first_date > {{ add_days(as_of(), '-180 - 365') }} then '3 to 12 months'
+            when first_date > {{ add_days(as_of(), compared_from ~ ' - 90') }} then 'under 3 months'
+            when first_date > {{ add_days(as_of(), compared_from ~ ' - 365') }} then '3 to 12 months'
             else 'over a year'
         end as tenure_band
     from histories
@@ -133,7 +139,7 @@ compared as (
     inner join summed as s
         on
             b.customer_id = s.customer_id
-            and {{ business_date('s.member_since') }} <= {{ add_days(as_of(), '-180') }}
+            and {{ business_date('s.member_since') }} <= {{ add_days(as_of(), compared_from) }}
     left join others as o
         on b.prior_value_band = o.prior_value_band and b.tenure_band = o.tenure_band
 ),
@@ -151,8 +157,8 @@ final as (
         cast(coalesce(s.points_earned_12m, 0) as decimal(18, 3)) as points_earned_12m,
         case
             when e.customer_id is null then 'dormant'
-            when e.members_above * 100 < e.members * 10 then 'gold'
-            when e.members_above * 100 < e.members * 40 then 'silver'
+            when e.members_above * 100 < e.members * {{ var('loyalty_gold_percent') }} then 'gold'
+            when e.members_above * 100 < e.members * {{ var('loyalty_silver_percent') }} then 'silver'
             else 'bronze'
         end as tier,
         case

@@ -11,7 +11,7 @@ recommendations as (
 recommended as (
     select
         'holdout_days' as metric,
-        cast({{ recommendation_holdout_days() }} as double) as value,
+        cast({{ var('recommendation_holdout_days') }} as double) as value,
         'customers who bought before and again in these days, as of the day before them' as note
     from recommendations
 
@@ -28,7 +28,7 @@ recommended as (
     select
         'holdout_hit_rate' as metric,
         round({{ safe_ratio('affinity_hits', 'customers') }}, 6) as value,
-        'share who bought one of the {{ recommendation_count() }} recommended by co-purchase' as note
+        'share who bought one of the {{ var('recommendation_count') }} recommended by co-purchase' as note
     from recommendations
 
     union all

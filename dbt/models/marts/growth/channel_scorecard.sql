@@ -7,7 +7,7 @@ sessions as (
         {{ date_diff_seconds('started_at', 'ended_at') }} as seconds,
         case
             when
-                {{ date_diff_seconds('started_at', 'ended_at') }} > 10
+                {{ date_diff_seconds('started_at', 'ended_at') }} > {{ var('engaged_session_seconds') }}
                 or key_event_count > 0
                 or page_view_count + product_view_count >= 2
                 then 0

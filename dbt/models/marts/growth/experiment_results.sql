@@ -32,7 +32,7 @@ final as (
         t.revenue_p_value,
         t.split_chi_square,
         t.split_p_value,
-        t.split_p_value >= 0.001 as is_valid
+        t.split_p_value >= {{ var('experiment_split_p_value') }} as is_valid
     from observed as o
     left join tested as t
         on o.experiment_id = t.experiment_id and o.variant = t.variant

@@ -13,7 +13,7 @@ orders as (
     select order_id
     from baskets
     group by order_id
-    having count(*) <= {{ affinity_max_basket() }}
+    having count(*) <= {{ var('affinity_max_basket') }}
 ),
 
 -- Pairs are counted by numbers, which takes a third of the time that texts take.
@@ -25,7 +25,7 @@ products as (
     from baskets as b
     inner join orders as o on b.order_id = o.order_id
     group by b.product_id
-    having count(*) >= {{ affinity_min_orders() }}
+    having count(*) >= {{ var('affinity_min_orders') }}
 ),
 
 -- A pair is never more frequent than either product, so rare products are left out before pairing.
@@ -47,7 +47,7 @@ halves as (
     from frequent as a
     inner join frequent as b on a.order_id = b.order_id and a.product_number < b.product_number
     group by a.product_number, b.product_number
-    having count(*) >= {{ affinity_min_orders() }}
+    having count(*) >= {{ var('affinity_min_orders') }}
 ),
 
 pairs as (
@@ -94,7 +94,7 @@ final as (
     inner join products as p on r.product_number = p.product_number
     inner join products as o on r.other_number = o.product_number
     cross join totals as t
-    where r.place <= {{ affinity_max_partners() }}
+    where r.place <= {{ var('affinity_max_partners') }}
 )
 
 select * from final

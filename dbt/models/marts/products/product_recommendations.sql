@@ -39,7 +39,7 @@ final as (
         p.stock_on_hand > 0 as is_in_stock
     from chosen as c
     left join {{ ref('products') }} as p on c.product_id = p.product_id
-    where c.place <= {{ recommendation_count() }}
+    where c.place <= {{ var('recommendation_count') }}
 )
 
 select * from final

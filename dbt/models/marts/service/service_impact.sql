@@ -1,3 +1,4 @@
+{%- set outcome_ends = var('service_contact_days') + var('service_outcome_days') -%}
 with
 
 -- A customer's sales before this one are what they were worth when they were served.
@@ -26,7 +27,7 @@ drawn as (
             order by {{ hash_text('order_id') }}, order_id
         ) as place
     from sales
-    where order_date <= {{ add_days(as_of(), -120) }}
+    where order_date <= {{ add_days(as_of(), -outcome_ends) }}
 ),
 
 index_sales as (
@@ -64,7 +65,7 @@ tickets as (
         owners.customer_id,
         {{ business_date('tickets.created_at') }} as contact_date,
         case
-            when tickets.resolved_at <= {{ add_seconds('tickets.created_at', 7 * 24 * 3600) }} then 0
+            when tickets.resolved_at <= {{ add_seconds('tickets.created_at', var('first_contact_days') * 24 * 3600) }} then 0
             else 1
         end as is_bad
     from {{ ref('stg_call_center__tickets') }} as tickets
@@ -91,7 +92,7 @@ served as (
         on
             index_sales.customer_id = contacts.customer_id
             and contacts.contact_date between index_sales.order_date
-            and {{ add_days('index_sales.order_date', '30') }}
+            and {{ add_days('index_sales.order_date', var('service_contact_days')) }}
     group by index_sales.customer_id
 ),
 
@@ -101,8 +102,8 @@ repurchased as (
     inner join sales
         on
             index_sales.customer_id = sales.customer_id
-            and sales.order_date > {{ add_days('index_sales.order_date', '30') }}
-            and sales.order_date <= {{ add_days('index_sales.order_date', '120') }}
+            and sales.order_date > {{ add_days('index_sales.order_date', var('service_contact_days')) }}
+            and sales.order_date <= {{ add_days('index_sales.order_date', outcome_ends) }}
 ),
 
 labelled as (

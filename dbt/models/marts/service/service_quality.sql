@@ -78,14 +78,14 @@ judged as (
         and (
             followed.next_contacted_at is null
             or followed.next_contacted_at
-            > {{ add_seconds('followed.contacted_at', 7 * 24 * 3600) }}
+            > {{ add_seconds('followed.contacted_at', var('first_contact_days') * 24 * 3600) }}
         ) as is_first_contact_resolution
     from calls
     inner join followed
         on calls.call_id = followed.call_id
     where
         calls.is_resolved is not null
-        and calls.call_date <= {{ add_days(as_of(), -7) }}
+        and calls.call_date <= {{ add_days(as_of(), '-' ~ var('first_contact_days')) }}
 ),
 
 counted as (
@@ -96,7 +96,9 @@ counted as (
         count(*) as offered,
         {{ count_if('calls.is_answered') }} as answered,
         {{ count_if('calls.is_answered and calls.wait_seconds is not null') }} as answered_timed,
-        {{ count_if('calls.is_answered and calls.wait_seconds <= 20') }} as answered_in_time,
+        {{ count_if(
+            'calls.is_answered and calls.wait_seconds <= ' ~ var('service_level_seconds')
+        ) }} as answered_in_time,
         {{ count_if("calls.disposition = 'abandoned'") }} as abandoned,
         {{ count_if('calls.is_short_abandon') }} as abandoned_short,
         coalesce(sum(case when calls.is_answered then calls.wait_seconds end), 0) as wait_seconds,

@@ -32,7 +32,7 @@ marked as (
         case
             when
                 previous_at is null
-                or occurred_at >= {{ add_seconds('previous_at', session_gap_seconds()) }}
+                or occurred_at >= {{ add_seconds('previous_at', var('session_gap_seconds')) }}
                 then 1
             else 0
         end as is_landing,

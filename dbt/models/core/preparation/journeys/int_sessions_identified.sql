@@ -27,7 +27,7 @@ buyers as (
         on
             s.visitor_id = o.visitor_id
             and s.started_at <= o.ordered_at
-            and {{ add_seconds('s.ended_at', session_gap_seconds()) }} > o.ordered_at
+            and {{ add_seconds('s.ended_at', var('session_gap_seconds')) }} > o.ordered_at
     where s.account_id is null
     group by s.session_id
 ),
