@@ -15,7 +15,6 @@ from typing import Any
 
 import duckdb
 import jinja2
-import yaml
 
 from dagster_project.identity import frames
 from dagster_project.identity.matching.blocking import block_all, profiles_of
@@ -31,7 +30,8 @@ from tests.bench.pipeline import measure
 
 # New people and changed records of a day, each 0.05% of all.
 DAY = 2000
-CONTACTS = PROJECT_ROOT / "dbt" / "models" / "marts" / "core" / "customer_contacts"
+CONTACTS = PROJECT_ROOT / "dbt" / "models" / "core" / "identity" / "customer_contacts.sql"
+SEEDS = PROJECT_ROOT / "dbt" / "seeds" / "identity"
 
 
 def _settings(folder: Path) -> Settings:
@@ -83,25 +83,25 @@ def resolve(folder: Path, _people: int) -> dict[str, Any]:
 
 def _golden_record(con: duckdb.DuckDBPyConnection) -> None:
     """``customer_contacts`` as dbt makes it on DuckDB: what is new or changed."""
-    model = yaml.safe_load(CONTACTS.with_suffix(".yml").read_text())["models"][0]
-    sql = jinja2.Environment().from_string(CONTACTS.with_suffix(".sql").read_text())
+    sql = jinja2.Environment().from_string(CONTACTS.read_text())
     table = "intermediate.bench_contacts"
+    for seed in SEEDS.glob("*.csv"):
+        con.execute(
+            f"CREATE OR REPLACE TABLE intermediate.{seed.stem} AS FROM read_csv({quoted(str(seed))})"
+        )
     exists = con.execute(
         "SELECT 1 FROM duckdb_tables() WHERE table_name = 'bench_contacts'"
     ).fetchone()
-    adapter = SimpleNamespace(
-        get_columns_in_relation=lambda _: [{"name": "rules_version"}] if exists else []
-    )
     query = sql.render(
-        config={"meta": model["config"]["meta"]},
         source=lambda schema, name: f"{schema}.{name}",
         ref=lambda name: f"intermediate.{name}",
-        arg_max=lambda value, rank: f"arg_max({value}, {rank})",
+        dbt=SimpleNamespace(type_string=lambda: "varchar"),
+        hash_text=lambda text: f"md5({text})",
+        string_agg=lambda text, mark, order: f"string_agg({text}, '{mark}' ORDER BY {order})",
         local_md5=lambda text: str(len(text)),
         is_incremental=lambda: bool(exists),
         model={"raw_code": ""},
         this=table,
-        adapter=adapter,
     )
     if not exists:
         con.execute(f"CREATE TABLE {table} AS {query}")

@@ -19,6 +19,7 @@ from tests.soak import COMPANIES
 SPLIT_P_VALUE = threshold("experiment_split_p_value")
 WINDOW = timedelta(days=threshold("experiment_window_days"))
 MARTS = (
+    "customers",
     "product_affinities",
     "product_recommendations",
     "product_performance",

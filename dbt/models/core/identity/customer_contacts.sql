@@ -1,133 +1,196 @@
--- While dbt parses, the loops below have no rules and name no source.
--- depends_on: {{ source('identity', 'identifiers') }}
--- The loops below render to a layout that nobody reads.
--- noqa: disable=LT01,LT02,LT09,ST11
-{#- The rules are data, in this model's YAML file. A record is made anew when the identity step
-    looked at its customer again, or when these rules changed; the others stay as they are. -#}
-{%- set rules = (config.get('meta') or {}).get('survivorship', {}) -%}
-{%- set trust = (config.get('meta') or {}).get('source_trust', {}) -%}
-{%- set frequent = rules.items() | selectattr(1, 'equalto', 'most_frequent') | map(attribute=0) | list -%}
-{%- set more_than_any_rank = 'cast(1000000000000 as bigint)' -%}
-{%- set normalised = ['email', 'phone', 'loyalty_card', 'national_id'] -%}
-{%- set rules_version = local_md5(model.raw_code ~ (rules | string) ~ (trust | string)) -%}
-{%- set is_kept = is_incremental() and (
-    adapter.get_columns_in_relation(this) | selectattr('name', 'equalto', 'rules_version') | list
-) -%}
-{#- Expression of each field over a record, and the join that it needs. -#}
-{%- set values = {} -%}
-{%- set joins = {} -%}
-{%- for field in rules -%}
-    {%- set value -%}
-        case when not r.is_deleted then
-            {%- if field in normalised %} {{ field }}_n.normalised_value
-            {%- elif field == 'birth_date' %} r.birth_date
-            {%- else %} nullif(trim(r.{{ field }}), '')
-            {%- endif %} end
-    {%- endset -%}
-    {%- set join -%}
-        {%- if field in normalised -%}
-        left join {{ source('identity', 'identifiers') }} as {{ field }}_n
-            on r.{{ field }} = {{ field }}_n.raw_value and {{ field }}_n.identifier_kind = '{{ field }}'
-        {%- endif -%}
-    {%- endset -%}
-    {%- set _ = values.update({field: value}) -%}
-    {%- set _ = joins.update({field: join}) -%}
-{%- endfor -%}
-{#- Tables are named and not read through a common expression each: DuckDB would hold all of them in
-    memory. A customer whose records are all deleted stays, with nothing. -#}
-{%- set from_records -%}
-    from {{ source('identity', 'assignments') }} as a
-    inner join customers as c on a.customer_id = c.customer_id and a.method <> 'visitor'
+-- The golden record: of each field the value that survives among the person's records, by the rule
+-- that the seed survivorship names for the field.
+with
+
+field_rules as (
+    select {{ string_agg("concat(field, ':', rule)", ',', 'field') }} as written
+    from {{ ref('survivorship') }}
+),
+
+source_ranks as (
+    select {{ string_agg("concat(source, ':', trust)", ',', 'source') }} as written
+    from {{ ref('source_trust') }}
+),
+
+rules as (
+    select {{ hash_text("concat('" ~ local_md5(model.raw_code) ~ "', f.written, s.written)") }} as version
+    from field_rules as f
+    cross join source_ranks as s
+),
+
+-- Everybody, or those whose records the identity step looked at again since their golden record was
+-- made; after a change of the rules everybody again.
+customers as (
+    select
+        c.customer_id,
+        c.resolved_at,
+        r.version as rules_version
+    from {{ source('identity', 'customers') }} as c
+    cross join rules as r
+    {%- if is_incremental() %}
+    left join {{ this }} as kept
+        on c.customer_id = kept.customer_id and r.version = kept.rules_version
+    where kept.customer_id is null or kept.resolved_at is distinct from c.resolved_at
+    {%- endif %}
+),
+
+-- What each record says. One that is deleted at its source says nothing.
+records as (
+    select
+        c.customer_id,
+        concat(r.source_system, '.', r.source_table, '/', r.source_id) as source,
+        coalesce(r.updated_at, r.seen_at) as known_at,
+        coalesce(t.trust, 0) as trust,
+        nullif(trim(r.first_name), '') as first_name,
+        nullif(trim(r.middle_name), '') as middle_name,
+        nullif(trim(r.last_name), '') as last_name,
+        r.email,
+        r.phone,
+        cast(r.birth_date as {{ dbt.type_string() }}) as birth_date,
+        nullif(trim(r.gender), '') as gender,
+        nullif(trim(r.street_address), '') as street_address,
+        nullif(trim(r.city), '') as city,
+        nullif(trim(r.region), '') as region,
+        nullif(trim(r.postal_code), '') as postal_code,
+        nullif(trim(r.country), '') as country,
+        nullif(trim(r.company), '') as company,
+        r.national_id,
+        r.loyalty_card
+    from customers as c
+    inner join {{ source('identity', 'assignments') }} as a
+        on c.customer_id = a.customer_id and a.method <> 'visitor'
     inner join {{ ref('int_identity_records') }} as r
         on
             a.source_system = r.source_system
             and a.source_table = r.source_table
             and a.source_id = r.source_id
-{%- endset -%}
-{%- for field, rule in rules.items() if rule not in ['most_recent', 'most_trusted', 'most_frequent'] -%}
-    {{ exceptions.raise_compiler_error('customer_contacts: unknown rule ' ~ rule ~ ' of ' ~ field) }}
-{%- endfor %}
-
-with
-
-customers as (
-    select
-        c.customer_id,
-        c.resolved_at
-    from {{ source('identity', 'customers') }} as c
-    {%- if is_kept %}
-    left join {{ this }} as k
-        on c.customer_id = k.customer_id and k.rules_version = '{{ rules_version }}'
-    where k.customer_id is null or k.resolved_at is distinct from c.resolved_at
-    {%- endif %}
+    left join {{ ref('source_trust') }} as t
+        on concat(r.source_system, '.', r.source_table) = t.source
+    where not r.is_deleted
 ),
 
-assigned as (
+-- The same in long form: a row for each value.
+delivered as (
     select
-        a.customer_id,
-        c.resolved_at,
-        concat(r.source_system, '.', r.source_table, '/', r.source_id) as source,
-        coalesce(r.updated_at, r.seen_at) as known_at,
-        case concat(r.source_system, '.', r.source_table)
-            {%- for source, weight in trust.items() %}
-            when '{{ source }}' then {{ weight }}
-            {%- endfor %}
-            else 0
-        end as trust
-        {%- for field in rules %},
-        {{ values[field] }} as {{ field }}
-        {%- endfor %}
-    {{ from_records }}
-    {%- for field in rules %}
-    {{ joins[field] }}
-    {%- endfor %}
+        customer_id,
+        source,
+        known_at,
+        trust,
+        field,
+        delivered_value
+    from records
+    unpivot (
+        delivered_value for field in (
+            first_name, middle_name, last_name, email, phone, birth_date, gender, street_address,
+            city, region, postal_code, country, company, national_id, loyalty_card
+        )
+    )
 ),
 
--- A rank for each customer: one for all would sort every record of the company at once.
+-- Identifiers in the one form in which they are compared; what is none is no value.
+stated as (
+    select
+        d.customer_id,
+        d.field,
+        case
+            when d.field in ('email', 'phone', 'national_id', 'loyalty_card') then i.normalised_value
+            else d.delivered_value
+        end as value,
+        d.source,
+        d.known_at,
+        d.trust,
+        s.rule
+    from delivered as d
+    inner join {{ ref('survivorship') }} as s on d.field = s.field
+    left join {{ source('identity', 'identifiers') }} as i
+        on d.field = i.identifier_kind and d.delivered_value = i.raw_value
+),
+
+counted as (
+    select
+        customer_id,
+        field,
+        value,
+        count(*) as records
+    from stated
+    where rule = 'most_frequent'
+    group by customer_id, field, value
+),
+
+-- Rank 1 survives. The rule decides first, then what is newest, then trust, then the key.
 ranked as (
     select
-        *,
+        s.customer_id,
+        s.field,
+        s.value,
+        s.source,
         row_number() over (
-            partition by customer_id order by known_at nulls first, trust, source
-        ) as most_recent
-    from assigned
+            partition by s.customer_id, s.field
+            order by
+                case s.rule
+                    when 'most_trusted' then s.trust
+                    when 'most_frequent' then c.records
+                    else 0
+                end desc,
+                s.known_at desc nulls last,
+                s.trust desc,
+                s.source desc
+        ) as place
+    from stated as s
+    left join counted as c
+        on s.customer_id = c.customer_id and s.field = c.field and s.value = c.value
+    where s.value is not null
 ),
 
-{% for field in frequent -%}
-{{ field }}_counts as (
+surviving as (
     select
-        a.customer_id,
-        {{ values[field] }} as {{ field }},
-        count(*) as records
-    {{ from_records }}
-    {{ joins[field] }}
-    group by 1, 2
+        customer_id,
+        field,
+        value,
+        source
+    from ranked
+    where place = 1
 ),
 
-{% endfor -%}
+-- One row a person again; somebody whose records are all deleted stays, with nothing.
 final as (
     select
-        r.customer_id
-        {%- for field, rule in rules.items() %}
-        {%- set rank = {
-            'most_recent': '',
-            'most_trusted': 'r.trust * ' ~ more_than_any_rank ~ ' + ',
-            'most_frequent': field ~ '_counts.records * ' ~ more_than_any_rank ~ ' + ',
-        }[rule] ~ 'r.most_recent' %},
-        {{ arg_max('r.' ~ field, rank) }} as {{ field }},
-        {{ arg_max('case when r.' ~ field ~ ' is not null then r.source end', rank) }}
-            as {{ field }}_source
-        {%- endfor %},
-        max(r.resolved_at) as resolved_at,
-        '{{ rules_version }}' as rules_version
-    from ranked as r
-    {%- for field in frequent %}
-    left join {{ field }}_counts
-        on
-            r.customer_id = {{ field }}_counts.customer_id
-            and r.{{ field }} = {{ field }}_counts.{{ field }}
-    {%- endfor %}
-    group by r.customer_id
+        c.customer_id,
+        max(case when s.field = 'first_name' then s.value end) as first_name,
+        max(case when s.field = 'first_name' then s.source end) as first_name_source,
+        max(case when s.field = 'middle_name' then s.value end) as middle_name,
+        max(case when s.field = 'middle_name' then s.source end) as middle_name_source,
+        max(case when s.field = 'last_name' then s.value end) as last_name,
+        max(case when s.field = 'last_name' then s.source end) as last_name_source,
+        max(case when s.field = 'email' then s.value end) as email,
+        max(case when s.field = 'email' then s.source end) as email_source,
+        max(case when s.field = 'phone' then s.value end) as phone,
+        max(case when s.field = 'phone' then s.source end) as phone_source,
+        cast(max(case when s.field = 'birth_date' then s.value end) as date) as birth_date,
+        max(case when s.field = 'birth_date' then s.source end) as birth_date_source,
+        max(case when s.field = 'gender' then s.value end) as gender,
+        max(case when s.field = 'gender' then s.source end) as gender_source,
+        max(case when s.field = 'street_address' then s.value end) as street_address,
+        max(case when s.field = 'street_address' then s.source end) as street_address_source,
+        max(case when s.field = 'city' then s.value end) as city,
+        max(case when s.field = 'city' then s.source end) as city_source,
+        max(case when s.field = 'region' then s.value end) as region,
+        max(case when s.field = 'region' then s.source end) as region_source,
+        max(case when s.field = 'postal_code' then s.value end) as postal_code,
+        max(case when s.field = 'postal_code' then s.source end) as postal_code_source,
+        max(case when s.field = 'country' then s.value end) as country,
+        max(case when s.field = 'country' then s.source end) as country_source,
+        max(case when s.field = 'company' then s.value end) as company,
+        max(case when s.field = 'company' then s.source end) as company_source,
+        max(case when s.field = 'national_id' then s.value end) as national_id,
+        max(case when s.field = 'national_id' then s.source end) as national_id_source,
+        max(case when s.field = 'loyalty_card' then s.value end) as loyalty_card,
+        max(case when s.field = 'loyalty_card' then s.source end) as loyalty_card_source,
+        max(c.resolved_at) as resolved_at,
+        max(c.rules_version) as rules_version
+    from customers as c
+    left join surviving as s on c.customer_id = s.customer_id
+    group by c.customer_id
 )
 
 select * from final
