@@ -86,9 +86,8 @@ def _golden_record(con: duckdb.DuckDBPyConnection) -> None:
     sql = jinja2.Environment().from_string(CONTACTS.read_text())
     table = "intermediate.bench_contacts"
     for seed in SEEDS.glob("*.csv"):
-        con.execute(
-            f"CREATE OR REPLACE TABLE intermediate.{seed.stem} AS FROM read_csv({quoted(str(seed))})"
-        )
+        rows = f"read_csv({quoted(str(seed))})"
+        con.execute(f"CREATE OR REPLACE TABLE intermediate.{seed.stem} AS FROM {rows}")
     exists = con.execute(
         "SELECT 1 FROM duckdb_tables() WHERE table_name = 'bench_contacts'"
     ).fetchone()

@@ -2,7 +2,7 @@
 
 import re
 
-from dagster_project.transform import DBT_DIR
+from dagster_project.settings import PROJECT_ROOT
 
 READS_OWNERS = re.compile(r"source\('identity',\s*'(?:assignments|identifiers)'\)")
 # Each is about the records themselves and asks for no row's owner.
@@ -19,7 +19,9 @@ OWN_ORDER = re.compile(r"coalesce\(\s*\w+\.customer_id\s*,\s*\w+\.customer_id")
 
 def test_owners_have_one_home():
     """Two marts give one order, call or answer to two people."""
-    models = {path.stem: path.read_text() for path in (DBT_DIR / "models").rglob("*.sql")}
+    models = {
+        path.stem: path.read_text() for path in (PROJECT_ROOT / "dbt" / "models").rglob("*.sql")
+    }
     readers = {name for name, text in models.items() if READS_OWNERS.search(text)}
     assert readers == set(ABOUT_RECORDS)
     choosing = {name for name, text in models.items() if OWN_ORDER.search(text)}
