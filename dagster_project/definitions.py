@@ -1,6 +1,7 @@
 """The code location: every asset, check, job, schedule and sensor of Hourglass.
 
-From here any asset is two steps away: ``defs/`` has one file per stage of the flow.
+From here any asset is two steps away: ``defs/`` has one file per stage of the flow. Importing this
+module reads and parses nothing; calling it does.
 """
 
 import dagster as dg
@@ -8,33 +9,30 @@ import dagster as dg
 from dagster_project.defs.identity import identity
 from dagster_project.defs.predictions import predictions
 from dagster_project.defs.publish import publish
-from dagster_project.defs.quality import gate, mart_checks
+from dagster_project.defs.quality import build_gate, build_mart_checks
 from dagster_project.defs.resources import build_resources
 from dagster_project.defs.schedules import build_job, build_schedule, build_sensor
-from dagster_project.defs.sources import load
-from dagster_project.defs.transform import mart_models, predicted_models, staging_models
+from dagster_project.defs.sources import build_load
+from dagster_project.defs.transform import build_models
+from dagster_project.quality import load_suites
 from dagster_project.settings import Settings, load_settings
+from dagster_project.transform.project import cache_dir, prepare_project
 
 
 def build_definitions(settings: Settings, **resources: object) -> dg.Definitions:
     """The definitions for one installation; a test passes ``resources`` to swap some."""
+    project = prepare_project(cache_dir(settings))
+    suites = load_suites()
     job = build_job(settings)
+    models = build_models(project)
+    gate = build_gate(list(suites))
     return dg.Definitions(
-        assets=[
-            load,
-            staging_models,
-            identity,
-            mart_models,
-            predictions,
-            predicted_models,
-            gate,
-            publish,
-        ],
-        asset_checks=[mart_checks],
+        assets=[build_load(), identity, predictions, *models, gate, publish],
+        asset_checks=[build_mart_checks(suites, project.manifest)],
         jobs=[job],
         schedules=[build_schedule(settings, job)],
         sensors=[build_sensor(settings, job)],
-        resources={**build_resources(settings), **resources},
+        resources={**build_resources(settings, project), **resources},
         # One process writes a DuckDB file; the default executor starts one per step.
         executor=dg.in_process_executor,
     )

@@ -188,7 +188,7 @@ def dbt_files(
 
 
 def record_dbt(con: duckdb.DuckDBPyConnection, folder: Path, **given: Any) -> None:
-    record_dbt_results(con, *dbt_files(folder, **given))
+    record_dbt_results(con, small_settings(folder.parent), *dbt_files(folder, **given))
 
 
 def report_page(con: duckdb.DuckDBPyConnection, **_: Any) -> str:

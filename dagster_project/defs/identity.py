@@ -30,7 +30,9 @@ INPUTS = ("int_identity_records", "int_identity_values", "int_identity_visitors"
     description="Resolves records to people: normalise, link, guard, cluster, assign ids.",
 )
 def identity(
-    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], run_lock: RunLock
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    run_lock: dg.ResourceParam[RunLock],
 ) -> Iterator[dg.MaterializeResult]:
     with told_plainly(context), connect(settings) as con:
         summary = resolve(

@@ -34,7 +34,9 @@ SALES = ["orders"]
     description="Fits and tests every model on this build, and fills schema predictions.",
 )
 def predictions(
-    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], run_lock: RunLock
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    run_lock: dg.ResourceParam[RunLock],
 ) -> Iterator[dg.MaterializeResult]:
     with told_plainly(context), connect(settings) as con:
         summary = predict(con, settings, run_id=context.run_id)

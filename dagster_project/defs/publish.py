@@ -49,7 +49,7 @@ FRESH = dg.FreshnessPolicy.time_window(
 def publish(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
-    run_lock: RunLock,
+    run_lock: dg.ResourceParam[RunLock],
 ) -> Iterator[dg.MaterializeResult]:
     with told_plainly(context), connect(settings) as con:
         version = publish_version(

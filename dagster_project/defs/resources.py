@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from importlib import metadata
-from pathlib import Path
 
 import dagster as dg
 from dagster_dbt import DbtCliResource
@@ -14,7 +13,7 @@ from packaging.version import Version
 from dagster_project.errors import BusyError, HourglassError
 from dagster_project.operations.lock import run_lock
 from dagster_project.settings import Settings
-from dagster_project.transform.project import DBT_DIR, DBT_EXECUTABLE
+from dagster_project.transform.project import DBT_EXECUTABLE, PreparedProject
 
 # A run started in the UI while another is at work waits for it instead of failing.
 LOCK_WAIT_SECONDS = 30 * 60
@@ -22,15 +21,19 @@ RETRIES = 3
 RETRY_SECONDS = 10
 
 
-class RunLock(dg.ConfigurableResource):
-    """Holds the data directory's run lock from the first step to the last."""
+class RunLock:
+    """The data directory's run lock, held from the first step of a run to the last."""
 
-    data_dir: str
 
-    @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["RunLock"]:
-        with run_lock(Settings(data_dir=Path(self.data_dir)), wait_seconds=LOCK_WAIT_SECONDS):
-            yield self
+def build_run_lock(settings: Settings) -> dg.ResourceDefinition:
+    """Holds the run lock while the resource lives; a run that finds it taken waits."""
+
+    @dg.resource(description="The data directory's run lock: one run at a time.")
+    def run_lock_resource(_: dg.InitResourceContext) -> Iterator[RunLock]:
+        with run_lock(settings, wait_seconds=LOCK_WAIT_SECONDS):
+            yield RunLock()
+
+    return run_lock_resource
 
 
 class Dbt(DbtCliResource):
@@ -68,14 +71,14 @@ def told_plainly(
         raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_SECONDS) from error
 
 
-def build_resources(settings: Settings) -> dict[str, object]:
+def build_resources(settings: Settings, project: PreparedProject) -> dict[str, object]:
     """The resources of the code location, by the names that assets ask for."""
     return {
         "settings": dg.ResourceDefinition.hardcoded_resource(settings),
-        "run_lock": RunLock(data_dir=str(settings.data_dir)),
+        "run_lock": build_run_lock(settings),
         "dbt": Dbt(
-            project_dir=str(DBT_DIR),
-            profiles_dir=str(DBT_DIR),
+            project_dir=str(project.folder),
+            profiles_dir=str(project.folder),
             # dagster-dbt 0.29 looks for dbt on PATH, where another project's may stand.
             dbt_executable=str(DBT_EXECUTABLE),
         ),

@@ -145,73 +145,80 @@ def held_back(key: dg.AssetKey, ledger: Mapping[str, Any]) -> dict[str, Any]:
     return shown
 
 
-@dg.multi_asset(
-    name="load",
-    specs=raw_asset_specs(),
-    description="Reads new files under landing/ into raw tables, each exactly once; every record "
-    "is accepted, quarantined or left out by a named rule. When no file, setting, date or code "
-    "changed since the version in force, nothing downstream is rebuilt.",
-)
-def load(
-    context: dg.AssetExecutionContext,
-    config: LoadConfig,
-    settings: dg.ResourceParam[Settings],
-    run_lock: RunLock,
-) -> Iterator[dg.MaterializeResult]:
-    with told_plainly(context):
-        as_of = parse_as_of(config.as_of)
-        with connect(settings, keep_order=True) as con:
-            create_raw_tables(con)
-            create_control_tables(con)
-            create_identity_tables(con)
-            create_prediction_tables(con)
-            if config.full_refresh:
-                forget_resolution(con)
-            registry = restricted_database(settings)
-            if registry is not None and is_registry_empty(con):
-                restore_registry(con, registry)
-                context.log.info(
-                    "The warehouse was lost: customer ids restored from the last version."
-                )
-            summary = load_landing(
-                con,
-                settings,
-                run_id=context.run_id,
-                full_refresh=config.full_refresh,
-                progress=context.log.debug,
-            )
-            sync_overrides(con, settings)
-            plan = plan_build(con, settings, as_of=as_of, force=config.force or config.full_refresh)
-            counts = {
-                key: con.execute(
-                    "SELECT count(*) FROM " + ".".join(f'"{part}"' for part in key.path)
-                ).fetchone()
-                for key in context.selected_asset_keys
-            }
-            ledger = ledger_summary(con)
-    for message in summary.messages:
-        log = {"info": context.log.info, "warning": context.log.warning}.get(
-            message.level, context.log.error
-        )
-        log(f"{message.path}: {message.text}")
-    context.log.info(plan.reason)
-    context.log_event(
-        dg.AssetObservation(
-            asset_key=PARAMETERS_KEY,
-            description=plan.reason,
-            metadata={
-                **{name: getattr(summary, name) for name in SHOWN_COUNTS},
-                "as_of": plan.as_of.isoformat(),
-                "build_id": plan.build_id,
-                "is_needed": plan.is_needed,
-                "reason": plan.reason,
-            },
-        )
+def build_load() -> dg.AssetsDefinition:
+    """The raw tables of every contract, with what the load tells of them."""
+
+    @dg.multi_asset(
+        name="load",
+        specs=raw_asset_specs(),
+        description="Reads new files under landing/ into raw tables, each exactly once; every "
+        "record is accepted, quarantined or left out by a named rule. When no file, setting, date "
+        "or code changed since the version in force, nothing downstream is rebuilt.",
     )
-    if not plan.is_needed:
-        return
-    for key in sorted(counts):
-        yield dg.MaterializeResult(
-            asset_key=key,
-            metadata={"dagster/row_count": counts[key][0], **held_back(key, ledger)},
+    def load(
+        context: dg.AssetExecutionContext,
+        config: LoadConfig,
+        settings: dg.ResourceParam[Settings],
+        run_lock: dg.ResourceParam[RunLock],
+    ) -> Iterator[dg.MaterializeResult]:
+        with told_plainly(context):
+            as_of = parse_as_of(config.as_of)
+            with connect(settings, keep_order=True) as con:
+                create_raw_tables(con)
+                create_control_tables(con)
+                create_identity_tables(con)
+                create_prediction_tables(con)
+                if config.full_refresh:
+                    forget_resolution(con)
+                registry = restricted_database(settings)
+                if registry is not None and is_registry_empty(con):
+                    restore_registry(con, registry)
+                    context.log.info(
+                        "The warehouse was lost: customer ids restored from the last version."
+                    )
+                summary = load_landing(
+                    con,
+                    settings,
+                    run_id=context.run_id,
+                    full_refresh=config.full_refresh,
+                    progress=context.log.debug,
+                )
+                sync_overrides(con, settings)
+                plan = plan_build(
+                    con, settings, as_of=as_of, force=config.force or config.full_refresh
+                )
+                counts = {
+                    key: con.execute(
+                        "SELECT count(*) FROM " + ".".join(f'"{part}"' for part in key.path)
+                    ).fetchone()
+                    for key in context.selected_asset_keys
+                }
+                ledger = ledger_summary(con)
+        for message in summary.messages:
+            log = {"info": context.log.info, "warning": context.log.warning}.get(
+                message.level, context.log.error
+            )
+            log(f"{message.path}: {message.text}")
+        context.log.info(plan.reason)
+        context.log_event(
+            dg.AssetObservation(
+                asset_key=PARAMETERS_KEY,
+                description=plan.reason,
+                metadata={
+                    **{name: getattr(summary, name) for name in SHOWN_COUNTS},
+                    "as_of": plan.as_of.isoformat(),
+                    "build_id": plan.build_id,
+                    "is_needed": plan.is_needed,
+                    "reason": plan.reason,
+                },
+            )
         )
+        if not plan.is_needed:
+            return
+        for key in sorted(counts):
+            yield dg.MaterializeResult(
+                asset_key=key,
+                metadata={"dagster/row_count": counts[key][0], **held_back(key, ledger)},
+            )
+
+    return load

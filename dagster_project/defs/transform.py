@@ -5,12 +5,12 @@ three dbt calls and sent a test to the wrong one (dagster-dbt 0.29.27, 2026-11).
 """
 
 import os
+import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
-import duckdb
 from dagster_dbt import (
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
@@ -22,11 +22,11 @@ from dagster_project.defs.groups import group_of_model
 from dagster_project.defs.resources import RunLock, told_plainly
 from dagster_project.errors import HourglassError
 from dagster_project.predict import warm_up as warm_up_predictions
-from dagster_project.quality import record_dbt_results
+from dagster_project.quality import RuleOutcome, column_rules, record_dbt_results, recorded_rules
 from dagster_project.quality import warm_up as warm_up_checks
 from dagster_project.settings import Settings
-from dagster_project.transform.project import dbt_environment, ensure_manifest, share_parse
-from dagster_project.warehouse import connect, identifier, quoted
+from dagster_project.transform.project import PreparedProject, dbt_environment, share_parse
+from dagster_project.warehouse import connect
 
 
 class Translator(DagsterDbtTranslator):
@@ -52,34 +52,26 @@ class Translator(DagsterDbtTranslator):
         return dbt_resource_props.get("description") or ""
 
 
-def failure_of(results: list[dict[str, Any]]) -> str:
+def failure_of(
+    results: Sequence[Mapping[str, Any]], rules: Mapping[str, Sequence[RuleOutcome]]
+) -> str:
     """What dbt could not build or prove, a sentence each; no values of the data.
 
-    ``results``: entries of dbt's run_results.json.
+    ``results``: entries of dbt's run_results.json; ``rules``: the column rules of each test.
     """
     lines = []
     for result in results:
         kind, _, name = result["unique_id"].partition(".")
         name = name.split(".")[1] if "." in name else name
+        broken = [rule.sentence for rule in rules.get(result["unique_id"], ()) if rule.failing_rows]
         if result["status"] == "fail":
-            lines.append(f"check {name}: {result.get('failures') or 0} rows")
+            rows = ", ".join(broken) or f"{result.get('failures') or 0} rows"
+            lines.append(f"check {name}: {rows}")
         elif result["status"] in {"error", "runtime error"}:
             lines.append(f"{kind} {name} could not be built: see the dbt log of this run")
     return "; ".join(lines)
 
 
-def row_counts(con: duckdb.DuckDBPyConnection, relations: Mapping[str, str]) -> dict[str, int]:
-    """Rows of each table; ``relations`` maps a name to its schema."""
-    if not relations:
-        return {}
-    counted = " UNION ALL ".join(
-        f"SELECT {quoted(name)}, count(*) FROM {identifier(schema)}.{identifier(name)}"
-        for name, schema in relations.items()
-    )
-    return dict(con.execute(counted).fetchall())
-
-
-MANIFEST = ensure_manifest()
 # What the identity step reads. Its tests stand on nothing that is built later: dbt runs a test
 # as soon as one of its parents is selected.
 BEFORE_IDENTITY = "fqn:hourglass.staging fqn:hourglass.intermediate.identity"
@@ -88,53 +80,57 @@ AFTER_PREDICTIONS = "source:predictions+"
 NOT_IN_A_RUN = "resource_type:unit_test"
 
 
-@dbt_assets(
-    name="staging_models",
-    manifest=MANIFEST,
-    select=BEFORE_IDENTITY,
-    exclude=NOT_IN_A_RUN,
-    dagster_dbt_translator=Translator(),
-)
-def staging_models(
-    context: dg.AssetExecutionContext,
-    dbt: DbtCliResource,
-    settings: dg.ResourceParam[Settings],
-    run_lock: RunLock,
-) -> Iterator[Any]:
-    warm_up_meanwhile(warm_up_predictions)
-    yield from build_models(context, dbt, settings)
+def build_models(project: PreparedProject) -> list[dg.AssetsDefinition]:
+    """Every model and seed of ``project`` as an asset, and every data test as a check."""
+    translator = Translator()
 
+    @dbt_assets(
+        name="staging_models",
+        manifest=project.manifest,
+        select=BEFORE_IDENTITY,
+        exclude=NOT_IN_A_RUN,
+        dagster_dbt_translator=translator,
+    )
+    def staging_models(
+        context: dg.AssetExecutionContext,
+        dbt: DbtCliResource,
+        settings: dg.ResourceParam[Settings],
+        run_lock: dg.ResourceParam[RunLock],
+    ) -> Iterator[Any]:
+        warm_up_meanwhile(warm_up_predictions)
+        yield from run_dbt(context, dbt, settings, project)
 
-@dbt_assets(
-    name="mart_models",
-    manifest=MANIFEST,
-    exclude=f"{BEFORE_IDENTITY} {AFTER_PREDICTIONS} {NOT_IN_A_RUN}",
-    dagster_dbt_translator=Translator(),
-)
-def mart_models(
-    context: dg.AssetExecutionContext,
-    dbt: DbtCliResource,
-    settings: dg.ResourceParam[Settings],
-    run_lock: RunLock,
-) -> Iterator[Any]:
-    warm_up_meanwhile(warm_up_checks)
-    yield from build_models(context, dbt, settings)
+    @dbt_assets(
+        name="mart_models",
+        manifest=project.manifest,
+        exclude=f"{BEFORE_IDENTITY} {AFTER_PREDICTIONS} {NOT_IN_A_RUN}",
+        dagster_dbt_translator=translator,
+    )
+    def mart_models(
+        context: dg.AssetExecutionContext,
+        dbt: DbtCliResource,
+        settings: dg.ResourceParam[Settings],
+        run_lock: dg.ResourceParam[RunLock],
+    ) -> Iterator[Any]:
+        warm_up_meanwhile(warm_up_checks)
+        yield from run_dbt(context, dbt, settings, project)
 
+    @dbt_assets(
+        name="predicted_models",
+        manifest=project.manifest,
+        select=AFTER_PREDICTIONS,
+        exclude=NOT_IN_A_RUN,
+        dagster_dbt_translator=translator,
+    )
+    def predicted_models(
+        context: dg.AssetExecutionContext,
+        dbt: DbtCliResource,
+        settings: dg.ResourceParam[Settings],
+        run_lock: dg.ResourceParam[RunLock],
+    ) -> Iterator[Any]:
+        yield from run_dbt(context, dbt, settings, project)
 
-@dbt_assets(
-    name="predicted_models",
-    manifest=MANIFEST,
-    select=AFTER_PREDICTIONS,
-    exclude=NOT_IN_A_RUN,
-    dagster_dbt_translator=Translator(),
-)
-def predicted_models(
-    context: dg.AssetExecutionContext,
-    dbt: DbtCliResource,
-    settings: dg.ResourceParam[Settings],
-    run_lock: RunLock,
-) -> Iterator[Any]:
-    yield from build_models(context, dbt, settings)
+    return [staging_models, mart_models, predicted_models]
 
 
 def warm_up_meanwhile(warm_up: Callable[[], None]) -> None:
@@ -142,39 +138,80 @@ def warm_up_meanwhile(warm_up: Callable[[], None]) -> None:
     threading.Thread(target=warm_up, name="warm_up", daemon=True).start()
 
 
-def build_models(
-    context: dg.AssetExecutionContext, dbt: DbtCliResource, settings: Settings
+def run_dbt(
+    context: dg.AssetExecutionContext,
+    dbt: DbtCliResource,
+    settings: Settings,
+    project: PreparedProject,
 ) -> Iterator[Any]:
     """Run ``dbt build`` on the selected models and their tests, and keep what it reported.
 
-    Raises dagster.Failure that names each model and test that failed, after the events of those
-    that did not.
+    Each model is told to Dagster when it is built, with its number of rows, which the macro
+    ``tell_row_count`` logs; each test when it ran. Checks of column rules follow at the end, with
+    the failing rows of each rule: dbt keeps these in the warehouse, which is its own until then.
+    Raises dagster.Failure that names each model and test that failed.
     """
     with told_plainly(context):
         os.environ.update(dbt_environment(settings))
         target = settings.warehouse_dir / "dbt"
-        share_parse(target)
+        share_parse(project, target)
         invocation = dbt.cli(["build"], context=context, target_path=target, raise_on_error=False)
-        events = list(invocation.stream())
-        results = invocation.get_artifact("run_results.json")["results"]
-        nodes = invocation.manifest["nodes"]
-        relations = {
-            nodes[result["unique_id"]]["name"]: nodes[result["unique_id"]]["schema"]
-            for result in results
-            if result["status"] == "success" and result["unique_id"].startswith(("model.", "seed."))
-        }
-        with connect(settings) as con:
-            record_dbt_results(con, target / "run_results.json", target / "manifest.json")
-            counts = row_counts(con, relations)
-        for event in events:
-            if isinstance(event, dg.Output):
-                name = context.asset_key_for_output(event.output_name).path[-1]
-                if name in counts:
+        rows: dict[str, int] = {}
+        waiting: list[tuple[str, dg.AssetCheckResult]] = []
+        for message in invocation.stream_raw_events():
+            told = row_count_told(message.raw_event)
+            if told is not None:
+                rows[told[0]] = told[1]
+                continue
+            for event in message.to_default_asset_events(
+                manifest=invocation.manifest,
+                dagster_dbt_translator=invocation.dagster_dbt_translator,
+                context=context,
+                target_path=target,
+            ):
+                unique_id = message.raw_event["data"]["node_info"]["unique_id"]
+                if isinstance(event, dg.Output) and unique_id in rows:
                     context.add_output_metadata(
-                        {"dagster/row_count": counts[name]}, output_name=event.output_name
+                        {"dagster/row_count": rows[unique_id]}, output_name=event.output_name
                     )
-            yield event
+                if isinstance(event, dg.AssetCheckResult) and column_rules(
+                    invocation.manifest["nodes"][unique_id]
+                ):
+                    waiting.append((unique_id, event))
+                else:
+                    yield event
+        results = invocation.get_artifact("run_results.json")["results"]
+        with connect(settings) as con:
+            record_dbt_results(con, settings, target / "run_results.json", target / "manifest.json")
+            rules = recorded_rules(con)
+        for unique_id, check in waiting:
+            yield with_rules(check, rules[unique_id])
         if not invocation.is_successful():
             raise HourglassError(
-                f"dbt stopped: {failure_of(results)}. The version in force is untouched."
+                f"dbt stopped: {failure_of(results, rules)}. The version in force is untouched."
             )
+
+
+def row_count_told(raw_event: Mapping[str, Any]) -> tuple[str, int] | None:
+    """Unique id and number of rows, when a message of dbt is what ``tell_row_count`` logs."""
+    if raw_event["info"]["name"] != "JinjaLogInfo":
+        return None
+    told = re.fullmatch(r"row count: (\d+)", raw_event["info"]["msg"])
+    return (raw_event["data"]["node_info"]["unique_id"], int(told[1])) if told else None
+
+
+def with_rules(check: dg.AssetCheckResult, rules: Sequence[RuleOutcome]) -> dg.AssetCheckResult:
+    """The check with the failing rows of each of its rules."""
+    broken = [rule.sentence for rule in rules if rule.failing_rows != 0]
+    shown = {
+        rule.name: "did not run" if rule.failing_rows is None else str(rule.failing_rows)
+        for rule in rules
+    }
+    table = dg.MetadataValue.table(
+        [dg.TableRecord({"rule": name, "failing rows": rows}) for name, rows in shown.items()],
+        dg.TableSchema([dg.TableColumn("rule"), dg.TableColumn("failing rows")]),
+    )
+    return check._replace(
+        description="; ".join(broken) or f"{len(rules)} rules hold.",
+        metadata={**(check.metadata or {}), "rules": table},
+    )

@@ -37,8 +37,9 @@ from dagster_project.publish.writing import (
     write_report,
     write_restricted,
 )
+from dagster_project.quality.build_id import current_build_id
 from dagster_project.quality.fingerprint import columns_of
-from dagster_project.quality.gate import current_build_id, latest_record, marts_of
+from dagster_project.quality.gate import latest_record, marts_of
 from dagster_project.quality.results import GateRecord
 from dagster_project.quality.suites import SUITES_DIR, load_suites
 from dagster_project.settings import Settings

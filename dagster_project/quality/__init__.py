@@ -5,11 +5,12 @@ inside DuckDB (through ``dialect``), ``dbt_results`` keeps what dbt's own tests 
 compares what reported with what was expected. Nothing here knows about orchestration.
 """
 
+from dagster_project.quality.build_id import current_build_id
+from dagster_project.quality.column_rules import RuleOutcome, column_rules, recorded_rules
 from dagster_project.quality.dbt_results import record_dbt_results
 from dagster_project.quality.expectations import ExpectationRunner, warm_up
 from dagster_project.quality.gate import (
     create_quality_tables,
-    current_build_id,
     expected_checks,
     latest_record,
     marts_of,
@@ -25,7 +26,9 @@ __all__ = [
     "ExpectationRunner",
     "Fingerprint",
     "GateRecord",
+    "RuleOutcome",
     "Suite",
+    "column_rules",
     "create_quality_tables",
     "current_build_id",
     "expected_checks",
@@ -35,6 +38,7 @@ __all__ = [
     "marts_of",
     "record_dbt_results",
     "record_gate",
+    "recorded_rules",
     "run_gate",
     "run_suite",
     "warm_up",

@@ -6,7 +6,7 @@ counts only when it ran after the last build of every model that it depends on.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,15 @@ from typing import Any
 import duckdb
 
 from dagster_project.errors import HourglassError
+from dagster_project.quality.column_rules import (
+    RuleOutcome,
+    create_rule_table,
+    record_rules,
+    recorded_rules,
+)
 from dagster_project.quality.fingerprint import columns_of, fingerprint
 from dagster_project.quality.results import CheckResult, Fingerprint, Severity
+from dagster_project.settings import Settings
 
 TEST_KINDS = frozenset({"test", "unit_test"})
 BUILT_KINDS = frozenset({"model", "seed", "snapshot"})
@@ -66,6 +73,7 @@ def create_dbt_tables(con: duckdb.DuckDBPyConnection) -> None:
         )
         """
     )
+    create_rule_table(con)
     con.execute(
         """
         CREATE TABLE IF NOT EXISTS quality.dbt_descriptions (
@@ -76,11 +84,15 @@ def create_dbt_tables(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def record_dbt_results(
-    con: duckdb.DuckDBPyConnection, run_results_path: Path, manifest_path: Path
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    run_results_path: Path,
+    manifest_path: Path,
 ) -> None:
     """Keep, for each model and test of one call of dbt, when it completed and its outcome.
 
-    The manifest replaces the one of the call before: it says which tests are expected. Raises
+    The manifest replaces the one of the call before: it says which tests are expected. The rows
+    that break a column rule are kept in a folder that only the owner reads. Raises
     HourglassError when dbt left no readable results, which happens when it stopped early.
     """
     results = _read(run_results_path)
@@ -92,6 +104,8 @@ def record_dbt_results(
     con.begin()
     con.execute("DELETE FROM quality.dbt_nodes")
     _insert(con, "quality.dbt_nodes", [astuple(node) for node in nodes.values()])
+    answered = {key for key, run in runs.items() if run.status in ("pass", "fail", "warn")}
+    record_rules(con, settings, manifest["nodes"], ran=runs.keys(), answered=answered)
     con.execute("DELETE FROM quality.dbt_descriptions")
     _insert(con, "quality.dbt_descriptions", _descriptions(manifest))
     con.execute("DELETE FROM quality.dbt_runs WHERE list_contains(?, unique_id)", [list(runs)])
@@ -152,11 +166,13 @@ def dbt_results(
                 why="dbt's tests hold keys, references, accepted values and model logic.",
             )
         ]
-    results = [
-        _test_result(node, runs, nodes, changed)
-        for node in nodes.values()
-        if node.kind == "test" or (node.kind == "unit_test" and node.unique_id in runs)
-    ]
+    rules = recorded_rules(con)
+    results = []
+    for node in nodes.values():
+        if node.kind == "test" or (node.kind == "unit_test" and node.unique_id in runs):
+            result = _test_result(node, runs, nodes, changed)
+            mine = rules.get(node.unique_id)
+            results += [result] if mine is None else _rule_results(node, nodes, result, mine)
     built = [node for node in nodes.values() if node.kind in BUILT_KINDS]
     return results + [result for node in built if (result := _model_result(node, runs))]
 
@@ -196,6 +212,37 @@ def _test_result(
         why=node.description,
         failing_rows=failing,
     )
+
+
+def _rule_results(
+    node: _Node,
+    nodes: Mapping[str, _Node],
+    whole: CheckResult,
+    rules: Iterable[RuleOutcome],
+) -> list[CheckResult]:
+    """A result per column rule of one test, whose own result is ``whole``.
+
+    A rule that did not report is missing, whatever the test says of the others.
+    """
+    model = nodes[node.attached]
+    found = []
+    for rule in rules:
+        result = replace(whole, check=rule.name, failing_rows=rule.failing_rows)
+        if whole.outcome in ("missing", "errored"):
+            result = replace(result, failing_rows=None)
+        elif rule.failing_rows is None:
+            result = replace(result, outcome="missing", message="It did not report.")
+        elif rule.failing_rows:
+            result = replace(
+                result,
+                outcome="failed",
+                message=f"SELECT * FROM {model.schema}.{model.name} {rule.condition} shows them.",
+                failing_rows_path=rule.rows_path,
+            )
+        else:
+            result = replace(result, outcome="passed", message="It holds.")
+        found.append(result)
+    return found
 
 
 def _model_result(node: _Node, runs: Mapping[str, _Run]) -> CheckResult | None:

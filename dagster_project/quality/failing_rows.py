@@ -24,7 +24,7 @@ KEY_LENGTH = 64
 
 def failing_rows_dir(settings: Settings, build_id: str) -> Path:
     """Where the failing rows of one build lie."""
-    return settings.warehouse_dir / "failing_rows" / re.sub(r"[^\w.-]", "_", build_id)
+    return settings.warehouse_dir / "failing_rows" / _file_name(build_id)
 
 
 def keep_failing_rows(
@@ -43,8 +43,19 @@ def keep_failing_rows(
     query = failing_rows_sql(suite, item)
     if query is None:
         return None
+    path = keep_rows(con, settings, build_id, f"{suite.mart}__{item.name}", query)
+    return path, _keys(con, suite, settings.data_dir / path)
+
+
+def keep_rows(
+    con: duckdb.DuckDBPyConnection, settings: Settings, build_id: str, name: str, query: str
+) -> str:
+    """Write the rows of ``query`` as Parquet under ``name``; the path below data_dir.
+
+    Raises HourglassError when the folder cannot be written.
+    """
     folder = failing_rows_dir(settings, build_id)
-    path = folder / f"{suite.mart}__{item.name}.parquet"
+    path = folder / f"{_file_name(name)}.parquet"
     try:
         for private in (folder.parent, folder):
             private.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -52,10 +63,10 @@ def keep_failing_rows(
         con.execute(f"COPY ({query}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)")
     except (OSError, duckdb.Error):
         raise HourglassError(
-            f"The rows that {suite.mart}.{item.name} found wrong cannot be written to {folder}. "
+            f"The rows that {name} found wrong cannot be written to {folder}. "
             "Check that its disk has room and that this user may write there."
         ) from None
-    return str(path.relative_to(settings.data_dir)), _keys(con, suite, path)
+    return str(path.relative_to(settings.data_dir))
 
 
 def failing_rows_sql(suite: Suite, item: Expectation) -> str | None:
@@ -75,6 +86,10 @@ def prune_failing_rows(settings: Settings, *, keep: int = KEPT_BUILDS) -> None:
     folders = [folder for folder in parent.iterdir() if folder.is_dir()]
     for folder in sorted(folders, key=lambda folder: folder.stat().st_mtime_ns)[:-keep]:
         shutil.rmtree(folder)
+
+
+def _file_name(text: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", text).strip("_")
 
 
 def _condition(item: Expectation) -> str | None:

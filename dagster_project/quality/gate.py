@@ -14,7 +14,8 @@ from pathlib import Path
 
 import duckdb
 
-from dagster_project.errors import HourglassError, UsageError
+from dagster_project.errors import UsageError
+from dagster_project.quality.build_id import current_build_id
 from dagster_project.quality.dbt_results import dbt_results
 from dagster_project.quality.expectations import ExpectationRunner, Verdict
 from dagster_project.quality.failing_rows import keep_failing_rows, prune_failing_rows
@@ -172,18 +173,6 @@ def latest_record(con: duckdb.DuckDBPyConnection) -> GateRecord | None:
     create_quality_tables(con)
     row = con.execute("SELECT record FROM quality.gate_records").fetchone()
     return GateRecord.from_json(json.loads(row[0])) if row else None
-
-
-def current_build_id(con: duckdb.DuckDBPyConnection) -> str:
-    """The build that the warehouse holds. Raises HourglassError when it holds none."""
-    row = None
-    if columns_of(con, "control", "parameters"):
-        row = con.execute("SELECT build_id FROM control.parameters").fetchone()
-    if row is None:
-        raise HourglassError(
-            "The warehouse holds no build: control.parameters is empty. Run hourglass run first."
-        )
-    return str(row[0])
 
 
 def marts_of(con: duckdb.DuckDBPyConnection) -> dict[str, str]:

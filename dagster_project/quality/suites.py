@@ -71,6 +71,7 @@ AGGREGATE_EXPECTATIONS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
 }
 EXPECTATIONS = ROW_EXPECTATIONS | AGGREGATE_EXPECTATIONS
 SEVERITIES = ("blocking", "warning")
+GROUPS = frozenset({"row_count", "column_values"})
 SCHEMAS = ("marts", "restricted")
 
 
@@ -137,6 +138,35 @@ class Suite:
         return ("not_empty", *volume, *(item.name for item in self.expectations))
 
     @cached_property
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """The checks as a person is shown them: name to the checks that it stands for.
+
+        How many rows there are is one, and so are the blocking rules of single columns, which one
+        scan proves; every other check stands for itself.
+        """
+        rows = ("not_empty",) if self.volume is None else ("not_empty", "volume")
+        groups: dict[str, tuple[str, ...]] = {"row_count": rows}
+        for item in self.expectations:
+            is_value = item.expect in ROW_EXPECTATIONS and item.severity == "blocking"
+            name = "column_values" if is_value else item.name
+            groups[name] = (*groups.get(name, ()), item.name)
+        return groups
+
+    def reason(self, group: str) -> str:
+        """Why the checks of one of ``groups`` are asked for, in their order."""
+        reasons = {item.name: item.why for item in self.expectations}
+        reasons["not_empty"] = f"When it is empty: {self.empty.why}"
+        if self.volume is not None:
+            reasons["volume"] = self.volume.why
+        return " ".join(dict.fromkeys(reasons[name] for name in self.groups[group]))
+
+    def severity(self, check: str) -> Severity:
+        """What a check of the suite does to the publish when it fails; the volume's own outcome
+        says it for ``volume``."""
+        item = next((item for item in self.expectations if item.name == check), None)
+        return item.severity if item is not None else "blocking"
+
+    @cached_property
     def reads(self) -> frozenset[str]:
         """Every table that decides the outcome, the mart's own included."""
         return frozenset({self.table}).union(*(item.reads for item in self.expectations))
@@ -192,7 +222,7 @@ def load_suite(path: Path) -> Suite:
         path=path,
     )
     names = suite.check_names
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted({name for name in names if names.count(name) > 1 or name in GROUPS})
     if twice:
         raise UsageError(f"{where}: name {', '.join(twice)} is used twice or reserved.")
     return suite

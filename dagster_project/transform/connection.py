@@ -16,7 +16,6 @@ import duckdb
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 
-SEEDS_DIR = Path(__file__).resolve().parents[2] / "dbt" / "seeds"
 WAREHOUSE_PATH = "HOURGLASS_WAREHOUSE_PATH"
 # DuckDB's option, and the setting that gives it.
 OPTIONS = {"memory_limit": "HOURGLASS_MEMORY_LIMIT", "threads": "HOURGLASS_THREADS"}
@@ -32,7 +31,8 @@ class Plugin(BasePlugin):
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Lock ``conn``. GLOBAL, because every model runs on a cursor of its own."""
-        folders = [str(SEEDS_DIR)]
+        # dbt works in the folder of its project.
+        folders = [str(Path.cwd() / "seeds")]
         if self.creds is not None and self.creds.path != ":memory:":
             folders.append(str(Path(self.creds.path).resolve().parent))
         listed = ", ".join("'" + folder.replace("'", "''") + "/'" for folder in folders)

@@ -1,29 +1,56 @@
-"""The dbt project: its paths, its environment, its executable, and the manifest it is parsed to.
+"""The dbt project of one process: a copy that nobody edits, parsed whole, and how dbt is called.
+
+``prepare_project`` copies ``dbt/`` into the cache under a name that its content gives, and parses
+it there. A run therefore works on what it started with, whatever is added under ``dbt/``
+meanwhile; nothing is written beside the code; and no parse starts from an earlier one: dbt's
+partial parse keeps a YAML patch that came before its model, and such a model has no description
+and no test (dbt-core 1.11, 2026-11).
 
 dbt runs as a process of its own, because dbt inside this process keeps the warehouse file locked
 after it is done (seen with dbt-duckdb 1.11, 2026-11).
 """
 
 import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from dagster_project.errors import HourglassError
 from dagster_project.settings import PROJECT_ROOT, Settings
 
 DBT_DIR = PROJECT_ROOT / "dbt"
-# Apart from dbt/target, which an engineer's own dbt rewrites in place while we may be reading.
-PARSE_DIR = DBT_DIR / "target" / "definitions"
-MANIFEST_PATH = PARSE_DIR / "manifest.json"
-PARTIAL_PARSE = "partial_parse.msgpack"
 DBT_EXECUTABLE = Path(sys.executable).parent / "dbt"
-PARSED_SUFFIXES = frozenset({".sql", ".yml", ".yaml", ".csv", ".md"})
+PARTIAL_PARSE = "partial_parse.msgpack"
+# Written by dbt or by an engineer's own calls of it; no part of the project.
+LEFT_OUT = frozenset({"target", "logs", "dbt_packages", "__pycache__"})
+# A prepared project that no process asked for in so long is removed.
+KEPT_SECONDS = 14 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class PreparedProject:
+    """A copy of the dbt project in ``folder``, parsed; neither changes any more."""
+
+    folder: Path
+
+    @property
+    def target(self) -> Path:
+        """The folder of the parse."""
+        return self.folder / "target"
+
+    @property
+    def manifest(self) -> Path:
+        """dbt's manifest.json."""
+        return self.target / "manifest.json"
 
 
 def dbt_environment(settings: Settings) -> dict[str, str]:
@@ -39,82 +66,137 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def share_parse(target: Path) -> None:
-    """Give dbt's calls on one warehouse the parse that the definitions were loaded with.
+def cache_dir(settings: Settings) -> Path:
+    """Where prepared projects lie: the user's cache, or the data directory without a home."""
+    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    folder = Path(home).expanduser() / "hourglass" / "dbt"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    except (OSError, RuntimeError):
+        pass
+    return settings.data_dir / "cache" / "dbt"
+
+
+def prepare_project(cache: Path, source: Path = DBT_DIR) -> PreparedProject:
+    """The project in ``source`` as it is now, copied into ``cache`` and parsed when it is new.
+
+    Processes that start together (a run, the UI's code server, tests) parse once: the others wait.
+    Raises HourglassError with dbt's own words when the project does not parse.
+    """
+    known = PreparedProject(cache / _fingerprint(source))
+    if not known.manifest.exists():
+        with _locked(cache):
+            known = _prepare(cache, source)
+            _prune(cache, known)
+    with suppress(OSError):
+        os.utime(known.folder)
+    return known
+
+
+def share_parse(project: PreparedProject, target: Path) -> None:
+    """Give dbt's calls that write to ``target`` the parse of ``project``.
 
     dbt would parse everything again for a target folder of its own (5 s). What is there is always
-    replaced: another installation may have left it, whose paths dbt would go on reading.
+    replaced: another project may have left it, whose paths dbt would go on reading.
     """
     target.mkdir(parents=True, exist_ok=True)
     copy = target / PARTIAL_PARSE
     copy.unlink(missing_ok=True)
     with suppress(FileNotFoundError):
-        shutil.copyfile(PARSE_DIR / PARTIAL_PARSE, copy)
+        shutil.copyfile(project.target / PARTIAL_PARSE, copy)
 
 
-def parse_command(target: Path) -> list[str]:
-    """The call that writes the manifest to ``target`` without a warehouse."""
-    folder = str(DBT_DIR)
-    command = [str(DBT_EXECUTABLE), "parse", "--quiet", "--target-path", str(target)]
-    return [*command, "--project-dir", folder, "--profiles-dir", folder]
+def _prepare(cache: Path, source: Path) -> PreparedProject:
+    """Copy and parse, with the cache locked."""
+    with tempfile.TemporaryDirectory(dir=cache, prefix=".copy-") as temporary:
+        copy = Path(temporary) / "project"
+        for path in _files(source):
+            target = copy / path.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            # Without modes: those of a read-only installation would lock the copy too.
+            shutil.copyfile(path, target)
+        # Of the copy and not of the source, which may have changed while it was copied.
+        project = PreparedProject(cache / _fingerprint(copy))
+        if project.manifest.exists():
+            return project
+        if project.folder.exists():
+            shutil.rmtree(project.folder)
+        copy.rename(project.folder)
+    try:
+        _parse(project)
+    except BaseException:
+        shutil.rmtree(project.folder, ignore_errors=True)
+        raise
+    return project
 
 
-def is_manifest_current() -> bool:
-    """Whether the manifest is newer than every file and folder that dbt parses.
-
-    Folders count too: a deleted model changes nothing but its folder's time.
-    """
-    if not MANIFEST_PATH.exists():
-        return False
-    parsed_at = MANIFEST_PATH.stat().st_mtime
-    for folder, folders, files in os.walk(DBT_DIR):
-        folders[:] = [name for name in folders if name not in {"target", "logs", "dbt_packages"}]
-        here = Path(folder)
-        if here != DBT_DIR and here.stat().st_mtime > parsed_at:
-            return False
-        for name in files:
-            path = here / name
-            if path.suffix in PARSED_SUFFIXES and path.stat().st_mtime > parsed_at:
-                return False
-    return True
-
-
-def ensure_manifest() -> Path:
-    """The path of a manifest that fits the models, parsing them only when it does not.
-
-    Processes that start together (a run, the UI's code server, tests) parse once: the others
-    wait, and none ever reads a half written file.
-    Raises HourglassError with dbt's own words when the project does not parse.
-    """
-    if not is_manifest_current():
-        PARSE_DIR.mkdir(parents=True, exist_ok=True)
-        with (PARSE_DIR / "parse.lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not is_manifest_current():
-                parse_project()
-    return MANIFEST_PATH
-
-
-def parse_project() -> None:
-    """Parse into a folder of its own, then put the results in place, the manifest last."""
-    with tempfile.TemporaryDirectory(dir=PARSE_DIR) as folder:
-        target = Path(folder)
-        started = time.time()
-        if (PARSE_DIR / PARTIAL_PARSE).exists():
-            shutil.copyfile(PARSE_DIR / PARTIAL_PARSE, target / PARTIAL_PARSE)
-        result = subprocess.run(
-            parse_command(target),
-            cwd=DBT_DIR,
-            env={**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"},
-            capture_output=True,
-            text=True,
-            check=False,
+def _parse(project: PreparedProject) -> None:
+    """Parse from nothing, where dbt will read it; the target appears when it is whole."""
+    parsing = project.folder / ".parsing"
+    folder = str(project.folder)
+    result = subprocess.run(
+        [
+            *(str(DBT_EXECUTABLE), "parse", "--quiet", "--no-partial-parse", "--no-use-colors"),
+            *("--target-path", str(parsing), "--log-path", str(parsing)),
+            *("--project-dir", folder, "--profiles-dir", folder),
+        ],
+        cwd=project.folder,
+        env={**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode != 0:
+        raise HourglassError(
+            f"dbt cannot parse the project in dbt/:\n{(result.stdout + result.stderr).strip()}"
         )
-        if result.returncode != 0:
-            raise HourglassError(
-                f"dbt cannot parse the project in dbt/:\n{(result.stdout + result.stderr).strip()}"
-            )
-        # A model saved while dbt was parsing is newer than this manifest.
-        os.utime(target / MANIFEST_PATH.name, (started, started))
-        for name in (PARTIAL_PARSE, MANIFEST_PATH.name):
-            (target / name).replace(PARSE_DIR / name)
+    parsing.rename(project.target)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """The project's files, in order."""
+    for here, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name not in LEFT_OUT and name[0] != ".")
+        yield from (Path(here) / name for name in sorted(names) if name[0] != ".")
+
+
+def _fingerprint(folder: Path) -> str:
+    """Changes with the content of any file of the project, and with dbt's version."""
+    digest = hashlib.sha256()
+    for name in ("dbt-core", "dbt-duckdb"):
+        digest.update(f"{name} {metadata.version(name)}\n".encode())
+    for path in _files(folder):
+        try:
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+        except FileNotFoundError:
+            continue
+        digest.update(f"{path.relative_to(folder)} {content}\n".encode())
+    return digest.hexdigest()[:20]
+
+
+@contextmanager
+def _locked(cache: Path) -> Iterator[None]:
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        lock = (cache / "parse.lock").open("a")
+    except OSError as error:
+        raise HourglassError(
+            f"{cache} cannot be written ({error.strerror}). dbt's parse is kept there: make it "
+            "writable, or set XDG_CACHE_HOME to a folder that is.",
+            exit_code=2,
+        ) from None
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _prune(cache: Path, used: PreparedProject) -> None:
+    """Remove what no process asked for in a fortnight, and copies that a killed one left."""
+    for folder in cache.iterdir():
+        if folder.is_dir() and folder != used.folder:
+            with suppress(FileNotFoundError):
+                is_copy = folder.name.startswith(".copy-")
+                if is_copy or time.time() - folder.stat().st_mtime > KEPT_SECONDS:
+                    shutil.rmtree(folder, ignore_errors=True)

@@ -23,10 +23,11 @@ from dagster_project.operations.build_plan import create_control_tables
 from dagster_project.predict import create_prediction_tables
 from dagster_project.settings import Settings
 from dagster_project.transform.project import (
-    DBT_DIR,
     DBT_EXECUTABLE,
+    PreparedProject,
+    cache_dir,
     dbt_environment,
-    ensure_manifest,
+    prepare_project,
     share_parse,
 )
 from dagster_project.warehouse import connect, identifier
@@ -85,7 +86,7 @@ def make(folder: Path, customers: int) -> dict[str, Any]:
         create_identity_tables(con)
         create_control_tables(con)
         create_prediction_tables(con)
-    share_parse(folder / "target")
+    share_parse(_project(folder), folder / "target")
     _dbt(folder, "seed")
     _dbt(folder, "run", "--select", PREPARED[0])
     with connect(_settings(folder)) as con:
@@ -96,15 +97,20 @@ def make(folder: Path, customers: int) -> dict[str, Any]:
         return {table: _one(con, f"SELECT count(*) FROM staging.{table}") for table in tables}
 
 
+def _project(folder: Path) -> PreparedProject:
+    return prepare_project(cache_dir(_settings(folder)))
+
+
 def _dbt(folder: Path, *arguments: str) -> Measured:
     """One call of dbt, one model at a time, so that each has both cores to itself."""
     target = folder / "target"
     environment = dbt_environment(_settings(folder)) | {
         "DBT_TARGET_PATH": str(target),
         "DBT_LOG_PATH": str(folder / "logs"),
-        "DBT_PROJECT_DIR": str(DBT_DIR),
+        "DBT_PROJECT_DIR": str(_project(folder).folder),
+        "DBT_PROFILES_DIR": str(_project(folder).folder),
     }
-    command = [str(DBT_EXECUTABLE), arguments[0], "--profiles-dir", str(DBT_DIR), "--threads", "1"]
+    command = [str(DBT_EXECUTABLE), arguments[0], "--threads", "1"]
     return measure([*command, *arguments[1:]], environment, shown=True)
 
 
@@ -181,7 +187,6 @@ PARTS = {"make": make, "by_hand": by_hand}
 
 def bench(customers: int) -> Iterable[tuple[str, str]]:
     """Rows (what, figure): each mart, its hand-written counterpart, and the whole."""
-    ensure_manifest()
     what = f"Marts, {customers:,} customers"
     with tempfile.TemporaryDirectory(prefix="hourglass-marts-") as name:
         folder = Path(name)

@@ -94,9 +94,9 @@ def test_no_results_at_all_is_a_failure(con):
     assert result.blocks
 
 
-def test_results_that_dbt_did_not_finish_are_refused(con, tmp_path):
+def test_results_that_dbt_did_not_finish_are_refused(con, settings, tmp_path):
     """If this fails, a dbt that died leaves a stack trace, or stale results that count."""
     run_results, manifest = dbt_files(tmp_path)
     run_results.write_text('{"metadata": {"generated')
     with pytest.raises(HourglassError, match=r"run_results\.json"):
-        record_dbt_results(con, run_results, manifest)
+        record_dbt_results(con, settings, run_results, manifest)

@@ -24,8 +24,11 @@ def test_the_runs_own_warehouse_and_limits_replace_the_profiles(plugin, tmp_path
     assert config == {"memory_limit": "321MB", "threads": "1", "preserve_insertion_order": False}
 
 
-def test_no_file_beside_the_warehouses_is_read(plugin, tmp_path):
+def test_no_file_beside_the_warehouses_is_read(plugin, tmp_path, monkeypatch):
     """A model, or text that became SQL, reads any file of the machine."""
+    (tmp_path / "project" / "seeds").mkdir(parents=True)
+    (tmp_path / "project" / "seeds" / "words.csv").write_text("a\n2\n")
+    monkeypatch.chdir(tmp_path / "project")
     (tmp_path / "here").mkdir()
     for folder in (tmp_path, tmp_path / "here"):
         (folder / "secret.csv").write_text("a\n1\n")
@@ -34,5 +37,6 @@ def test_no_file_beside_the_warehouses_is_read(plugin, tmp_path):
     with duckdb.connect(plugin.creds.path, config=config) as con:
         plugin.configure_connection(con)
         assert con.execute(f"FROM '{tmp_path}/here/secret.csv'").fetchall() == [(1,)]
+        assert con.execute(f"FROM '{tmp_path}/project/seeds/words.csv'").fetchall() == [(2,)]
         with pytest.raises(duckdb.PermissionException):
             con.execute(f"FROM '{tmp_path}/secret.csv'")
