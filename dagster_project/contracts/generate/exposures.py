@@ -23,19 +23,32 @@ def published_models(root: Path) -> tuple[set[str], set[str]]:
     """(marts without direct identifiers, restricted marts), from dbt_project.yml and the models."""
     project = read_yaml(root / "dbt" / "dbt_project.yml")
     layers = project["models"][project["name"]]
-    folders = [root / "dbt/models" / name for name, c in layers.items() if _is_public(c)]
-    restricted = set()
-    for folder in folders:
-        for path in folder.rglob("*.yml"):
-            for model in read_yaml(path).get("models") or ():
-                if (model.get("config") or {}).get("schema") == "restricted":
-                    restricted.add(model["name"])
-    models = {path.stem for folder in folders for path in folder.rglob("*.sql")}
+    restricted: set[str] = set()
+    models: set[str] = set()
+    for layer, config in layers.items():
+        if not _is_public(config):
+            continue
+        folder = root / "dbt/models" / layer
+        # A folder of the layer that is not public itself prepares what is.
+        kept = [folder / name for name, c in config.items() if _is_private(c)]
+        for path in folder.rglob("*.*"):
+            if any(private in path.parents for private in kept):
+                continue
+            if path.suffix == ".sql":
+                models.add(path.stem)
+            elif path.suffix == ".yml":
+                for model in read_yaml(path).get("models") or ():
+                    if (model.get("config") or {}).get("schema") == "restricted":
+                        restricted.add(model["name"])
     return models - restricted, restricted
 
 
 def _is_public(config: Any) -> bool:
     return isinstance(config, dict) and config.get("+access") == "public"
+
+
+def _is_private(config: Any) -> bool:
+    return isinstance(config, dict) and config.get("+access", "public") != "public"
 
 
 def declared_marts(folder: Path) -> set[str]:
