@@ -15,6 +15,7 @@ from dagster_dbt import (
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
     DbtCliResource,
+    DbtProject,
     dbt_assets,
 )
 
@@ -46,6 +47,17 @@ class Translator(DagsterDbtTranslator):
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
         is_mart = dbt_resource_props.get("access") == "public"
         return ["team:analytics" if is_mart else "team:data-engineering"]
+
+    def get_asset_check_spec(
+        self,
+        asset_spec: dg.AssetSpec,
+        manifest: Mapping[str, Any],
+        unique_id: str,
+        project: DbtProject | None,
+    ) -> dg.AssetCheckSpec | None:
+        # The default looks for the description below meta, where dbt does not put it.
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        return spec and spec._replace(description=manifest["nodes"][unique_id]["description"])
 
     def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
         # The default appends the model's whole SQL, which hides the definition.

@@ -23,10 +23,11 @@ from tests.made_once import made_once
 class Project:
     """A built project: its warehouse, dbt's results and the compiled SQL in building order.
 
-    ``parents``: the models that each model reads.
+    ``parents``: the models that each model reads. ``target``: dbt's artefacts.
     """
 
     warehouse: Path
+    target: Path
     results: list[dict[str, Any]]
     models: dict[str, tuple[str, str]]
     seeds: dict[str, tuple[str, Path, dict[str, str]]]
@@ -85,8 +86,15 @@ def _build(folder: Path) -> None:
     create_tables(con)
     fill(con, shop_of_one_week())
     con.close()
-    subprocess.run(
-        [str(DBT_EXECUTABLE), "build", "--profiles-dir", str(DBT_DIR), "--quiet"],
+    result = subprocess.run(
+        [
+            str(DBT_EXECUTABLE),
+            "build",
+            "--no-use-colors",
+            "--profiles-dir",
+            str(DBT_DIR),
+            "--quiet",
+        ],
         cwd=DBT_DIR,
         env={
             **os.environ,
@@ -98,12 +106,28 @@ def _build(folder: Path) -> None:
         text=True,
         check=False,
     )
+    (folder / "said.txt").write_text(result.stdout + result.stderr)
+
+
+def not_built(target: Path, said: str) -> list[str]:
+    """The models and seeds that dbt could not build, each with dbt's message; dbt's words when it
+    did not come so far as to build any."""
+    path = target / "run_results.json"
+    if not path.exists():
+        return [said.strip()]
+    return [
+        f"{result['unique_id']}: {result['message']}"
+        for result in json.loads(path.read_text())["results"]
+        if result["status"] == "error" and result["unique_id"].startswith(("model.", "seed."))
+    ]
 
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = made_once(tmp_path_factory, "dbt_project", _build)
     target = folder / "target"
+    if broken := not_built(target, (folder / "said.txt").read_text()):
+        pytest.fail("dbt could not build\n" + "\n".join(broken), pytrace=False)
     manifest = json.loads((target / "manifest.json").read_text())
     results = json.loads((target / "run_results.json").read_text())["results"]
     models = {
@@ -130,4 +154,4 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         }
         for node in _building_order(manifest)
     }
-    return Project(folder / "warehouse.duckdb", results, models, seeds, parents)
+    return Project(folder / "warehouse.duckdb", target, results, models, seeds, parents)

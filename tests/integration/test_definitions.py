@@ -122,3 +122,12 @@ def test_code_location_can_be_served(definitions):
     from dagster_shared.serdes import serialize_value
 
     assert serialize_value(RepositorySnap.from_def(definitions.get_repository_def()))
+
+
+def test_every_check_says_what_it_is_for(definitions):
+    """A red check in the UI is a name of 150 characters without a word of explanation."""
+    graph = definitions.resolve_asset_graph()
+    specs = [graph.get_check_spec(key) for key in graph.asset_check_keys]
+    mute = [spec.name for spec in specs if not spec.description or len(spec.name) > 60]
+    assert mute == []
+    assert len(specs) < 300

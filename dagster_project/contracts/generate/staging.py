@@ -121,12 +121,14 @@ def _model(system: str, table: Table) -> dict[str, Any]:
             f"Grain: {', '.join(table.key or table.version_of) or 'all columns'}."
         ),
     }
-    columns = [_column(column) for column in table.columns]
-    if len(table.key) == 1:
-        columns[table.column_names.index(table.key[0])]["data_tests"] = ["unique"]
-    elif same := table.key or table.version_of:
-        model["data_tests"] = [{"unique_combination": {"arguments": {"columns": list(same)}}}]
-    model["columns"] = columns
+    if same := table.key or table.version_of:
+        rules = {
+            "name": f"{model['name']}_rules",
+            "description": f"One row per {', '.join(same)}.",
+            "arguments": {"unique": [same[0] if len(same) == 1 else list(same)]},
+        }
+        model["data_tests"] = [{"column_rules": rules}]
+    model["columns"] = [_column(column) for column in table.columns]
     return model
 
 
