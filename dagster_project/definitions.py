@@ -6,6 +6,11 @@ module reads and parses nothing; calling it does.
 
 import dagster as dg
 
+from dagster_project.defs.activation import (
+    build_audience_marts,
+    build_delivery_sensor,
+    deliver_audiences,
+)
 from dagster_project.defs.identity import identity
 from dagster_project.defs.predictions import predictions
 from dagster_project.defs.publish import publish
@@ -27,11 +32,14 @@ def build_definitions(settings: Settings, **resources: object) -> dg.Definitions
     models = build_models(project)
     gate = build_gate(list(suites))
     return dg.Definitions(
-        assets=[build_load(), identity, predictions, *models, gate, publish],
+        assets=[
+            *(build_load(), identity, predictions, *models),
+            *(build_audience_marts(), gate, publish),
+        ],
         asset_checks=[build_mart_checks(suites, project.manifest)],
-        jobs=[job],
+        jobs=[job, deliver_audiences],
         schedules=[build_schedule(settings, job)],
-        sensors=[build_sensor(settings, job)],
+        sensors=[build_sensor(settings, job), build_delivery_sensor(settings)],
         resources={**build_resources(settings, project), **resources},
         # One process writes a DuckDB file; the default executor starts one per step.
         executor=dg.in_process_executor,

@@ -82,6 +82,16 @@ class Settings(BaseSettings):
         default=None, description="Called with a JSON body when a run fails."
     )
 
+    delivery_enabled: bool = Field(
+        default=False, description="Let audiences be delivered to the webhook of delivery_url."
+    )
+    delivery_url: Annotated[str | None, BeforeValidator(_empty_is_none)] = Field(
+        default=None, description="Webhook that takes the changes of audiences; https."
+    )
+    delivery_secret: Annotated[str | None, BeforeValidator(_empty_is_none)] = Field(
+        default=None, repr=False, description="Signs deliveries; the receiver knows it too."
+    )
+
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:

@@ -12,6 +12,7 @@ STAGES = {
     "mart_models": "Build marts (dbt)",
     "predictions": "Predict",
     "predicted_models": "Build marts with predictions (dbt)",
+    "audience_marts": "Build audiences",
     "mart_checks": "Check marts",
     "gate_record": "Decide",
     "publish": "Publish and report",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from dagster_project.activation.membership import marts_read
 from dagster_project.defs.groups import Group
 from dagster_project.defs.resources import RunLock, told_plainly
 from dagster_project.quality import (
@@ -22,14 +23,15 @@ GATE_KEY = dg.AssetKey(["gate_record"])
 
 
 def marts_built_upon(manifest_path: Path) -> set[str]:
-    """The models that other models read."""
+    """The models that other models, or the definitions of audiences, read."""
     nodes = json.loads(manifest_path.read_text())["nodes"]
-    return {
+    read_by_models = {
         parent.split(".")[-1]
         for key, node in nodes.items()
         if key.startswith("model.")
         for parent in node["depends_on"]["nodes"]
     }
+    return read_by_models | marts_read()
 
 
 def check_specs(suites: Mapping[str, Suite], manifest_path: Path) -> list[dg.AssetCheckSpec]:

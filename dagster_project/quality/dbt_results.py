@@ -129,6 +129,17 @@ def mart_descriptions(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str | No
     return found
 
 
+def describe_mart(
+    con: duckdb.DuckDBPyConnection, mart: str, texts: Mapping[str | None, str]
+) -> None:
+    """Keep what a mart that dbt does not build says of itself, until dbt is recorded again."""
+    create_dbt_tables(con)
+    con.execute("DELETE FROM quality.dbt_descriptions WHERE mart = ?", [mart])
+    _insert(
+        con, "quality.dbt_descriptions", [(mart, column, text) for column, text in texts.items()]
+    )
+
+
 def dbt_results(
     con: duckdb.DuckDBPyConnection, fingerprints: Mapping[str, Fingerprint]
 ) -> list[CheckResult]:

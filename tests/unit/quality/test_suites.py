@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from dagster_project.activation.mart_schemas import DESCRIPTIONS as AUDIENCE_MARTS
 from dagster_project.errors import UsageError
 from dagster_project.quality.sql import parse_select
 from dagster_project.quality.suites import load_suite, load_suites
@@ -123,12 +124,12 @@ def published(pattern: str) -> Iterator[Path]:
 def test_every_mart_has_a_suite_and_every_suite_a_mart():
     """If this fails, a mart is published that nobody said anything about."""
     models = {path.stem for path in published("*.sql")}
-    assert set(load_suites()) == models
+    assert set(load_suites()) == models | set(AUDIENCE_MARTS)
 
 
 def test_suites_name_columns_that_the_marts_declare():
     """If this fails, a check looks at a column that does not exist and blocks every publish."""
-    declared: dict[str, set[str]] = {}
+    declared = {mart: set(texts) - {None} for mart, texts in AUDIENCE_MARTS.items()}
     for path in published("*.yml"):
         for model in yaml.safe_load(path.read_text()).get("models", []):
             columns = {column["name"] for column in model.get("columns", [])}

@@ -1,0 +1,39 @@
+"""The marts ``audiences`` and ``audience_changes``: their columns, and what each of them means."""
+
+AUDIENCES = """
+    audience VARCHAR, customer_id VARCHAR, event_key VARCHAR, entered_on DATE, leaves_on DATE,
+    reason VARCHAR, medium VARCHAR, purpose VARCHAR, priority INTEGER, is_held_out BOOLEAN,
+    left_out_because VARCHAR, message VARCHAR"""
+CHANGES = """
+    build_id VARCHAR, changed_on DATE, audience VARCHAR, customer_id VARCHAR, change VARCHAR,
+    event_key VARCHAR, is_held_out BOOLEAN, left_out_because VARCHAR"""
+MARTS = {"audiences": AUDIENCES, "audience_changes": CHANGES}
+
+DESCRIPTIONS: dict[str, dict[str | None, str]] = {
+    "audiences": {
+        None: "One row per audience and customer in it on this build. Addresses stand in none.",
+        "audience": "Name of the audience's definition.",
+        "customer_id": "The customer.",
+        "event_key": "The event that a trigger is about; NULL where the audience is no trigger.",
+        "entered_on": "Business date of the build in which they entered.",
+        "leaves_on": "The last business date that they stay, whatever happens.",
+        "reason": "Why they are in it, in words.",
+        "medium": "How they would hear: email, sms, call; none where nothing is sent.",
+        "purpose": "What consent was asked for, of the address that the medium uses.",
+        "priority": "Which audience goes first where the cap over all of them binds.",
+        "is_held_out": "In the comparison group, by a keyed hash of audience and customer.",
+        "left_out_because": "no_address, no_consent, hold_out or cap; NULL: they hear something.",
+        "message": "What a message may use, as a JSON object.",
+    },
+    "audience_changes": {
+        None: "Who entered and left an audience in builds so far, and who stayed in this one.",
+        "build_id": "The build of the change.",
+        "changed_on": "Its business date.",
+        "audience": "Name of the audience's definition.",
+        "customer_id": "The customer, by the id of today.",
+        "change": "entered, left or stayed.",
+        "event_key": "The event that a trigger is about; NULL where the audience is no trigger.",
+        "is_held_out": "Whether they were in the comparison group.",
+        "left_out_because": "Why nothing was sent to them then; NULL: they heard something.",
+    },
+}

@@ -1,0 +1,148 @@
+"""Audience commands: which there are, who is in them and who is left out, export and delivery."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from dagster_project.cli.options import DataDir
+
+if TYPE_CHECKING:
+    from dagster_project.activation.definitions import Audience
+
+audiences = typer.Typer(no_args_is_help=True, help="Who is to hear what, with their consent.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="An audience's name.")]
+WHY = {
+    "no_address": "no address of the medium",
+    "no_consent": "no consent, or the address bounced",
+    "hold_out": "comparison group",
+    "cap": "had enough messages this week",
+}
+
+
+def _audience(name: str) -> "Audience":
+    from dagster_project.activation.definitions import load_audiences
+    from dagster_project.errors import UsageError
+
+    known = load_audiences()
+    if name not in known:
+        raise UsageError(f"There is no audience {name!r}. Known are {', '.join(known)}.")
+    return known[name]
+
+
+@audiences.command("list")
+def list_audiences(data_dir: DataDir = None) -> None:
+    """Every audience, with its members in the version in force and how many may be contacted."""
+    from dagster_project.activation.definitions import load_audiences
+    from dagster_project.activation.exports import opened_version
+    from dagster_project.settings import load_settings
+
+    with opened_version(load_settings(data_dir=data_dir)) as (con, as_of):
+        counts = {
+            name: (members, contacted)
+            for name, members, contacted in con.execute(
+                "SELECT audience, count(*), count_if(left_out_because IS NULL) "
+                "FROM audiences GROUP BY 1"
+            ).fetchall()
+        }
+    table = Table(box=None, pad_edge=False, title=f"As of {as_of}", title_justify="left")
+    for column in ("audience", "medium", "owner"):
+        table.add_column(column)
+    table.add_column("members", justify="right")
+    table.add_column("may be contacted", justify="right")
+    for name, audience in load_audiences().items():
+        members, contacted = counts.get(name, (0, 0))
+        table.add_row(name, audience.medium, audience.owner, f"{members:,}", f"{contacted:,}")
+    Console().print(table)
+
+
+@audiences.command("show")
+def show(name: Name, data_dir: DataDir = None) -> None:
+    """An audience's definition, its members by reason, and who is left out and why."""
+    from dagster_project.activation.exports import opened_version
+    from dagster_project.settings import load_settings
+
+    audience = _audience(name)
+    typer.echo(f"{name}: {audience.description.strip()}")
+    typer.echo(
+        f"  medium {audience.medium}, consent to {audience.purpose or 'nothing'}, "
+        f"owner {audience.owner}, priority {audience.priority}, hold-out {audience.hold_out:.0%}, "
+        f"stays {audience.stays_days} days"
+    )
+    with opened_version(load_settings(data_dir=data_dir)) as (con, as_of):
+        why = con.execute(
+            "SELECT left_out_because, count(*) FROM audiences WHERE audience = ? "
+            "GROUP BY 1 ORDER BY 1 NULLS FIRST",
+            [name],
+        ).fetchall()
+        changes = con.execute(
+            "SELECT change, count(*) FROM audience_changes WHERE audience = ? "
+            "AND build_id = (SELECT build_id FROM build) GROUP BY 1 ORDER BY 1",
+            [name],
+        ).fetchall()
+    typer.echo(f"As of {as_of}: {sum(count for _, count in why):,} members")
+    for because, count in why:
+        typer.echo(
+            f"  {WHY.get(because, because) if because else 'may be contacted':<40}{count:>8,}"
+        )
+    for change, count in changes:
+        typer.echo(f"  {change + ' in this build':<40}{count:>8,}")
+    typer.echo(audience.select.strip())
+
+
+@audiences.command("preview")
+def preview(
+    name: Name,
+    rows: Annotated[int, typer.Option(min=1, max=1000, help="Members to show.")] = 10,
+    data_dir: DataDir = None,
+) -> None:
+    """Some members with their reason and what the message may use; no addresses."""
+    from dagster_project.activation.exports import opened_version
+    from dagster_project.settings import load_settings
+
+    _audience(name)
+    with opened_version(load_settings(data_dir=data_dir)) as (con, _):
+        members = con.execute(
+            "SELECT customer_id, CAST(entered_on AS VARCHAR), reason, "
+            "coalesce(left_out_because, ''), coalesce(message, '') FROM audiences "
+            "WHERE audience = ? ORDER BY left_out_because NULLS FIRST, customer_id LIMIT ?",
+            [name, rows],
+        ).fetchall()
+    table = Table(box=None, pad_edge=False)
+    for column in ("customer", "entered", "reason", "left out because", "message"):
+        table.add_column(column)
+    for member in members:
+        table.add_row(*member)
+    Console().print(table)
+
+
+@audiences.command("export")
+def export(
+    name: Name,
+    destination: Annotated[
+        str, typer.Option("--to", help="Schema of the file: generic, mailchimp, hubspot, ...")
+    ] = "generic",
+    data_dir: DataDir = None,
+) -> None:
+    """Write who may be contacted as CSV and Parquet, with addresses, for the owner only."""
+    from dagster_project.activation.destination_schemas import get_destination
+    from dagster_project.activation.exports import export_audience
+    from dagster_project.settings import load_settings
+
+    summary = export_audience(
+        load_settings(data_dir=data_dir), _audience(name), get_destination(destination)
+    )
+    typer.echo(summary.sentence())
+
+
+@audiences.command("deliver")
+def deliver(name: Name, data_dir: DataDir = None) -> None:
+    """Send what changed since the last accepted delivery to the webhook of the settings."""
+    from dagster_project.activation.delivery import deliver as send
+    from dagster_project.activation.delivery import endpoint_of
+    from dagster_project.settings import load_settings
+
+    settings = load_settings(data_dir=data_dir)
+    typer.echo(send(settings, _audience(name), endpoint_of(settings)).sentence())
