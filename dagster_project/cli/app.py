@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from dagster_project.cli.audiences import audiences
 from dagster_project.cli.identity import identity
 from dagster_project.cli.inspection import check, explain
 from dagster_project.cli.mappings import mappings
 from dagster_project.cli.options import DataDir
+from dagster_project.cli.privacy import export_person, forget, privacy
 from dagster_project.cli.quarantine import quarantine
 from dagster_project.errors import HourglassError, UsageError
 
@@ -120,9 +122,13 @@ def write_sample_company(
 
 app.command()(check)
 app.command()(explain)
+app.command()(forget)
+app.command("export-person")(export_person)
+app.command()(privacy)
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(identity, name="identity")
 app.add_typer(mappings, name="mappings")
+app.add_typer(audiences, name="audiences")
 
 
 def main() -> None:

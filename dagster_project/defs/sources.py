@@ -22,6 +22,9 @@ from dagster_project.load import create_raw_tables, load_landing
 from dagster_project.load.ledger.accounting import ledger_summary
 from dagster_project.operations.build_plan import create_control_tables, plan_build
 from dagster_project.predict import create_prediction_tables
+from dagster_project.privacy.erasure import resume
+from dagster_project.privacy.sift import sift_landing
+from dagster_project.privacy.tables import create_privacy_tables, restore_privacy_tables
 from dagster_project.publish import restricted_database
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect
@@ -163,18 +166,27 @@ def build_load() -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult]:
         with told_plainly(context):
             as_of = parse_as_of(config.as_of)
+            for erasure in resume(settings):
+                context.log.info(erasure.sentence())
             with connect(settings, keep_order=True) as con:
                 create_raw_tables(con)
                 create_control_tables(con)
                 create_identity_tables(con)
+                create_privacy_tables(con)
                 create_prediction_tables(con)
                 if config.full_refresh:
                     forget_resolution(con)
                 registry = restricted_database(settings)
                 if registry is not None and is_registry_empty(con):
                     restore_registry(con, registry)
+                    restore_privacy_tables(con, registry)
                     context.log.info(
                         "The warehouse was lost: customer ids restored from the last version."
+                    )
+                sifted = sift_landing(con, settings, full_refresh=config.full_refresh)
+                if sifted:
+                    context.log.info(
+                        f"{sifted} records of erased people were kept out of new files."
                     )
                 summary = load_landing(
                     con,

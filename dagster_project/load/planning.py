@@ -5,11 +5,13 @@ written here; ``ingest.commit`` writes.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import groupby
 
 from dagster_project.load.landing.corrections import Corrections, corrections_mark
 from dagster_project.load.landing.discovery import Delivery
 from dagster_project.load.ledger.state import LedgerState
+from dagster_project.load.reading.file_content import FileContent
 from dagster_project.load.validation.load_targets import Target
 
 
@@ -45,6 +47,10 @@ class LoadPlanner:
         concerned = sorted(self._corrections) if delivery.format == "zip" else [file_hash]
         marks = [corrections_mark(self._corrections, key) for key in concerned]
         return self._targets[delivery.target].definition + "".join(marks)
+
+    def as_delivered(self, content: FileContent) -> FileContent:
+        """A content under the hash that it was delivered with, whatever was erased from it."""
+        return replace(content, file_hash=self._ledger.delivered_hash(content.file_hash))
 
     def take(self, delivery: Delivery, file_hash: str) -> bool:
         """Whether the content must be read; True once per content and load.

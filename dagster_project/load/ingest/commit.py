@@ -55,6 +55,10 @@ class LoadCommitter:
                 if (unit.content.file_hash, target.name) in self._ledger.contents:
                     delete_content(self._con, unit.content.file_hash, target.name)
             outcomes = self._ingest(target, units, base)
+            for unit, outcome in zip(units, outcomes, strict=True):
+                erased = self._ledger.erased.get((unit.content.file_hash, target.name), 0)
+                outcome.records += erased
+                outcome.erased = erased
             events = write_schema_changes(self._con, units, self._stamp)
             definitions = [
                 self._definition(unit.delivery, unit.content.file_hash) for unit in units
@@ -73,6 +77,7 @@ class LoadCommitter:
         """Quarantine a file as a whole."""
         with delivery.path.open("rb") as file:
             file_hash = hashlib.file_digest(file, "sha256").hexdigest()
+        file_hash = self._ledger.delivered_hash(file_hash)
         definition = self._definition(delivery, file_hash)
         with self._transaction():
             write_quarantined_file(self._con, delivery, file_hash, definition, error, self._stamp)

@@ -75,7 +75,7 @@ class FileLoader:
     def _prepared(self, target: Target, delivery: Delivery) -> SourceUnit | None:
         self._summary.files_opened += 1
         try:
-            content = hash_delivery(delivery)
+            content = self._planner.as_delivered(hash_delivery(delivery))
             if self._planner.take(delivery, content.file_hash):
                 return self._preparation.unit(delivery, content, target)
             self._committer.known_content(delivery, content.file_hash, "duplicate")

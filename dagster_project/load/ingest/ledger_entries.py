@@ -69,7 +69,7 @@ def write_loaded(
                 outcome.accepted,
                 outcome.quarantined,
                 left,
-                0,
+                outcome.erased,
                 unit.header_match.fingerprint,
                 definition,
                 json.dumps(_reading(unit), ensure_ascii=False),

@@ -22,13 +22,14 @@ class FileOutcome:
 
     records: int = 0
     quarantined: int = 0
+    erased: int = 0
     nulled: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
     rows: dict[tuple[str, str], int] = field(default_factory=dict)
 
     @property
     def accepted(self) -> int:
-        return self.records - self.quarantined - sum(self.left_out.values())
+        return self.records - self.quarantined - self.erased - sum(self.left_out.values())
 
 
 @dataclass
@@ -71,6 +72,7 @@ class LoadSummary:
         self.accepted += outcome.accepted
         self.quarantined += outcome.quarantined
         self.left_out += sum(outcome.left_out.values())
+        self.erased += outcome.erased
         self.nulled += outcome.nulled
         for (system, table), rows in outcome.rows.items():
             name = f"{system}.{table}"

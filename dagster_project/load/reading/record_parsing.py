@@ -48,7 +48,7 @@ def csv_records(
     of its own, so that one lost quote cannot swallow the rest of the file.
     """
     width = len(dialect.header)
-    for line, text in _split(path, compression, dialect):
+    for line, text in record_texts(path, compression, dialect):
         if line <= dialect.header_line:
             continue
         bare = text.rstrip("\r\n")
@@ -125,10 +125,15 @@ def text_encoding(path: Path, compression: str | None, encoding: str) -> str:
     return detect_encoding(bytes(odd))
 
 
-def _split(path: Path, compression: str | None, dialect: CsvDialect) -> Iterator[tuple[int, str]]:
-    """(line, text) of each record, blank lines and the header included."""
+def record_texts(
+    path: Path, compression: str | None, dialect: CsvDialect, errors: str = "hourglass_mark"
+) -> Iterator[tuple[int, str]]:
+    """(line, text with its line end) of each record, blank lines and the header included.
+
+    ``errors``: how bytes that are no text come out, as codecs name it.
+    """
     pattern = _record_pattern(dialect.delimiter)
-    decoder = codecs.getincrementaldecoder(dialect.encoding)(errors="hourglass_mark")
+    decoder = codecs.getincrementaldecoder(dialect.encoding)(errors=errors)
     chunks = read_chunks(path, compression)
     buffer, position, line, is_last = "", 0, 1, False
     while True:

@@ -1,0 +1,99 @@
+"""Privacy commands: erase people, tell a person what is held, and the record of processing."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from dagster_project.cli.options import DataDir
+
+
+def forget(
+    keys: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="KEY...",
+            help="Customer id, e-mail, phone, or record such as crm.contacts/C-000001.",
+        ),
+    ],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Erase people from every file that is kept, for good; writes a signed record of it."""
+    from dagster_project.errors import UsageError
+    from dagster_project.operations.lock import run_lock
+    from dagster_project.privacy.erasure import forget as erase
+    from dagster_project.privacy.erasure import preview, resume
+    from dagster_project.settings import load_settings
+
+    settings = load_settings(data_dir=data_dir)
+    if not settings.warehouse_path.exists():
+        raise UsageError(f"There is no warehouse in {settings.data_dir} yet: hourglass run first.")
+    with run_lock(settings):
+        for done in resume(settings):
+            typer.echo(done.sentence())
+        found = preview(settings, keys)
+        typer.echo(f"{found.people:,} people, {sum(found.records.values()):,} raw rows:")
+        for table, rows in found.records.items():
+            typer.echo(f"  {table:<32}{rows:>8,}")
+        if not yes and not typer.confirm("Erase them for good?"):
+            typer.echo("Nothing was erased.")
+            raise typer.Exit(1)
+        for done in erase(settings, keys):
+            typer.echo(done.sentence())
+    typer.echo("The marts are built again by the next run: hourglass run")
+
+
+def export_person(
+    key: Annotated[
+        str,
+        typer.Argument(
+            metavar="KEY",
+            help="Customer id, e-mail, phone, or record such as crm.contacts/C-000001.",
+        ),
+    ],
+    data_dir: DataDir = None,
+) -> None:
+    """Write everything that is held about a person, as JSON and as a page to read."""
+    from dagster_project.errors import UsageError
+    from dagster_project.operations.lock import run_lock
+    from dagster_project.privacy.access import export_person as export
+    from dagster_project.settings import load_settings
+
+    settings = load_settings(data_dir=data_dir)
+    if not settings.warehouse_path.exists():
+        raise UsageError(f"There is no warehouse in {settings.data_dir} yet: hourglass run first.")
+    with run_lock(settings):
+        typer.echo(export(settings, key).sentence())
+
+
+def privacy(
+    as_json: Annotated[bool, typer.Option("--json", help="For a program to read.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Print the record of processing: which personal data come from where, go where, and why."""
+    from dagster_project.privacy.lineage import record_of_processing
+    from dagster_project.settings import load_settings
+    from dagster_project.transform.project import cache_dir, prepare_project
+
+    project = prepare_project(cache_dir(load_settings(data_dir=data_dir)))
+    record = record_of_processing(project.manifest)
+    if as_json:
+        typer.echo(json.dumps([asdict(entry) for entry in record], indent=2))
+        return
+    for entry in record:
+        typer.echo(f"{entry.system}.{entry.table}: {entry.description}")
+        for tag in ("direct identifier", "personal"):
+            named = [name for name, found in entry.columns.items() if found == tag]
+            if named:
+                typer.echo(f"  {tag + 's' if tag.endswith('r') else tag}: {', '.join(named)}")
+        typer.echo(f"  from: landing/{entry.system}/{entry.table}*" + "".join(
+            f", landing/{name}/" for name in entry.fed_by
+        ))  # fmt: skip
+        typer.echo(f"  into marts, by person: {', '.join(entry.marts) or 'none'}")
+        typer.echo(f"  into marts, as sums: {entry.sums}")
+        typer.echo(f"  into restricted: {', '.join(entry.restricted) or 'none'}")
+        typer.echo(f"  why: {', '.join(entry.purposes)} ({entry.legal_basis})")
+        kept = f"{entry.keep_days} days" if entry.keep_days else "until erased"
+        typer.echo(f"  how long: {kept}; versions by HOURGLASS_KEEP_VERSIONS")

@@ -1,0 +1,69 @@
+"""Erasure requests in the daily run: obeyed before anything is built from what was loaded.
+
+Whom a request is about is asked of the newest people: identities are resolved over what was just
+loaded, the people are erased, and the rewritten files are loaded again. A run without a new request
+does none of it.
+"""
+
+from datetime import UTC, datetime
+
+import duckdb
+
+from dagster_project.identity import resolve
+from dagster_project.load.run import load_landing
+from dagster_project.privacy.erasure import Erasure, carry_out, plan_erasure, prepare_tables
+from dagster_project.privacy.requests import OpenRequests, has_requests, open_requests
+from dagster_project.privacy.sift import sift_landing
+from dagster_project.publish.versions import restricted_database
+from dagster_project.settings import Settings
+from dagster_project.transform.partial_build import build_identity_inputs
+from dagster_project.warehouse import connect
+
+
+def obey_requests(settings: Settings, *, run_id: str) -> tuple[list[Erasure], list[str]]:
+    """Erase who asked for it; what was done, and what somebody must know of requests that stay.
+
+    The warehouse is closed, ``control.parameters`` is of this run, and the run lock is held.
+    """
+    with connect(settings) as con:
+        prepare_tables(con)
+        if not has_requests(con):
+            return [], []
+        is_new = _has_new(con)
+    if is_new:
+        build_identity_inputs(settings)
+        with connect(settings) as con:
+            resolve(con, settings, run_id=run_id, published=restricted_database(settings))
+    with connect(settings) as con:
+        found = open_requests(con, settings)
+        _note(con, found)
+        if not found.customers:
+            return [], found.sentences()
+        journal = plan_erasure(
+            con, settings, found.customers, reason="crm.erasure_requests", requests=found.obeyed
+        )
+    done = carry_out(settings, journal)
+    with connect(settings, keep_order=True) as con:
+        prepare_tables(con)
+        sift_landing(con, settings)
+        load_landing(con, settings, run_id=run_id)
+    return [done], found.sentences()
+
+
+def _has_new(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether a request is there that no run has looked at yet."""
+    return (
+        con.execute(
+            "SELECT 1 FROM crm.erasure_requests AS r "
+            "ANTI JOIN identity.unmatched_requests AS u ON u.request_id = r.request_id LIMIT 1"
+        ).fetchone()
+        is not None
+    )
+
+
+def _note(con: duckdb.DuckDBPyConnection, found: OpenRequests) -> None:
+    """Remember who was not found: their requests alone need no resolution of identities."""
+    con.execute("DELETE FROM identity.unmatched_requests")
+    now = datetime.now(UTC).replace(tzinfo=None)
+    for request in (*found.unknown, *found.ambiguous):
+        con.execute("INSERT INTO identity.unmatched_requests VALUES (?, ?)", [request, now])

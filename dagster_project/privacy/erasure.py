@@ -1,0 +1,321 @@
+"""Erasure: people leave every file that the product keeps, and the record of it says so.
+
+1. The plan: whose records and addresses, which rows, lines and versions. From here on it is carried
+   out to its end, also by whoever comes after a killed process.
+2. Files in landing/ are rewritten without the records.
+3. The warehouse is copied without the rows; what is built from raw tables is left out.
+4. Every kept version is copied and replaced.
+5. Logs, history, exports and caches are looked through.
+6. The erasure record is written and signed, and the plan, which named the people, is removed.
+
+Each step can be done twice. The run lock is held by the caller throughout.
+"""
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from dagster_project.activation.delivery_ledger import recipients_of, remove_customers
+from dagster_project.errors import UsageError
+from dagster_project.identity.registry.tables import create_identity_tables, hash_key
+from dagster_project.load.ledger.schema import create_raw_tables
+from dagster_project.privacy.journal import Journal, RewrittenFile, pending_journals
+from dagster_project.privacy.landing import LandingScrub
+from dagster_project.privacy.leftovers import clean_leftovers
+from dagster_project.privacy.references import ADDRESSES
+from dagster_project.privacy.rows import find_rows, found_keys, set_keys
+from dagster_project.privacy.search import Patterns
+from dagster_project.privacy.statement import write_statement
+from dagster_project.privacy.subject import Subject, find_customers, subject_of
+from dagster_project.privacy.tables import create_privacy_tables
+from dagster_project.privacy.versions import Erased, rewrite_versions, sale_sums, version_names
+from dagster_project.privacy.warehouse_copy import Memory, copy_warehouse
+from dagster_project.publish.versions import version_in_force
+from dagster_project.settings import Settings
+from dagster_project.warehouse import connect, quoted
+
+# A key that is a mere number is looked for in quarantined texts from this length on.
+NUMBER_LENGTH = 5
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """What was done: counts only. ``statement`` is the signed record."""
+
+    erasure_id: str
+    people: int
+    records: int
+    files: int
+    versions: int
+    statement: Path
+
+    def sentence(self) -> str:
+        return (
+            f"{self.people:,} people erased: {self.records:,} records, {self.files:,} files in "
+            f"landing/ and {self.versions:,} versions rewritten. Record: {self.statement}"
+        )
+
+
+def forget(settings: Settings, keys: Sequence[str], *, reason: str = "asked for") -> list[Erasure]:
+    """Erase the people behind ``keys`` (see :func:`find_customers`), and finish what was begun.
+
+    Raises UsageError, with nothing changed, when nobody is known under one of the keys.
+    """
+    done = resume(settings)
+    with connect(settings) as con:
+        prepare_tables(con)
+        customers = find_customers(con, settings, keys)
+        journal = plan_erasure(con, settings, customers, reason=reason)
+    return [*done, carry_out(settings, journal)]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What an erasure would take: people, and records by raw table."""
+
+    people: int
+    records: dict[str, int]
+
+
+def preview(settings: Settings, keys: Sequence[str]) -> Preview:
+    """Count what :func:`forget` would erase, and change nothing. Raises UsageError as it does."""
+    with connect(settings) as con:
+        prepare_tables(con)
+        found = subject_of(con, settings, find_customers(con, settings, keys))
+        _mark(con, found)
+        rows = con.execute(
+            "SELECT system || '.' || table_name, count(*) FROM erase_rows GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+    return Preview(found.people, dict(rows))
+
+
+def resume(settings: Settings) -> list[Erasure]:
+    """Carry out what a killed process began; called before anything else opens the warehouse."""
+    return [carry_out(settings, journal) for journal in pending_journals(settings)]
+
+
+def prepare_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """Raw, identity and privacy tables exist, empty where nothing was loaded yet."""
+    create_raw_tables(con)
+    create_identity_tables(con)
+    create_privacy_tables(con)
+
+
+def plan_erasure(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    customers: Iterable[str],
+    *,
+    reason: str,
+    requests: Sequence[str] = (),
+) -> Journal:
+    """Write down what the erasure of ``customers`` will do; nothing is erased yet.
+
+    ``requests``: ids of the requests that asked for it. Raises UsageError when there is nobody.
+    """
+    found = subject_of(con, settings, customers)
+    if not found.people:
+        raise UsageError("There is nobody to erase.")
+    _mark(con, found)
+    # Orders, calls and tickets that the registry does not hold are theirs as well.
+    records = {kind: set(keys) for kind, keys in found.records.items()}
+    for kind, key in found_keys(con):
+        if kind not in ADDRESSES:
+            records.setdefault(kind, set()).add(key)
+    subject = replace(found, records={kind: tuple(sorted(k)) for kind, k in records.items()})
+    in_force = version_in_force(settings)
+    sums = (
+        sale_sums(in_force.database, subject.records.get("order", ()))
+        if in_force and in_force.database.exists()
+        else []
+    )
+    now = datetime.now(UTC).replace(tzinfo=None)
+    row = con.execute(
+        "SELECT count(*) FROM (SELECT file_hash, line FROM erase_rows UNION "
+        "SELECT file_hash, line FROM erase_quarantine WHERE level = 'row')"
+    ).fetchone()
+    plan: dict[str, Any] = {
+        "begun_at": now.isoformat(),
+        "reason": reason,
+        "requests": list(requests),
+        "subject": subject.to_json(),
+        "records": row[0] if row else 0,
+        "sums": sums,
+        "versions": version_names(settings),
+    }
+    return Journal.begin(settings, f"{now:%Y%m%dT%H%M%S}Z-{secrets.token_hex(3)}", plan)
+
+
+def carry_out(settings: Settings, journal: Journal) -> Erasure:
+    """Do what of ``journal`` is not done yet."""
+    plan = journal.plan
+    subject = journal.subject
+    patterns = Patterns(subject)
+    memory = Memory(
+        journal.erasure_id,
+        datetime.fromisoformat(plan["begun_at"]),
+        subject.people,
+        plan["records"],
+        [(date.fromisoformat(m), n, Decimal(revenue)) for m, n, revenue in plan["sums"]],
+    )
+    if not journal.is_done("landing"):
+        with connect(settings) as con:
+            prepare_tables(con)
+            _mark(con, subject)
+            _scrub_landing(con, settings, journal, subject, patterns)
+        journal.done("landing")
+    if not journal.is_done("warehouse"):
+        _replace_warehouse(settings, subject, patterns, journal.files(), memory)
+        journal.done("warehouse")
+    with connect(settings) as con:
+        prepare_tables(con)
+        key = hash_key(con)
+        rows = con.execute(
+            "SELECT delivered_hash, rewritten_hash, target, erased FROM identity.rewritten_files"
+        ).fetchall()
+    erased = Erased(subject, patterns, memory, tuple(subject.tombstones(key)), tuple(rows))
+    rewrite_versions(settings, plan["versions"], erased)
+    if not journal.notes("recipients"):
+        journal.note("recipients", recipients_of(settings, subject.customer_ids))
+    remove_customers(settings, subject.customer_ids)
+    clean_leftovers(settings, subject, patterns)
+    statement = write_statement(settings, key, _statement(settings, journal, subject, memory, plan))
+    files = list(journal.files().values())
+    done = Erasure(
+        journal.erasure_id,
+        subject.people,
+        memory.records,
+        len(files),
+        len(plan["versions"]),
+        statement,
+    )
+    journal.end()
+    return done
+
+
+def _mark(con: duckdb.DuckDBPyConnection, subject: Subject) -> None:
+    """``erase_rows`` and ``erase_quarantine`` of the subject."""
+    set_keys(con, subject.raw_values(), customers=subject.customer_ids)
+    find_rows(con)
+    long_keys = {
+        kind: [key for key in keys if len(key) >= NUMBER_LENGTH]
+        for kind, keys in subject.records.items()
+    }
+    patterns = Patterns(subject).with_all_keys(long_keys)
+    shown = " OR ".join(
+        f"regexp_matches(q.original, {quoted(regex)}, 'i')" for regex in patterns.regexes
+    )
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE erase_quarantine AS
+        SELECT q.quarantine_id, q.file_hash, q.target, q.line, q.level
+        FROM ledger.quarantine AS q
+        WHERE q.level <> 'file' AND (
+            EXISTS (SELECT 1 FROM erase_rows AS e
+                    WHERE e.file_hash = q.file_hash AND e.line = q.line)
+            OR (q.level = 'row' AND ({shown or "false"}))
+        )
+        """
+    )
+
+
+def _scrub_landing(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    journal: Journal,
+    subject: Subject,
+    patterns: Patterns,
+) -> None:
+    lines: dict[str, set[int]] = {}
+    for file_hash, line in con.execute(
+        "SELECT DISTINCT file_hash, line FROM erase_rows UNION "
+        "SELECT file_hash, line FROM erase_quarantine WHERE level = 'row'"
+    ).fetchall():
+        lines.setdefault(file_hash, set()).add(line)
+    delivered = dict(
+        con.execute(
+            "SELECT rewritten_hash, delivered_hash FROM identity.rewritten_files"
+        ).fetchall()
+    )
+    scrub = LandingScrub(
+        settings,
+        patterns,
+        {kind: frozenset(keys) for kind, keys in subject.records.items()},
+        lines,
+        lambda file_hash: loaded_lines(con, file_hash),
+        delivered,
+        lambda entry: journal.note("files", asdict(entry)),
+    )
+    scrub.run(journal.files())
+
+
+def loaded_lines(con: duckdb.DuckDBPyConnection, file_hash: str) -> set[int]:
+    """The lines of a file that some raw table or the quarantine has."""
+    tables = con.execute(
+        "SELECT DISTINCT system, table_name FROM ledger.file_tables WHERE file_hash = ?",
+        [file_hash],
+    ).fetchall()
+    parts = [
+        f'SELECT _line FROM "{system}"."{table}" WHERE _file_hash = $1' for system, table in tables
+    ]
+    parts.append("SELECT line FROM ledger.quarantine WHERE file_hash = $1 AND level = 'row'")
+    return {row[0] for row in con.execute(" UNION ".join(parts), [file_hash]).fetchall()}
+
+
+def _replace_warehouse(
+    settings: Settings,
+    subject: Subject,
+    patterns: Patterns,
+    files: dict[str, RewrittenFile],
+    memory: Memory,
+) -> None:
+    new = settings.warehouse_dir / "erased.duckdb"
+    with connect(settings) as con:
+        prepare_tables(con)
+        if con.execute(
+            "SELECT 1 FROM identity.erasures WHERE erasure_id = ?", [memory.erasure_id]
+        ).fetchone():
+            # Killed after the copy took the warehouse's place.
+            return
+        _mark(con, subject)
+        copy_warehouse(con, settings, new, subject, patterns, files, memory)
+    new.replace(settings.warehouse_path)
+    settings.warehouse_path.with_name(f"{settings.warehouse_path.name}.wal").unlink(missing_ok=True)
+
+
+def _statement(
+    settings: Settings, journal: Journal, subject: Subject, memory: Memory, plan: dict[str, Any]
+) -> dict[str, Any]:
+    """What the record says: counts and places, nobody."""
+    return {
+        "erasure_id": journal.erasure_id,
+        "begun_at": plan["begun_at"],
+        "finished_at": datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="seconds"),
+        "reason": plan["reason"],
+        "requests": plan["requests"],
+        "people": subject.people,
+        "records": memory.records,
+        "landing_files_rewritten": len(journal.files()),
+        "versions_rewritten": len(plan["versions"]),
+        "rewritten": [
+            "landing",
+            "raw tables",
+            "quarantine",
+            "identity registry",
+            "published versions",
+            "restricted versions",
+            "exports",
+            "history and logs",
+            "caches",
+        ],
+        # By endpoint: how many of the people were delivered there, where they must be erased too.
+        "recipients": journal.notes("recipients")[-1],
+        "left_out": "Backups and exports outside the data directory, and what was delivered to "
+        "other systems, are not reached from here.",
+    }

@@ -1,0 +1,152 @@
+"""A subject's rows in raw tables: which they are, and what other people's rows say of the subject.
+
+Works on any connection that has the raw tables: the warehouse, or the scratch database that new
+files are looked through in. The rows are those that name one of the subject's keys or addresses,
+and what belongs to the orders, calls and tickets among them. A record that the registry gave to
+somebody else is theirs, whatever it mentions.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import duckdb
+import pyarrow as pa
+
+from dagster_project.privacy.references import (
+    RECORDS,
+    Reference,
+    contract_tables,
+    references_of,
+)
+from dagster_project.privacy.search import ERASED, Patterns
+from dagster_project.warehouse import identifier, quoted
+
+
+def set_keys(
+    con: duckdb.DuckDBPyConnection,
+    values: Iterable[tuple[str, str]],
+    others: Iterable[tuple[str, str, str]] | None = None,
+    customers: Sequence[str] = (),
+) -> None:
+    """Say whose rows are meant: ``erase_keys`` (kind, value) as rows write them.
+
+    ``others``: records (system, table, key) that are somebody else's; None takes those that the
+    registry on ``con`` gives to customers other than ``customers``.
+    """
+    pairs = sorted(set(values))
+    _put(con, "erase_keys", ("kind", "value"), pairs)
+    if others is not None:
+        _put(con, "erase_others", ("source_system", "source_table", "source_id"), sorted(others))
+    else:
+        _put(con, "erase_customers", ("customer_id",), [(one,) for one in customers])
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE erase_others AS "
+            "SELECT source_system, source_table, source_id FROM identity.registry AS g "
+            "ANTI JOIN erase_customers AS c ON c.customer_id = g.customer_id"
+        )
+
+
+def find_rows(con: duckdb.DuckDBPyConnection) -> None:
+    """Make ``erase_rows`` (system, table_name, file_hash, line) of the keys that were set.
+
+    The keys grow by the orders, calls and tickets that are found.
+    """
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE erase_rows "
+        "(system VARCHAR, table_name VARCHAR, file_hash VARCHAR, line BIGINT)"
+    )
+    tables = contract_tables()
+    # What an order, call or ticket is about is known before its lines and surveys are.
+    first = [item for item in tables if (item[0], item[1].name) in RECORDS]
+    for system, table in [*first, *(item for item in tables if item not in first)]:
+        columns = [r for r in references_of(system, table) if not r.is_mention]
+        kind = RECORDS.get((system, table.name))
+        if not columns:
+            continue
+        own = table.key[0] if kind else ""
+        condition = f"({' OR '.join(_names(r) for r in columns)})"
+        if kind:
+            condition += (
+                f" AND NOT EXISTS (SELECT 1 FROM erase_others AS o WHERE o.source_system = "
+                f"'{system}' AND o.source_table = '{table.name}' "
+                f"AND o.source_id = t.{identifier(own)})"
+            )
+        source = f"{identifier(system)}.{identifier(table.name)} AS t"
+        con.execute(
+            f"INSERT INTO erase_rows SELECT DISTINCT '{system}', '{table.name}', t._file_hash, "
+            f"t._line FROM {source} WHERE {condition}"
+        )
+        if kind:
+            con.execute(
+                f"INSERT INTO erase_keys SELECT DISTINCT '{kind}', t.{identifier(own)} "
+                f"FROM {source} WHERE {condition} AND t.{identifier(own)} IS NOT NULL "
+                f"AND NOT EXISTS (SELECT 1 FROM erase_keys AS k WHERE k.kind = '{kind}' "
+                f"AND k.value = t.{identifier(own)})"
+            )
+
+
+def found_keys(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """The keys after :func:`find_rows`."""
+    return con.execute("SELECT DISTINCT kind, value FROM erase_keys ORDER BY ALL").fetchall()
+
+
+def delete_sql(system: str, table: str) -> str:
+    """SQL of a raw table's rows that stay."""
+    return (
+        f"SELECT t.* FROM {identifier(system)}.{identifier(table)} AS t ANTI JOIN erase_rows AS e "
+        f"ON e.system = '{system}' AND e.table_name = '{table}' AND e.file_hash = t._file_hash "
+        "AND e.line = t._line"
+    )
+
+
+def kept_columns(system: str, table_name: str, columns: Sequence[tuple[str, str]]) -> list[str]:
+    """For a row that stays: each (name, type) as SQL over ``t``, without mentions of the subject.
+
+    A reference to an erased record becomes NULL.
+    """
+    named: dict[str, Reference] = {}
+    for system_, table in contract_tables():
+        if (system_, table.name) == (system, table_name):
+            required = {c.name for c in table.columns if c.key}
+            named = {r.column: r for r in references_of(system, table) if r.column not in required}
+    return [
+        f"CASE WHEN {_names(named[name])} THEN NULL ELSE t.{identifier(name)} END "
+        f"AS {identifier(name)}"
+        if name in named
+        else f"t.{identifier(name)}"
+        for name, _ in columns
+    ]
+
+
+def redacted_sql(column: str, patterns: Patterns) -> str:
+    """SQL: a text column with every identifier in it replaced."""
+    text = column
+    for regex in patterns.regexes:
+        text = f"regexp_replace({text}, {quoted(regex)}, {quoted(ERASED)}, 'gi')"
+    return text
+
+
+def _names(reference: Reference) -> str:
+    return (
+        f"(t.{identifier(reference.column)} IN (SELECT k.value FROM erase_keys AS k "
+        f"WHERE k.kind = '{reference.kind}'))"
+        if reference.kind
+        else f"EXISTS (SELECT 1 FROM erase_keys AS k WHERE k.kind = {reference.kind_sql()} "
+        f"AND k.value = t.{identifier(reference.column)})"
+    )
+
+
+def _put(
+    con: duckdb.DuckDBPyConnection,
+    name: str,
+    columns: Sequence[str],
+    rows: Sequence[tuple[str, ...]],
+) -> None:
+    table = pa.table(
+        {
+            column: pa.array([row[at] for row in rows], pa.string())
+            for at, column in enumerate(columns)
+        }
+    )
+    con.register("erase_rows_in", table)
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM erase_rows_in")
+    con.unregister("erase_rows_in")

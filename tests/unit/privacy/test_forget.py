@@ -1,0 +1,186 @@
+"""P8: an erased person is gone from every file that the product keeps, and it can be shown."""
+
+import json
+import shutil
+
+import duckdb
+import pytest
+
+from dagster_project.errors import UsageError
+from dagster_project.identity.registry.tables import hash_key
+from dagster_project.load.run import load_landing
+from dagster_project.privacy.erasure import forget
+from dagster_project.privacy.statement import is_genuine
+from dagster_project.warehouse import connect
+from tests.byte_search import search
+from tests.unit.privacy.conftest import ALICE, BOB, SHARED_PHONE, copied, write_landing
+
+TOTALS = "SELECT sum(records), sum(accepted + quarantined + left_out + erased) FROM ledger.files"
+RAW = (
+    *("crm.contacts", "crm.consents", "shop.accounts", "shop.orders", "shop.order_lines"),
+    *("shop.web_events", "call_center.calls", "call_center.tickets"),
+)
+BOBS = {
+    "crm.contacts WHERE contact_id = 'C-000002'": "* EXCLUDE (referred_by_contact_id)",
+    "crm.consents WHERE contact_id = 'C-000002'": "*",
+    "shop.accounts WHERE account_id = 'A-000002'": "*",
+    "shop.orders WHERE order_id = 'O-000003'": "*",
+    "shop.order_lines WHERE order_id = 'O-000003'": "*",
+    "shop.web_events WHERE event_id = 'E-2'": "* EXCLUDE (page_path, _line)",
+    "call_center.calls WHERE call_id = 'CALL-0002'": "* EXCLUDE (transcript)",
+    "call_center.tickets WHERE ticket_id = 'T-000002'": "* EXCLUDE (subject)",
+}
+
+
+def identifiers(lines: list[str]) -> set[str]:
+    return {line.rpartition(": ")[2] for line in lines}
+
+
+def test_nothing_of_the_person_is_left(forgotten):
+    """A file, a page or an archive still holds somebody who asked to be erased."""
+    there = identifiers(search(forgotten.before.settings.data_dir, ALICE))
+    assert there >= {text.lower() for text in ALICE if text != "+447700900123"}
+    assert forgotten.found_at_once == []
+    assert search(forgotten.after.settings.data_dir, ALICE) == []
+
+
+def test_everybody_else_stays(forgotten):
+    """Erasing one person loses or changes another's records, or an address that they share."""
+    for table, columns in BOBS.items():
+        query = f"SELECT {columns} FROM {table} ORDER BY ALL"
+        before = forgotten.before.rows(query)
+        assert before, table
+        assert forgotten.after.rows(query) == before, table
+    folder = forgotten.after.settings.data_dir
+    found = identifiers(search(folder, [*BOB, SHARED_PHONE]))
+    assert found >= {text.lower() for text in (*BOB, SHARED_PHONE)}
+
+
+def test_what_others_say_of_the_person_is_replaced(forgotten):
+    """A friend's ticket or a referral goes on naming somebody who was erased."""
+    rows = forgotten.after.rows("SELECT subject FROM call_center.tickets")
+    assert rows == [("My friend [erased] told me",)]
+    rows = forgotten.after.rows("SELECT DISTINCT referred_by_contact_id FROM crm.contacts")
+    assert rows in ([(None,)], [("[erased]",)])
+    ((said,),) = forgotten.after.rows("SELECT transcript FROM call_center.calls")
+    assert said == "Tell [erased] or 07[erased]"
+
+
+def test_the_ledger_adds_up(forgotten):
+    """Records that were erased are missing from the accounting, or are counted as loaded."""
+    ((records, _),) = forgotten.before.rows(TOTALS)
+    assert forgotten.after.rows(TOTALS) == [(records, records)]
+    rows = forgotten.after.rows(
+        "SELECT target, sum(erased) FROM ledger.files GROUP BY 1 HAVING sum(erased) > 0"
+    )
+    assert dict(rows) == {
+        "crm.contacts": 2,
+        "crm.consents": 2,
+        "shop.accounts": 1,
+        "shop.orders": 2,
+        "shop.order_lines": 2,
+        "shop.web_events": 1,
+        "call_center.calls": 1,
+        "call_center.tickets": 1,
+    }
+    assert forgotten.after.rows("FROM ledger.quarantine WHERE level = 'row'") == []
+
+
+def test_a_full_refresh_reads_the_same_from_the_rewritten_files(forgotten, tmp_path):
+    """Reading landing/ again loads other rows, or counts the erased records no more."""
+    company = copied(forgotten.after, tmp_path / "data")
+
+    def state() -> list:
+        return [company.rows(f"SELECT * FROM {table} ORDER BY ALL") for table in RAW] + [
+            company.rows("SELECT * EXCLUDE (loaded_at, run_id) FROM ledger.files ORDER BY ALL")
+        ]
+
+    before = state()
+    with connect(company.settings, keep_order=True) as con:
+        load_landing(con, company.settings, run_id="again", full_refresh=True)
+    assert state() == before
+
+
+def test_a_redelivered_extract_brings_nobody_back(forgotten, tmp_path):
+    """The next full export of a source that erased nobody undoes the erasure."""
+    company = copied(forgotten.after, tmp_path / "data")
+    loaded = company.rows("SELECT sum(records), sum(erased) FROM ledger.files")
+    landing = company.settings.landing_dir
+    shutil.rmtree(landing)
+    write_landing(landing)
+    (landing / "notes.txt").unlink()
+    assert company.load(sift=True) > 0
+    assert search(company.settings.data_dir, ALICE) == []
+    assert company.rows("SELECT sum(records), sum(erased) FROM ledger.files") == loaded
+
+
+def test_new_records_of_an_erased_account_stay_out(forgotten, tmp_path):
+    """A late order of somebody who was erased makes a new customer of them."""
+    company = copied(forgotten.after, tmp_path / "data")
+    folder = company.settings.landing_dir / "shop"
+    (folder / "orders_late.csv").write_text(
+        "order_id,account_id,email,ordered_at,status,total_amount\n"
+        "O-000009,A-000001,,2025-06-01,paid,3.00\n"
+        "O-000010,,ALICE@example.com,2025-06-01,paid,3.00\n"
+        "O-000011,A-000002,,2025-06-01,paid,3.00\n"
+    )
+    assert company.load(sift=True) == 2
+    (folder / "order_lines_late.csv").write_text(
+        "order_id,line_number,product_id,quantity,unit_price\n"
+        "O-000009,1,P-1,1,3.00\nO-000011,1,P-1,1,3.00\n"
+    )
+    assert company.load(sift=True) == 1
+    rows = company.rows("SELECT order_id FROM shop.orders ORDER BY 1")
+    assert rows == [("O-000003",), ("O-000011",)]
+    assert search(company.settings.data_dir, [*ALICE, "O-000009", "O-000010"]) == []
+
+
+def test_kept_versions_stay_versions(forgotten):
+    """A rewritten version cannot be opened, lost its sums, or is no longer the one in force."""
+    settings = forgotten.after.settings
+    versions = sorted(path.name for path in (settings.published_dir / "versions").iterdir())
+    assert versions == ["20260101T000000-000001", "20260102T000000-000001"]
+    current = settings.published_dir / "current"
+    assert current.resolve().name == versions[-1]
+    assert (settings.restricted_dir / "current").resolve().name == versions[-1]
+    manifest = json.loads((current / "manifest.json").read_text())
+    assert manifest["version"] == versions[-1]
+    assert manifest["marts"]["customers"]["rows"] == 1
+    with duckdb.connect(str(current / "marts.duckdb"), read_only=True) as con:
+        assert con.execute("SELECT order_id FROM orders").fetchall() == [("O-000003",)]
+        ((sales, revenue),) = con.execute(
+            "SELECT sale_count, CAST(net_revenue AS DOUBLE) FROM erased_sums"
+        ).fetchall()
+        assert (sales, revenue) == (2, 15.25)
+        comments = con.execute(
+            "SELECT comment FROM duckdb_tables() WHERE table_name = 'customers'"
+        ).fetchall()
+        assert comments == [("People's profiles",)]
+    with duckdb.connect() as con:
+        parquet = current / "parquet" / "orders.parquet"
+        assert con.execute(f"SELECT count(*) FROM '{parquet}'").fetchall() == [(1,)]
+
+
+def test_the_record_is_signed_and_names_nobody(forgotten, tmp_path):
+    """Nobody can show that somebody was erased, or the proof itself names them."""
+    with connect(forgotten.after.settings) as con:
+        key = hash_key(con)
+    path = forgotten.done.statement
+    assert is_genuine(key, path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert search(path.parent, ALICE) == []
+    content = json.loads(path.read_text())
+    assert (content["people"], content["records"]) == (1, 12)
+    forged = tmp_path / path.name
+    forged.write_text(path.read_text().replace('"people": 1', '"people": 2'))
+    assert not is_genuine(key, forged)
+
+
+def test_an_unknown_key_changes_nothing(company):
+    """A slip in a key erases somebody else, or half of it is done before it is refused."""
+    before = company.rows("SELECT * FROM shop.orders ORDER BY ALL")
+    with pytest.raises(UsageError) as caught:
+        forget(company.settings, ["crm.contacts/C-000001", "nobody@example.com"])
+    assert "nobody@example.com" not in caught.value.message
+    assert company.rows("SELECT * FROM shop.orders ORDER BY ALL") == before
+    assert not (company.settings.data_dir / "erasures").exists()
