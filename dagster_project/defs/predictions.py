@@ -11,6 +11,7 @@ from dagster_project.settings import Settings
 from dagster_project.warehouse import connect
 
 INPUTS = {
+    "customer_values": ["orders", "int_refunds_dated"],
     "demand_forecasts": ["order_lines"],
     "experiment_tests": ["int_experiments_observed"],
     "channel_removal_effects": ["int_journey_transition_counts"],

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from dagster_project.predict.likelihood import Array
 
 RECENT_DAYS = 90
+# Ratios, shares and counts of channels stay; days and money are skewed by orders of magnitude.
+UNSCALED = frozenset({"discount_share", "weekend_share", "sales_channels"})
 
 # Each is known at the end of the day it is computed for: gross revenue and discount stand when
 # the order is placed, while refunds that came later would tell a model about its future.
@@ -61,6 +63,14 @@ class Customers:
             return np.zeros((0, len(names)))
         return np.column_stack([self.columns[name] for name in names])
 
+    def scaled_matrix(self) -> Array:
+        """All features, days and money on a logarithmic scale; shape (customers, features)."""
+        matrix = self.matrix()
+        for column, name in enumerate(FEATURES):
+            if name not in UNSCALED:
+                matrix[:, column] = np.log1p(np.maximum(matrix[:, column], 0))
+        return matrix
+
 
 @dataclass(frozen=True)
 class Span:
@@ -78,10 +88,13 @@ class Span:
 
 
 def prepare_days(con: duckdb.DuckDBPyConnection, as_of: date) -> Span | None:
-    """Build the temporary table ``prediction_days``; None when nobody known has bought.
+    """Build the temporary tables of purchases and refunds; None when nobody known has bought.
 
-    One row per customer and day with a sale, of sales up to ``as_of``: orders of one day are one
-    purchase, so that an order split in two by the shop is no second visit.
+    ``prediction_days`` has one row per customer and day with a sale, of sales up to ``as_of``:
+    orders of one day are one purchase, so that an order split in two by the shop is no second
+    visit. ``prediction_refunds`` says on which day which part of its net revenue was given back, so
+    that a model of a past day does not know refunds that came later. What was refunded on an
+    unknown day counts from the sale on.
     """
     con.execute(
         """
@@ -101,6 +114,20 @@ def prepare_days(con: duckdb.DuckDBPyConnection, as_of: date) -> Span | None:
         FROM (
             SELECT *, lag(day) OVER (PARTITION BY customer_id ORDER BY day) AS before FROM days
         )
+        """,
+        [as_of],
+    )
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE prediction_refunds AS
+        SELECT o.customer_id, o.order_date AS day, r.refunded_date,
+               sum((o.gross_revenue - o.tax_amount - o.shipping_amount)
+                   * (r.refunded_cents / (100 * o.gross_revenue))) AS net_revenue
+        FROM intermediate.int_refunds_dated AS r
+        INNER JOIN marts.orders AS o ON r.order_id = o.order_id
+        WHERE o.is_sale AND o.customer_id IS NOT NULL AND o.gross_revenue > 0
+            AND o.order_date <= ?
+        GROUP BY o.customer_id, o.order_date, r.refunded_date
         """,
         [as_of],
     )
@@ -129,7 +156,18 @@ def read_customers(con: duckdb.DuckDBPyConnection, as_of: date, horizon_days: in
                    min(day) AS next_day
             FROM prediction_days WHERE day > $as_of AND day <= $until GROUP BY customer_id
         ),
-        customers AS (
+        later AS (
+            SELECT customer_id, sum(net_revenue) AS net_revenue,
+                   sum(net_revenue) FILTER (WHERE NOT is_first) AS repeat_revenue
+            FROM (
+                SELECT r.customer_id, r.net_revenue, d.is_first
+                FROM prediction_refunds AS r
+                INNER JOIN prediction_days AS d ON r.customer_id = d.customer_id AND r.day = d.day
+                WHERE r.day <= $as_of AND r.refunded_date > $as_of
+            )
+            GROUP BY customer_id
+        ),
+        past AS (
             SELECT customer_id,
                    min(day) AS first_date,
                    max(day) AS last_date,
@@ -138,8 +176,7 @@ def read_customers(con: duckdb.DuckDBPyConnection, as_of: date, horizon_days: in
                    cast(max(day) - min(day) AS DOUBLE) AS recency,
                    cast($as_of - min(day) AS DOUBLE) AS age,
                    cast(sum(net_revenue) AS DOUBLE) AS net_revenue,
-                   cast(sum(net_revenue) FILTER (WHERE NOT is_first) AS DOUBLE)
-                       / nullif(count(*) - 1, 0) AS repeat_value,
+                   cast(sum(net_revenue) FILTER (WHERE NOT is_first) AS DOUBLE) AS repeat_revenue,
                    cast(count(*) FILTER (WHERE is_new_month) AS DOUBLE) AS active_months,
                    cast($as_of - max(day) AS DOUBLE) AS days_since_last_order,
                    cast($as_of - min(day) AS DOUBLE) AS tenure_days,
@@ -154,6 +191,13 @@ def read_customers(con: duckdb.DuckDBPyConnection, as_of: date, horizon_days: in
                        AS weekend_share,
                    cast(count(DISTINCT channel) AS DOUBLE) AS sales_channels
             FROM prediction_days WHERE day <= $as_of GROUP BY customer_id
+        ),
+        customers AS (
+            SELECT past.* EXCLUDE (net_revenue, repeat_revenue),
+                   past.net_revenue + coalesce(later.net_revenue, 0) AS net_revenue,
+                   (past.repeat_revenue + coalesce(later.repeat_revenue, 0))
+                       / nullif(past.frequency, 0) AS repeat_value
+            FROM past LEFT JOIN later USING (customer_id)
         )
         SELECT customers.*,
                cast(coalesce(future.purchases, 0) AS DOUBLE) AS future_purchases,

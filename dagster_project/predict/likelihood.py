@@ -39,6 +39,7 @@ class Fit:
     observations: int
     evaluations: int
     note: str = ""
+    is_on_bound: bool = False
 
 
 def maximise(
@@ -105,6 +106,7 @@ def maximise(
         observations=observations,
         evaluations=evaluations,
         note=note,
+        is_on_bound=bool(at_bound),
     )
 
 

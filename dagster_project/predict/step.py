@@ -154,34 +154,40 @@ def _predict_customers(
         churn_days,
         predict_propensity,
     )
-    from dagster_project.predict.value.next_order import days_to_next_order
+    from dagster_project.predict.value.alive import probability_alive
+    from dagster_project.predict.value.next_order import date_next_orders
     from dagster_project.predict.value.twelve_months import predict_values
 
     with _timed(summary, "value"):
         values = predict_values(con, customers, span)
+        alive, alive_models = probability_alive(customers, values)
     with _timed(summary, "churn"):
-        churn = predict_propensity(con, customers, "churn", churn_days(span))
+        churn = predict_propensity(con, customers, "churn", churn_days(span), span.first)
     with _timed(summary, "repurchase"):
         days = min(REPURCHASE_DAYS, churn_days(span))
-        repurchase = predict_propensity(con, customers, "repurchase", days)
-    next_order_days, next_order_models = days_to_next_order(customers, values, churn.probability)
+        repurchase = predict_propensity(con, customers, "repurchase", days, span.first)
+    with _timed(summary, "next order"):
+        next_orders = date_next_orders(customers, values)
     with _timed(summary, "personas"):
         personas = find_personas(customers)
     with _timed(summary, "drivers"):
         drivers, driver_models = analyse_drivers(churn.test)
-    models += values.models + churn.models + repurchase.models
-    models += next_order_models + personas.models + driver_models
+    models += values.models + alive_models + churn.models + repurchase.models
+    models += next_orders.models + personas.models + driver_models
     drivers += churn.drivers + repurchase.drivers
     known = np.array([key is not None for key in personas.persona], dtype=bool)
     content["customer_values"] = {
         "customer_id": customers.customer_id,
         "ltv_simple": values.ltv_simple,
-        "p_alive": values.p_alive,
+        "p_alive": alive,
         "expected_orders_12m": values.expected_orders,
+        "expected_order_value": values.order_value,
         "predicted_12m_value": values.predicted_value,
+        "value_method": values.method,
         "churn_probability": churn.probability,
         "repurchase_probability": repurchase.probability,
-        "next_order_expected_date": _dates(summary.as_of, next_order_days),
+        "next_order_expected_date": _dates(summary.as_of, next_orders.half),
+        "next_order_late_date": _dates(summary.as_of, next_orders.nine_tenths),
     }
     content["personas"] = {
         "customer_id": customers.customer_id[known],

@@ -14,10 +14,13 @@ TABLES: dict[str, dict[str, str]] = {
         "ltv_simple": "DECIMAL(18,2)",
         "p_alive": "DOUBLE",
         "expected_orders_12m": "DOUBLE",
+        "expected_order_value": "DECIMAL(18,2)",
         "predicted_12m_value": "DECIMAL(18,2)",
+        "value_method": "VARCHAR",
         "churn_probability": "DOUBLE",
         "repurchase_probability": "DOUBLE",
         "next_order_expected_date": "DATE",
+        "next_order_late_date": "DATE",
     },
     "models": {
         "model": "VARCHAR",

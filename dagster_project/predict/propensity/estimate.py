@@ -1,4 +1,4 @@
-"""Who is about to leave, and who is about to buy again.
+"""Propensity: who is about to leave, and who is about to buy again.
 
 Trained on what customers looked like one horizon before the last one, tested on the last one,
 which no choice has seen: folds of the training period calibrate the candidates and choose
@@ -6,8 +6,9 @@ between them. A candidate that does not clearly beat the rate of customers of th
 gives way to that rate, and the build says so.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import duckdb
@@ -16,7 +17,16 @@ from numpy.typing import NDArray
 
 from dagster_project.predict.inputs import FEATURES, Customers, Span, read_customers
 from dagster_project.predict.likelihood import Array
-from dagster_project.predict.scores import auc, brier, calibration_slope, lift
+from dagster_project.predict.propensity.season import season_shift, shifted
+from dagster_project.predict.scores import (
+    CLEARLY_BETTER_Z,
+    auc,
+    brier,
+    calibration_slope,
+    decile_error,
+    gain_z,
+    lift,
+)
 from dagster_project.predict.tables import ModelRow
 
 REPURCHASE_DAYS = 30
@@ -27,12 +37,9 @@ LARGEST_SAMPLE = 100_000
 MINIMUM_CUSTOMERS = 100
 MINIMUM_PER_CLASS = 20
 MINIMUM_FOR_RATES = 30
-# One-sided 5%: an advantage that chance gives in one build of twenty is no advantage.
-CLEARLY_BETTER_Z = 1.645
-# Ratios, shares and counts of channels stay; days and money are skewed by orders of magnitude.
-UNSCALED = frozenset({"discount_share", "weekend_share", "sales_channels"})
 
 Labels = NDArray[np.bool_]
+Predictor = Callable[[Customers], Array]
 
 
 @dataclass
@@ -59,9 +66,17 @@ def churn_days(span: Span) -> int:
 
 
 def predict_propensity(
-    con: duckdb.DuckDBPyConnection, customers: Customers, outcome: str, horizon_days: int
+    con: duckdb.DuckDBPyConnection,
+    customers: Customers,
+    outcome: str,
+    horizon_days: int,
+    first: date | None = None,
 ) -> Propensity:
-    """P(no purchase within the horizon) for ``churn``, P(a purchase) for ``repurchase``."""
+    """P(no purchase within the horizon) for ``churn``, P(a purchase) for ``repurchase``.
+
+    ``first`` is the first day of the sales: with more than a year of them, the same weeks of last
+    year correct the level, unless that did worse in the test period.
+    """
     result = Propensity(outcome, horizon_days, np.full(len(customers), np.nan))
     name = f"{outcome}_propensity"
     if horizon_days < SHORTEST_CHURN_DAYS:
@@ -85,14 +100,59 @@ def predict_propensity(
         result.models.append(ModelRow(name, "fitted", 0, too_little))
         result.models.append(ModelRow(name, "chosen", None, "baseline: no model was fitted"))
         return result
-    chosen, clearly_better = _compare(train, test, result)
-    if not clearly_better:
-        result.probability = recent_rate.predict(customers)
-        return result
-    both = np.concatenate([_matrix(train), _matrix(test)])
-    labels = np.concatenate([_label(train, outcome), _label(test, outcome)])
-    result.probability = fit_calibrated(chosen, both, labels).predict(_matrix(customers))
+    chosen, tested = _compare(train, test, result)
+    predict: Predictor = recent_rate.predict
+    if chosen != "baseline":
+        both = np.concatenate([train.scaled_matrix(), test.scaled_matrix()])
+        labels = np.concatenate([_label(train, outcome), _label(test, outcome)])
+        fitted = fit_calibrated(chosen, both, labels)
+
+        def predict(found: Customers) -> Array:
+            return fitted.predict(found.scaled_matrix())
+
+    shift = _test_season(con, tested, test, result, first)
+    result.probability = predict(customers)
+    if shift:
+        now = season_shift(con, predict, outcome == "churn", customers.as_of, horizon_days, first)
+        result.models.append(ModelRow(name, "season_shift", now, "added to the log odds"))
+        result.probability = shifted(result.probability, now or 0.0)
     return result
+
+
+def _test_season(
+    con: duckdb.DuckDBPyConnection,
+    tested: Predictor,
+    test: Customers,
+    result: Propensity,
+    first: date | None,
+) -> bool:
+    """Whether last year's season did no harm in the test period; publishes the closed horizon."""
+    name = f"{result.outcome}_propensity"
+    truth = _label(test, result.outcome)
+    probability = tested(test)
+    is_churn = result.outcome == "churn"
+    shift = season_shift(con, tested, is_churn, test.as_of, result.horizon_days, first)
+    helps = False
+    if shift is not None:
+        moved = shifted(probability, shift)
+        z = gain_z((moved - truth) ** 2, (probability - truth) ** 2)
+        # In quiet weeks a season has nothing to correct: it stays unless it did clear harm.
+        helps = z > -CLEARLY_BETTER_Z
+        note = "gain in Brier score by the season of the same weeks last year / its standard error"
+        result.models.append(ModelRow(name, "season_gain_z", z, note))
+        probability = moved if helps else probability
+    used = "the same weeks of last year correct the level"
+    if shift is None:
+        used = "less than a year before the last horizon: no season is known"
+    elif not helps:
+        used = "last year's season did harm in the last horizon and is left out"
+    result.models += [
+        ModelRow(name, "season_used", float(helps), used),
+        ModelRow(name, "predicted_rate", float(probability.mean()), "of the last closed horizon"),
+        ModelRow(name, "actual_rate", float(truth.mean()), "of the last closed horizon"),
+        ModelRow(name, "decile_error", decile_error(probability, truth), "of the last horizon"),
+    ]
+    return helps
 
 
 def _label(customers: Customers, outcome: str) -> Labels:
@@ -113,15 +173,6 @@ def _too_little(train: Labels, test: Labels) -> str:
                 f"least {MINIMUM_PER_CLASS} are needed"
             )
     return ""
-
-
-def _matrix(customers: Customers) -> Array:
-    """Features with days and money on a logarithmic scale; shape (customers, features)."""
-    matrix = customers.matrix()
-    for column, name in enumerate(FEATURES):
-        if name not in UNSCALED:
-            matrix[:, column] = np.log1p(np.maximum(matrix[:, column], 0))
-    return matrix
 
 
 @dataclass(frozen=True)
@@ -221,17 +272,21 @@ def _platt(scores: Array, labels: Labels) -> tuple[float, float]:
     return float(fitted.intercept_[0]), float(fitted.coef_[0, 0])
 
 
-def _compare(train: Customers, test: Customers, result: Propensity) -> tuple[str, bool]:
-    """Publish how each candidate did in the test period; whether the chosen one is good enough."""
+def _compare(train: Customers, test: Customers, result: Propensity) -> tuple[str, Predictor]:
+    """Publish how each candidate did in the test period.
+
+    Returns the one in force, "baseline" where none clearly beats it, and it as it was tested.
+    """
     name = f"{result.outcome}_propensity"
     labels, truth = _label(train, result.outcome), _label(test, result.outcome)
     candidates = {
-        kind: fit_calibrated(kind, _matrix(train), labels)
+        kind: fit_calibrated(kind, train.scaled_matrix(), labels)
         for kind in ("logistic", "gradient_boosting")
     }
     chosen = min(candidates, key=lambda kind: candidates[kind].fold_brier)
-    predictions = {kind: model.predict(_matrix(test)) for kind, model in candidates.items()}
-    baseline = RecencyRate.learn(train, labels).predict(test)
+    predictions = {kind: model.predict(test.scaled_matrix()) for kind, model in candidates.items()}
+    rule = RecencyRate.learn(train, labels)
+    baseline = rule.predict(test)
     result.models += [
         ModelRow(name, "fitted", 1),
         ModelRow(name, "train_customers", len(train)),
@@ -249,9 +304,7 @@ def _compare(train: Customers, test: Customers, result: Propensity) -> tuple[str
             ModelRow(model, "mean_probability", float(probability.mean()), note),
             ModelRow(model, "calibration_slope", calibration_slope(probability, truth), note),
         ]
-    gain = (baseline - truth) ** 2 - (predictions[chosen] - truth) ** 2
-    error = float(gain.std() / np.sqrt(len(gain)))
-    z = float(gain.mean()) / error if error > 0 else 0.0
+    z = gain_z((predictions[chosen] - truth) ** 2, (baseline - truth) ** 2)
     better = z > CLEARLY_BETTER_Z
     result.models += [
         ModelRow(name, "brier_gain_z", z, "gain over the baseline / its standard error"),
@@ -267,7 +320,9 @@ def _compare(train: Customers, test: Customers, result: Propensity) -> tuple[str
     ]
     result.drivers += _coefficients(candidates["logistic"], train, labels, result.outcome)
     result.drivers += _permutation(candidates[chosen], test, truth, result.outcome)
-    return chosen, better
+    if not better:
+        return "baseline", rule.predict
+    return chosen, lambda found: candidates[chosen].predict(found.scaled_matrix())
 
 
 def _coefficients(
@@ -278,7 +333,7 @@ def _coefficients(
     The information matrix includes the ridge penalty (1/C = 1), which keeps it regular where
     features say the same thing.
     """
-    scaled = fitted.model[0].transform(_matrix(train)[:: -(-len(train) // LARGEST_SAMPLE)])
+    scaled = fitted.model[0].transform(train.scaled_matrix()[:: -(-len(train) // LARGEST_SAMPLE)])
     coefficients = fitted.model[1].coef_[0]
     p = _sigmoid(scaled @ coefficients + fitted.model[1].intercept_[0])
     design = np.column_stack([np.ones(len(scaled)), scaled])
@@ -315,7 +370,7 @@ def _permutation(
 ) -> list[dict[str, Any]]:
     """How much AUC in the test period is lost when one feature is shuffled, five times each."""
     step = -(-len(test) // 5000)
-    matrix, labels = _matrix(test)[::step], truth[::step]
+    matrix, labels = test.scaled_matrix()[::step], truth[::step]
     if labels.all() or not labels.any():
         return []
     whole = auc(fitted.predict(matrix), labels)

@@ -1,8 +1,11 @@
-"""BG/NBD: how often a customer buys, and whether the customer still does.
+"""BG/NBD and MBG/NBD: how often a customer buys, and whether the customer still does.
 
 Fader, Hardie and Lee (2005), "Counting Your Customers" the Easy Way: An Alternative to the
 Pareto/NBD Model, Marketing Science 24(2). Purchases of a live customer are Poisson with a rate
-from Gamma(r, alpha); after each purchase a customer leaves with a probability from Beta(a, b).
+from Gamma(r, alpha); after each repeat purchase a customer leaves with a probability from
+Beta(a, b). In MBG/NBD (Batislam, Denizel and Filiztekin 2007, Empirical validation and comparison
+of models for customer base analysis, International Journal of Research in Marketing 24(3)) one may
+leave after the first purchase too: ``leaves_at_first``. It is BG/NBD with one more chance to leave.
 
 A history is (frequency x, recency t_x, age T), in days here: x = days with a sale after the day
 of the first sale (several sales on one day count once), t_x = days from the first to the last
@@ -75,8 +78,10 @@ class _Likelihood:
     is linear in x: both are sums over distinct values. Only the last term needs every history.
     """
 
-    def __init__(self, data: Histories) -> None:
+    def __init__(self, data: Histories, *, leaves_at_first: bool = False) -> None:
         self.total = float(data.customers.sum())
+        # How many more chances to leave a customer had than repeat purchases.
+        self.more = float(leaves_at_first)
         everybody = _Levels(data.frequency, data.customers)
         self.x, self.per_x = everybody.values, everybody.customers
         ages = _Levels(data.age, data.customers)
@@ -84,7 +89,7 @@ class _Likelihood:
         self.purchases_per_age = np.bincount(
             ages.index, weights=data.customers * data.frequency, minlength=len(self.age)
         )
-        repeat = data.frequency > 0
+        repeat = data.frequency + self.more > 0
         self.n_repeat = data.customers[repeat]
         self.x_repeat = data.frequency[repeat]
         self.by_x = _Levels(self.x_repeat, self.n_repeat)
@@ -97,14 +102,16 @@ class _Likelihood:
         r, alpha, a, b = theta
         x, n = self.x, self.per_x
         purchases = gammaln(r + x) - gammaln(r) + r * np.log(alpha)
-        dropout = gammaln(a + b) + gammaln(b + x) - gammaln(b) - gammaln(a + b + x)
+        chances = x + self.more
+        dropout = gammaln(a + b) + gammaln(b + chances) - gammaln(b) - gammaln(a + b + chances)
         log_age, weight = np.log(alpha + self.age), r * self.per_age + self.purchases_per_age
 
         log_ratio = self.by_recency.spread(np.log(alpha + self.by_recency.values))
         log_ratio -= self.by_age.spread(np.log(alpha + self.by_age.values))
         rest = self.x_repeat + r
         d = rest * log_ratio
-        np.subtract(self.by_x.spread(np.log(a / (b + self.by_x.values - 1))), d, out=d)
+        before = b + self.by_x.values + self.more - 1
+        np.subtract(self.by_x.spread(np.log(a / before)), d, out=d)
         # ln(1 + exp(d)) and its derivative from one exponential that cannot overflow.
         small = np.exp(-np.abs(d))
         softplus = np.maximum(d, 0) + np.log1p(small)
@@ -115,7 +122,7 @@ class _Likelihood:
         by_recency = np.bincount(self.by_recency.index, weights=w_rest)
         by_age = np.bincount(self.by_age.index, weights=w_rest)
         by_x = np.bincount(self.by_x.index, weights=w)
-        shared = n @ (psi(a + b) - psi(a + b + x))
+        shared = n @ (psi(a + b) - psi(a + b + chances))
         gradient = np.array(
             [
                 n @ (psi(r + x) - psi(r) + np.log(alpha)) - self.per_age @ log_age - w @ log_ratio,
@@ -124,7 +131,7 @@ class _Likelihood:
                 - by_recency @ (1 / (alpha + self.by_recency.values))
                 + by_age @ (1 / (alpha + self.by_age.values)),
                 shared + w.sum() / a,
-                shared + n @ (psi(b + x) - psi(b)) - by_x @ (1 / (b + self.by_x.values - 1)),
+                shared + n @ (psi(b + chances) - psi(b)) - by_x @ (1 / before),
             ]
         )
         return float(value) / self.total, gradient / self.total
@@ -139,15 +146,16 @@ class _Likelihood:
         h[0, 0] = n @ (polygamma(1, r + x) - polygamma(1, r))
         h[0, 1] = self.total / alpha - self.per_age @ (1 / (alpha + self.age))
         h[1, 1] = -self.total * r / alpha**2 + weight @ (1 / (alpha + self.age) ** 2)
-        shared = n @ (polygamma(1, a + b) - polygamma(1, a + b + x))
+        chances = x + self.more
+        shared = n @ (polygamma(1, a + b) - polygamma(1, a + b + chances))
         h[2, 2] = h[2, 3] = shared
-        h[3, 3] = shared + n @ (polygamma(1, b + x) - polygamma(1, b))
+        h[3, 3] = shared + n @ (polygamma(1, b + chances) - polygamma(1, b))
 
         rest = self.x_repeat + r
         left = self.by_recency.spread(1 / (alpha + self.by_recency.values))
         right = self.by_age.spread(1 / (alpha + self.by_age.values))
         log_ratio = np.log(right / left)
-        edge = 1 / (b + self.x_repeat - 1)
+        edge = 1 / (b + self.x_repeat + self.more - 1)
         d = np.log(a) + np.log(edge) - rest * log_ratio
         share = expit(d)
         w = self.n_repeat * share
@@ -164,8 +172,10 @@ class _Likelihood:
         return (symmetric + first.T @ (first * curvature[:, None])) / self.total
 
 
-def fit(data: Histories) -> Fit:
+def fit(data: Histories, *, leaves_at_first: bool = False) -> Fit:
     """Maximum-likelihood parameters r, alpha (unit of time), a, b with standard errors.
+
+    BG/NBD; MBG/NBD with ``leaves_at_first``.
 
     Raises NotFitted, with the reason, when there is too little to learn from.
     """
@@ -180,7 +190,7 @@ def fit(data: Histories) -> Fit:
             f"{repeat:.0f} customers bought on a second day; at least "
             f"{MINIMUM_REPEAT_CUSTOMERS} are needed"
         )
-    likelihood = _Likelihood(data)
+    likelihood = _Likelihood(data, leaves_at_first=leaves_at_first)
     unit = float(data.age @ data.customers / customers)
     return maximise(
         NAMES,
@@ -192,51 +202,56 @@ def fit(data: Histories) -> Fit:
     )
 
 
-def _log_dropout_odds(fit: Fit, x: Array, recency: Array, age: Array) -> Array:
-    """Log odds that a repeat customer left at the last purchase."""
-    r, alpha, a, b = (fit.parameters[name] for name in NAMES)
-    return (
-        np.log(a)
-        - np.log(b + np.maximum(x, 1) - 1)
-        - (r + x) * np.log((alpha + recency) / (alpha + age))
-    )
-
-
-def probability_alive(fit: Fit, frequency: Array, recency: Array, age: Array) -> Array:
+def probability_alive(
+    fit: Fit, frequency: Array, recency: Array, age: Array, *, leaves_at_first: bool = False
+) -> Array:
     """P(alive at T | x, t_x, T): Fader, Hardie and Lee (2008), Computing P(alive) Using BG/NBD.
 
-    1 for customers who bought once: in this model one can leave only after a repeat purchase.
+    Under BG/NBD 1 for customers who bought once, who had no chance to leave.
     """
     from scipy.special import expit
 
-    odds = _log_dropout_odds(fit, frequency, recency, age)
-    return np.where(frequency > 0, expit(-odds), 1.0)
+    r, alpha, a, b = (fit.parameters[name] for name in NAMES)
+    chances = frequency + float(leaves_at_first)
+    odds = (
+        np.log(a)
+        - np.log(b + np.maximum(chances, 1) - 1)
+        - (r + frequency) * np.log((alpha + recency) / (alpha + age))
+    )
+    return np.where(chances > 0, expit(-odds), 1.0)
 
 
 def expected_purchases(
-    fit: Fit, frequency: Array, recency: Array, age: Array, period: float
+    fit: Fit,
+    frequency: Array,
+    recency: Array,
+    age: Array,
+    period: float | Array,
+    *,
+    leaves_at_first: bool = False,
 ) -> Array:
     """E[purchases in (T, T+period] | x, t_x, T]: equation 10 of the paper.
 
-    The paper's difference of a power and a 2F1 loses all digits where a is near 1 and overflows
-    for frequent buyers and for large a and b. The 2F1 stands for an integral: given that the
-    customer is alive, the drop-out probability p is Beta(a, b+x), the rate Gamma(r+x, alpha+T),
-    and purchases average (1 - (1 + p period/(alpha+T))^-(r+x)) / p. That is bounded and smooth
-    in p, and Gauss-Jacobi quadrature gives it to 7 digits or more.
+    ``period`` is one number, or one per history. The paper's difference of a power and a 2F1
+    loses all digits where a is near 1 and overflows for frequent buyers and for large a and b. The
+    2F1 stands for an integral: given that the customer is alive, the drop-out probability p is
+    Beta(a, b + chances to leave so far), the rate Gamma(r+x, alpha+T), and purchases average
+    (1 - (1 + p period/(alpha+T))^-(r+x)) / p. That is bounded and smooth in p, and Gauss-Jacobi
+    quadrature gives it to 7 digits or more.
     """
     r, alpha, a, b = (fit.parameters[name] for name in NAMES)
-    # The integral depends on frequency and age alone.
-    pairs, index = np.unique(frequency + 1j * age, return_inverse=True)
+    # The integral depends on frequency and period / (alpha + age) alone.
+    pairs, index = np.unique(frequency + 1j * (period / (alpha + age)), return_inverse=True)
     counts, place = np.unique(pairs.real, return_inverse=True)
-    nodes, weights = beta_quadrature(a, b + counts)
+    nodes, weights = beta_quadrature(a, b + counts + float(leaves_at_first))
     integral = np.empty(len(pairs))
     for start in range(0, len(pairs), CHUNK):
         part = slice(start, start + CHUNK)
         p = nodes[place[part]]
-        u = period / (alpha + pairs.imag[part])
-        power = -(r + pairs.real[part])[:, None] * np.log1p(p * u[:, None])
+        power = -(r + pairs.real[part])[:, None] * np.log1p(p * pairs.imag[part][:, None])
         integral[part] = (-np.expm1(power) / p * weights[place[part]]).sum(axis=1)
-    return integral[index] * probability_alive(fit, frequency, recency, age)
+    alive = probability_alive(fit, frequency, recency, age, leaves_at_first=leaves_at_first)
+    return integral[index] * alive
 
 
 def beta_quadrature(a: float, b: Array) -> tuple[Array, Array]:

@@ -1,89 +1,115 @@
-"""When each customer is expected to buy next."""
+"""Next order date: by when half, and nine tenths, of customers like this one will have bought.
+
+The wait until the next purchase follows from the frequency model, people who never return
+included; the levels are then corrected so that they held on an earlier period.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from dagster_project.predict.inputs import Customers
-from dagster_project.predict.likelihood import Array, Fit
+from dagster_project.predict.likelihood import Array
 from dagster_project.predict.tables import ModelRow
+from dagster_project.predict.value.frequency import Frequency, history
 from dagster_project.predict.value.twelve_months import CustomerValues
 
+LEVELS = (0.5, 0.9)
 LONGEST_WAIT_DAYS = 365
-# More likely gone than not: a date would promise an order from somebody who has left.
-GONE = 0.5
+MINIMUM_DATED = 50
+# Nominal levels tried to find the one that held.
+GRID = np.round(np.arange(0.02, 0.99, 0.01), 2)
 
 
-def interval_wait(customers: Customers, late_share: float) -> Array:
-    """Days until the next order of a customer who keeps to the own mean gap; at least 1.
+@dataclass(frozen=True)
+class NextOrders:
+    """Days from ``as_of`` until half and until nine tenths have bought.
 
-    A customer already later than that is given ``late_share`` of the gap from today.
+    NaN: not within the days of the hold-out, beyond which no date was tested.
     """
-    gap = customers["mean_gap_days"]
-    remaining = gap - customers["days_since_last_order"]
-    return np.maximum(np.where(remaining > 0, remaining, late_share * gap), 1.0)
+
+    half: Array
+    nine_tenths: Array
+    models: list[ModelRow]
 
 
-def late_share(held_out: Customers) -> float:
-    """Median of (days until the order / mean gap) among late customers who then bought.
+def wait_until(frequency: Frequency, customers: Customers, level: float) -> Array:
+    """Days until a customer has bought again with probability ``level``; NaN where never.
 
-    Half a gap where no late customer bought.
+    P(bought within t) = P(alive) (1 - ((alpha+T) / (alpha+T+t))^(r+x)): given x purchases in T
+    days the rate is Gamma(r+x, alpha+T), so that the wait is Lomax. Days are those of the clock.
     """
-    late = held_out.bought & (held_out["gap_ratio"] >= 1)
-    if not late.any():
-        return 0.5
-    return float(np.median(held_out["days_to_next"][late] / held_out["mean_gap_days"][late]))
+    x, _, age = history(customers, frequency.season)
+    r, alpha = frequency.fit.parameters["r"], frequency.fit.parameters["alpha"]
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        left = 1 - level / frequency.alive(customers)
+        wait = (alpha + age) * np.expm1(-np.log(left) / (r + x))
+    return np.where(left > 0, np.maximum(wait, 1.0), np.nan)
 
 
-def model_wait(fit: Fit, customers: Customers) -> Array:
-    """Median days until the next purchase of a live customer under BG/NBD.
+def date_next_orders(customers: Customers, values: CustomerValues) -> NextOrders:
+    """Both waits of every customer, and how the dates did in the hold-out.
 
-    Given x purchases in T days the rate is Gamma(r+x, alpha+T), so the wait is Lomax with the
-    median (alpha+T)(2^(1/(r+x)) - 1).
-    """
-    r, alpha = fit.parameters["r"], fit.parameters["alpha"]
-    exponent = np.minimum(1 / (r + customers["frequency"]), 1000.0)
-    return np.maximum((alpha + customers["age"]) * np.expm1(np.log(2) * exponent), 1.0)
-
-
-def days_to_next_order(
-    customers: Customers, values: CustomerValues, churn_probability: Array
-) -> tuple[Array, list[ModelRow]]:
-    """Days from ``as_of`` to the expected next order, NaN where none is expected.
-
-    Own interval or BG/NBD: the rule that was closer (median error) for those who bought in the
-    hold-out dates everybody. No date where the customer is more likely gone than not (by
-    ``churn_probability``, by p_alive where that is unknown), or where it is over a year away.
+    Customers of the hold-out, in two halves: the first corrects the levels, the second tells how
+    many had bought by the dates so given.
     """
     unknown = np.full(len(customers), np.nan)
-    if not customers["frequency"].sum():
-        reason = "nobody has bought on a second day yet"
-        return unknown, [ModelRow("next_order", "fitted", 0, reason)]
-    held_out = values.held_out
-    rows = [ModelRow("next_order", "fitted", 1)]
-    share, chosen, reason = 0.5, "own_interval", "no hold-out to compare with"
-    if held_out is not None and held_out.bought.any():
-        share = late_share(held_out)
-        rows.append(
-            ModelRow("next_order", "late_share", share, "of the own gap, for those already late")
-        )
-        waits = {"own_interval": interval_wait(held_out, share)}
-        if values.earlier_fit is not None and values.frequency_fit is not None:
-            waits["bg_nbd"] = model_wait(values.earlier_fit, held_out)
-        actual = held_out["days_to_next"][held_out.bought]
-        errors = {
-            name: float(np.median(np.abs(wait[held_out.bought] - actual)))
-            for name, wait in waits.items()
-        }
-        note = "among customers who bought in the hold-out"
+    frequency, earlier, held_out = values.frequency, values.earlier_frequency, values.held_out
+    reason = ""
+    if frequency is None:
+        reason = "no model of purchases was fitted"
+    elif earlier is None or held_out is None or not held_out.bought.any():
+        reason = "no later period to test dates on"
+    if reason or frequency is None or earlier is None or held_out is None:
+        return NextOrders(unknown, unknown, [ModelRow("next_order", "fitted", 0, reason)])
+    rows: list[ModelRow] = []
+    waits = []
+    limit = min(values.holdout_days, LONGEST_WAIT_DAYS)
+    # Rows come sorted by their features: every second is a fair half.
+    learning = np.arange(len(held_out)) % 2 == 0
+    actual = np.where(np.isnan(held_out["days_to_next"]), np.inf, held_out["days_to_next"])
+    for level in LEVELS:
+        name = "half" if level == LEVELS[0] else "nine_tenths"
+        nominal = _corrected(earlier, held_out, actual, learning, level, limit)
+        if nominal is None:
+            note = "too few customers of the later period reach this level within it"
+            rows.append(ModelRow("next_order", f"{name}_nominal_level", None, note))
+            waits.append(unknown)
+            continue
+        tested = np.ceil(wait_until(earlier, held_out, nominal))
+        dated = (tested <= limit) & ~learning
+        share = float((actual[dated] <= tested[dated]).mean()) if dated.any() else None
+        note = f"of {int(dated.sum())} customers whose dates were not used to correct the level"
         rows += [
-            ModelRow("next_order", f"{name}_median_error_days", error, note)
-            for name, error in errors.items()
+            ModelRow("next_order", f"{name}_nominal_level", nominal, "corrected on the other half"),
+            ModelRow("next_order", f"{name}_bought_by_date", share, note),
         ]
-        chosen = min(errors, key=lambda name: errors[name])
-        reason = "smaller median error in the hold-out"
-    rows.append(ModelRow("next_order", "chosen", None, f"{chosen}: {reason}"))
-    if chosen == "bg_nbd" and values.frequency_fit is not None:
-        wait = model_wait(values.frequency_fit, customers)
-    else:
-        wait = interval_wait(customers, share)
-    gone = np.where(np.isnan(churn_probability), 1 - values.p_alive, churn_probability) > GONE
-    return np.where(gone | (wait > LONGEST_WAIT_DAYS), np.nan, np.ceil(wait)), rows
+        wait = np.ceil(wait_until(frequency, customers, nominal))
+        waits.append(np.where(wait <= limit, wait, np.nan))
+    half, late = waits
+    fitted = not np.isnan(half).all()
+    said = "" if fitted else "no date could be given that held in the later period"
+    rows.insert(0, ModelRow("next_order", "fitted", float(fitted), said))
+    rows.insert(1, ModelRow("next_order", "holdout_days", values.holdout_days))
+    return NextOrders(half, np.maximum(late, half), rows)
+
+
+def _corrected(
+    frequency: Frequency,
+    held_out: Customers,
+    actual: Array,
+    learning: Array,
+    level: float,
+    limit: int,
+) -> float | None:
+    """The nominal level at which a share ``level`` of dated customers bought by their date."""
+    best, distance = None, np.inf
+    for nominal in GRID:
+        wait = np.ceil(wait_until(frequency, held_out, float(nominal)))
+        dated = (wait <= limit) & learning
+        if dated.sum() < MINIMUM_DATED:
+            continue
+        gap = abs(float((actual[dated] <= wait[dated]).mean()) - level)
+        if gap < distance:
+            best, distance = float(nominal), gap
+    return best if distance < 0.05 else None

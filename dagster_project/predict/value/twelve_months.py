@@ -1,36 +1,62 @@
-"""What each customer is worth: so far, by a rule of thumb, and over the next twelve months."""
+"""Customer lifetime value: what each customer brought, and may bring in the next twelve months.
 
+Value ahead = expected orders x expected order value, by the method that was better on a later
+period; the parts of the methods lie beside this file.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 
 import duckdb
 import numpy as np
+from numpy.typing import NDArray
 
 from dagster_project.predict.inputs import Customers, Span, read_customers
-from dagster_project.predict.likelihood import Array, Fit, NotFitted
+from dagster_project.predict.likelihood import Array
+from dagster_project.predict.scores import gain_z, tweedie_deviance
 from dagster_project.predict.tables import ModelRow
-from dagster_project.predict.value import bgnbd, gamma_gamma
+from dagster_project.predict.value.boosted import YEARS_HISTORY_DAYS, fit_boosted
+from dagster_project.predict.value.frequency import Frequency
+from dagster_project.predict.value.market import YEAR_DAYS, Market, fit_seasonal
+from dagster_project.predict.value.order_value import OrderValue, fit_order_value
+from dagster_project.predict.value.shrunk import ShrunkRate, shrunk_mean
 
-YEAR_DAYS = 365
 SHORTEST_HOLDOUT_DAYS, LONGEST_HOLDOUT_DAYS = 14, 182
+RULE = "shrunk_rate"
+
+# Purchases expected of each customer in the next so many days.
+Expected = Callable[[Customers, float], Array]
 
 
 @dataclass
 class CustomerValues:
     """Columns of ``predictions.customer_values``, aligned with the customers given; NaN: unknown.
 
-    The rest is for dating the next orders: the fit on all, the customers of the hold-out with
-    what they did in it (None: history too short), and the fit on what came before it.
+    The rest is for p_alive and for dating the next orders: the frequency model on all, the
+    customers of the hold-out with what they did in it (None: history too short), and the model as
+    it was fitted on what came before it.
     """
 
     ltv_simple: Array
-    p_alive: Array
     expected_orders: Array
+    order_value: Array
     predicted_value: Array
+    method: NDArray[np.object_]
     models: list[ModelRow] = field(default_factory=list)
-    frequency_fit: Fit | None = None
+    frequency: Frequency | None = None
     held_out: Customers | None = None
-    earlier_fit: Fit | None = None
+    holdout_days: int = 0
+    earlier_frequency: Frequency | None = None
+
+
+@dataclass(frozen=True)
+class _Method:
+    """One way to value: expected orders, and what an order is worth, of customers of one day."""
+
+    name: str
+    expected: Expected
+    order_value: Callable[[Customers], Array]
 
 
 def simple_lifetime_value(customers: Customers) -> tuple[Array, list[ModelRow]]:
@@ -59,192 +85,179 @@ def simple_lifetime_value(customers: Customers) -> tuple[Array, list[ModelRow]]:
 
 
 def holdout_days(span: Span) -> int:
-    """A third of the time observed, at most half a year."""
+    """A year, the horizon spoken of, where half a year lies before it; else a third of all days."""
+    if span.days >= YEAR_DAYS + YEARS_HISTORY_DAYS:
+        return YEAR_DAYS
     return min(LONGEST_HOLDOUT_DAYS, span.days // 3)
 
 
 def predict_values(
-    con: duckdb.DuckDBPyConnection, customers: Customers, span: Span
+    con: duckdb.DuckDBPyConnection, customers: Customers, span: Span, horizon: int = YEAR_DAYS
 ) -> CustomerValues:
-    """Every column of the value table, and what is to be said about the models behind them."""
+    """Every column of the value table, and what is to be said about the models behind them.
+
+    Each method is fitted on what came before the hold-out and judged on it; the one in force is
+    fitted again on everything. Orders and value are those of the next ``horizon`` days: a benchmark
+    asks for other than a year.
+    """
     simple, rows = simple_lifetime_value(customers)
     unknown = np.full(len(customers), np.nan)
-    values = CustomerValues(simple, unknown, unknown, unknown, rows)
-    values.frequency_fit = _fit_frequency(customers, values.models)
-    value_fit = _fit_value(customers, values.models)
-    if values.frequency_fit is not None:
-        values.p_alive = bgnbd.probability_alive(values.frequency_fit, *_history(customers))
-        values.expected_orders = bgnbd.expected_purchases(
-            values.frequency_fit, *_history(customers), YEAR_DAYS
-        )
-    if values.frequency_fit is not None and value_fit is not None:
-        values.predicted_value = values.expected_orders * _purchase_value(
-            value_fit, customers, values.models
-        )
+    nobody = np.full(len(customers), None, dtype=object)
+    values = CustomerValues(simple, unknown, unknown, unknown, nobody, rows)
+    values.frequency, market = fit_seasonal(con, customers, values.models)
     days = holdout_days(span)
     if days < SHORTEST_HOLDOUT_DAYS:
-        values.models.append(
-            ModelRow("bg_nbd", "holdout_days", 0, "the history is too short for a hold-out")
-        )
+        reason = "the history is too short for a hold-out"
+        values.models.append(ModelRow("predicted_value", "holdout_days", 0, reason))
         return values
-    values.held_out = read_customers(con, customers.as_of - timedelta(days=days), days)
-    values.earlier_fit = _check_on_holdout(values.held_out, days, values.models)
-    _fall_back(customers, values)
+    values.holdout_days = days
+    cut = customers.as_of - timedelta(days=days)
+    values.held_out = read_customers(con, cut, days)
+    if not len(values.held_out):
+        reason = "nobody had bought before the hold-out"
+        values.models.append(ModelRow("predicted_value", "fitted", 0, reason))
+        return values
+    values.earlier_frequency, earlier_market = fit_seasonal(con, values.held_out, [])
+    candidates = _methods(
+        con, values.earlier_frequency, earlier_market, values.held_out, span.first, []
+    )
+    chosen = _choose(candidates, values.held_out, days, values.models)
+    final = _methods(con, values.frequency, market, customers, span.first, values.models)
+    method = next((found for found in final if found.name == chosen), final[0])
+    # Rounded as they are published, so that the value is their product to the cent.
+    values.expected_orders = np.round(method.expected(customers, horizon), 6)
+    values.order_value = np.round(np.maximum(method.order_value(customers), 0.0), 2)
+    values.predicted_value = values.expected_orders * values.order_value
+    values.method[:] = method.name
     return values
 
 
-def _fall_back(customers: Customers, values: CustomerValues) -> None:
-    """Give the baseline's numbers in the columns of models that did not beat it."""
-    beats = {row.model: row.value for row in values.models if row.metric == "beats_baseline"}
-    baseline = _baseline(customers, YEAR_DAYS)
-    columns = {"bg_nbd": "expected_orders", "predicted_value": "predicted_value"}
-    for (model, column), numbers in zip(columns.items(), baseline, strict=True):
-        if model not in beats or np.isnan(getattr(values, column)).all():
-            continue
-        chosen = f"{model}: smaller error in the hold-out"
-        if not beats[model]:
-            setattr(values, column, numbers)
-            chosen = "baseline: its error in the hold-out is not larger"
-        values.models.append(ModelRow(model, "chosen", None, chosen))
-
-
-def _baseline(customers: Customers, days: int) -> tuple[Array, Array]:
-    """Purchases and value in the next ``days`` if everybody goes on as so far.
-
-    Own purchases per day since the first, times the own mean repeat purchase.
-    """
-    purchases = customers["frequency"] / np.maximum(customers["age"], 1) * days
-    value = np.where(
-        customers["frequency"] > 0,
-        np.nan_to_num(customers["repeat_value"]),
-        customers["average_order_value"],
-    )
-    return purchases, purchases * np.maximum(value, 0.0)
-
-
-def _history(customers: Customers) -> tuple[Array, Array, Array]:
-    return customers["frequency"], customers["recency"], customers["age"]
-
-
-def _fit_frequency(customers: Customers, models: list[ModelRow]) -> Fit | None:
-    try:
-        fit = bgnbd.fit(bgnbd.histories(*_history(customers)))
-    except NotFitted as error:
-        models.append(ModelRow("bg_nbd", "fitted", 0, error.reason))
-        return None
-    models.extend(fit_rows("bg_nbd", fit, "days with a purchase, time in days"))
-    return fit
-
-
-def _fit_value(customers: Customers, models: list[ModelRow]) -> Fit | None:
-    repeat_value = np.nan_to_num(customers["repeat_value"])
-    try:
-        fit = gamma_gamma.fit(customers["frequency"], repeat_value)
-    except NotFitted as error:
-        models.append(ModelRow("gamma_gamma", "fitted", 0, error.reason))
-        return None
-    models.extend(
-        fit_rows("gamma_gamma", fit, "net revenue of a day with a purchase, the first left out")
-    )
-    usable = (customers["frequency"] > 0) & (repeat_value > 0)
-    correlation = _correlation(customers["frequency"][usable], repeat_value[usable])
-    models.append(
-        ModelRow(
-            "gamma_gamma",
-            "frequency_value_correlation",
-            correlation,
-            "the model assumes that how often and how much are unrelated: near 0",
+def _methods(
+    con: duckdb.DuckDBPyConnection,
+    frequency: Frequency | None,
+    market: Market | None,
+    customers: Customers,
+    first: date,
+    models: list[ModelRow],
+) -> list[_Method]:
+    """The methods that can be fitted on what is known on the customers' day, simplest first."""
+    horizon = max(1, (customers.as_of - first).days // 3)
+    start = customers.as_of - timedelta(days=horizon)
+    rate = ShrunkRate.learn(read_customers(con, start, horizon), horizon)
+    methods = [_Method(f"{RULE} x shrunk_mean", _extended(rate, frequency, market), shrunk_mean)]
+    worth = fit_order_value(customers, models)
+    if frequency is None or market is None or worth is None:
+        return methods
+    shift, sentence = market.year_factor()
+    models.append(ModelRow("market_index", "level_ahead", shift, sentence))
+    methods.append(_scaled(frequency, shift, worth))
+    boosted = fit_boosted(con, frequency, first, customers.as_of)
+    if boosted is None:
+        reason = "too few customers or purchases before the last horizon"
+        models.append(ModelRow("boosted_orders", "fitted", 0, reason))
+        return methods
+    factor, sentence = market.year_factor(boosted.horizon_days)
+    models.append(ModelRow("boosted_orders", "fitted", 1))
+    models.append(ModelRow("boosted_orders", "horizon_days", boosted.horizon_days))
+    models.append(ModelRow("boosted_orders", "level_factor", factor, sentence))
+    methods.append(
+        _Method(
+            f"boosted_{frequency.name} x gamma_gamma",
+            lambda found, days: boosted.expected(found, days) * factor,
+            worth.expected,
         )
     )
-    return fit
+    return methods
 
 
-def fit_rows(model: str, fit: Fit, note: str) -> list[ModelRow]:
-    """A fit as published rows: parameters, standard errors, log-likelihood, size."""
-    rows = [ModelRow(model, "fitted", 1, fit.note or note)]
-    for name, value in fit.parameters.items():
-        rows.append(ModelRow(model, name, value))
-        rows.append(ModelRow(model, f"{name}_standard_error", fit.standard_errors[name], fit.note))
-    rows.append(ModelRow(model, "log_likelihood", fit.log_likelihood))
-    rows.append(ModelRow(model, "customers", fit.observations))
-    return rows
+def _extended(rate: ShrunkRate, frequency: Frequency | None, market: Market | None) -> Expected:
+    """The rule beyond the days that it was learnt on: fewer stay, which only the model knows."""
+    if frequency is None or market is None:
+        return rate.expected
+    factor, _ = market.year_factor(round(rate.horizon_days), knows_season=False)
+
+    def expected(found: Customers, days: float) -> Array:
+        learnt = np.maximum(frequency.expected(found, rate.horizon_days), 1e-9)
+        fading = frequency.expected(found, days) / learnt
+        return rate.expected(found, rate.horizon_days) * fading * factor
+
+    return expected
 
 
-def _correlation(left: Array, right: Array) -> float | None:
-    if len(left) < 2 or np.ptp(left) == 0 or np.ptp(right) == 0:
-        return None
-    return float(np.corrcoef(left, right)[0, 1])
+def _scaled(frequency: Frequency, shift: float, worth: OrderValue) -> _Method:
+    return _Method(
+        f"{frequency.name} x gamma_gamma",
+        lambda found, days: frequency.expected(found, days) * shift,
+        worth.expected,
+    )
 
 
-def _purchase_value(fit: Fit, customers: Customers, models: list[ModelRow]) -> Array:
-    """Expected value of a purchase; the mean of all repeat purchases where none is defined."""
-    repeat_value = np.nan_to_num(customers["repeat_value"])
-    value = gamma_gamma.expected_value(fit, customers["frequency"], repeat_value)
-    undefined = np.isnan(value)
-    if undefined.any():
-        weights = customers["frequency"]
-        value[undefined] = float(repeat_value @ weights / weights.sum())
+def _choose(methods: list[_Method], held_out: Customers, days: int, models: list[ModelRow]) -> str:
+    """Publish how each method did in the hold-out; the name of the one in force.
+
+    The loss is the Tweedie deviance, of a sum of randomly many amounts: in it ten large customers
+    do not outvote all others. The smallest is in force; its gain is published in standard errors.
+    """
+    actual = held_out["future_purchases"]
+    revenue = np.maximum(held_out["future_revenue"], 0.0)
+    best, best_loss, gain = None, np.zeros(0), 0.0
+    models.append(
+        ModelRow("predicted_value", "holdout_days", days, "fitted on the days before, tested here")
+    )
+    models.append(ModelRow("predicted_value", "holdout_customers", len(held_out)))
+    scale = revenue.mean() if revenue.any() else 1.0
+    errors: dict[str, dict[str, float]] = {}
+    for method in methods:
+        orders = method.expected(held_out, days)
+        value = orders * np.maximum(method.order_value(held_out), 0.0)
+        loss = tweedie_deviance(value / scale, revenue / scale)
+        errors[method.name] = _errors(orders, actual, "orders") | _errors(value, revenue, "value")
+        errors[method.name]["deviance"] = float(loss.mean())
+        models += [
+            ModelRow(f"predicted_value.{method.name}", metric, number)
+            for metric, number in errors[method.name].items()
+        ]
+        z = 0.0 if best is None else gain_z(loss, best_loss)
+        if best is None or z > 0:
+            best, best_loss, gain = method, loss, z
+    assert best is not None
+    rule, chosen = errors[methods[0].name], errors[best.name]
+    for kind in ("orders", "value"):
+        model = "expected_orders" if kind == "orders" else "predicted_value"
+        for prefix, found in (("holdout", chosen), ("baseline", rule)):
+            note = best.name if prefix == "holdout" else methods[0].name
+            for metric in ("mae", "rmse", "total_ratio"):
+                models.append(
+                    ModelRow(model, f"{prefix}_{metric}", found.get(f"{kind}_{metric}"), note)
+                )
+    models += [
+        ModelRow("expected_orders", "holdout_days", days),
+        ModelRow("predicted_value", "deviance_gain_z", gain, "over the method that it replaced"),
+    ]
+    is_rule = best is methods[0]
+    for model in ("expected_orders", "predicted_value"):
+        models.append(ModelRow(model, "beats_baseline", float(not is_rule)))
         models.append(
             ModelRow(
-                "gamma_gamma",
-                "customers_given_the_average",
-                float(undefined.sum()),
-                "q is below 1, so the population has no mean: the average repeat purchase stands",
+                model,
+                "chosen",
+                None,
+                f"{best.name}: no model beats it in the hold-out"
+                if is_rule
+                else f"{best.name}: smaller Tweedie deviance in the hold-out",
             )
         )
-    return value
+    return best.name
 
 
-def _check_on_holdout(held_out: Customers, days: int, models: list[ModelRow]) -> Fit | None:
-    """Fit on the past alone and compare with what came; publishes errors beside a baseline's."""
-    try:
-        fit = bgnbd.fit(bgnbd.histories(*_history(held_out)))
-    except NotFitted as error:
-        models.append(ModelRow("bg_nbd", "holdout_days", 0, error.reason))
-        return None
-    predicted = bgnbd.expected_purchases(fit, *_history(held_out), days)
-    actual = held_out["future_purchases"]
-    naive, naive_value = _baseline(held_out, days)
-    models.append(
-        ModelRow("bg_nbd", "holdout_days", days, "fitted on the days before, compared with these")
-    )
-    models.extend(error_rows("bg_nbd", predicted, naive, actual, "own rate so far, continued"))
-    repeat_value = np.nan_to_num(held_out["repeat_value"])
-    try:
-        value_fit = gamma_gamma.fit(held_out["frequency"], repeat_value)
-    except NotFitted as error:
-        models.append(ModelRow("predicted_value", "holdout_days", 0, error.reason))
-        return fit
-    expected = predicted * _purchase_value(value_fit, held_out, [])
-    models.append(ModelRow("predicted_value", "holdout_days", days))
-    models.extend(
-        error_rows(
-            "predicted_value",
-            expected,
-            naive_value,
-            held_out["future_revenue"],
-            "own rate and own mean so far, continued",
-        )
-    )
-    return fit
-
-
-def error_rows(
-    model: str, predicted: Array, baseline: Array, actual: Array, baseline_note: str
-) -> list[ModelRow]:
-    """Mean absolute error, root mean square error and ratio of totals, model and baseline."""
-    rows = []
-    for prefix, values, note in (
-        ("holdout", predicted, ""),
-        ("baseline", baseline, baseline_note),
-    ):
-        error = values - actual
-        rows.append(ModelRow(model, f"{prefix}_mae", float(np.abs(error).mean()), note))
-        rows.append(ModelRow(model, f"{prefix}_rmse", float(np.sqrt((error**2).mean())), note))
-        total = float(actual.sum())
-        ratio = float(values.sum()) / total if total else None
-        rows.append(ModelRow(model, f"{prefix}_total_ratio", ratio, note or "predicted / actual"))
-    # An expectation minimises squared error; the median of most customers' purchases is zero.
-    better = float(((predicted - actual) ** 2).mean()) < float(((baseline - actual) ** 2).mean())
-    rows.append(ModelRow(model, "beats_baseline", float(better), "by root mean square error"))
-    return rows
+def _errors(predicted: Array, actual: Array, kind: str) -> dict[str, float]:
+    """Mean absolute error, root mean square error, and predicted / actual in total."""
+    error = predicted - actual
+    found = {
+        f"{kind}_mae": float(np.abs(error).mean()),
+        f"{kind}_rmse": float(np.sqrt((error**2).mean())),
+    }
+    total = float(actual.sum())
+    if total > 0:
+        found[f"{kind}_total_ratio"] = float(predicted.sum()) / total
+    return found

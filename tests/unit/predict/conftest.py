@@ -63,13 +63,18 @@ def company():
         con.execute(
             "CREATE TABLE marts.orders (order_id VARCHAR, customer_id VARCHAR, order_date DATE, "
             "is_sale BOOLEAN, sales_channel VARCHAR, gross_revenue DECIMAL(18,2), "
-            "discount_amount DECIMAL(18,2), net_revenue DECIMAL(18,2))"
+            "discount_amount DECIMAL(18,2), tax_amount DECIMAL(18,2), "
+            "shipping_amount DECIMAL(18,2), net_revenue DECIMAL(18,2))"
         )
         con.execute(
             "CREATE TABLE marts.order_lines (order_id VARCHAR, category VARCHAR, "
             "is_service BOOLEAN, is_sale BOOLEAN, order_date DATE, quantity DECIMAL(18,3))"
         )
         con.execute("CREATE SCHEMA intermediate")
+        con.execute(
+            "CREATE TABLE intermediate.int_refunds_dated "
+            "(order_id VARCHAR, refunded_date DATE, refunded_cents BIGINT)"
+        )
         con.execute(
             "CREATE TABLE intermediate.int_journey_transition_counts AS SELECT * FROM (VALUES "
             "('(start)', 'email', 3), ('email', '(sale)', 2), ('email', '(loss)', 1)"
@@ -89,7 +94,7 @@ def company():
         if rows:
             columns = [list(column) for column in zip(*rows, strict=True)]
             con.execute(
-                "INSERT INTO marts.orders SELECT o, c, d, TRUE, 'web', g, 0, n FROM "
+                "INSERT INTO marts.orders SELECT o, c, d, TRUE, 'web', g, 0, 0, 0, n FROM "
                 "(SELECT unnest(?) o, unnest(?) c, unnest(?) d, unnest(?) g, unnest(?) n)",
                 columns,
             )

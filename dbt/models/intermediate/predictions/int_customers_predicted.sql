@@ -21,10 +21,13 @@ final as (
         customer_values.ltv_simple,
         customer_values.p_alive,
         customer_values.expected_orders_12m,
+        customer_values.expected_order_value,
         customer_values.predicted_12m_value,
+        customer_values.value_method,
         customer_values.churn_probability,
         customer_values.repurchase_probability,
         customer_values.next_order_expected_date,
+        customer_values.next_order_late_date,
         personas.persona,
         personas.persona_label
     from customer_values

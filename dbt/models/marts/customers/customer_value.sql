@@ -22,10 +22,13 @@ final as (
         predicted.ltv_simple,
         predicted.p_alive,
         predicted.expected_orders_12m,
+        predicted.expected_order_value,
         predicted.predicted_12m_value,
+        predicted.value_method,
         predicted.churn_probability,
         predicted.repurchase_probability,
-        predicted.next_order_expected_date
+        predicted.next_order_expected_date,
+        predicted.next_order_late_date
     from customers
     left join predicted
         on customers.customer_id = predicted.customer_id

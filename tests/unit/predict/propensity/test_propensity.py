@@ -121,7 +121,7 @@ def test_coefficients_are_those_of_scikit_learn(predicted):
     days = propensity.churn_days(span)
     result = propensity.predict_propensity(con, customers, "churn", days)
     train = inputs.read_customers(con, AS_OF - timedelta(days=2 * days), days)
-    matrix = StandardScaler().fit_transform(propensity._matrix(train))
+    matrix = StandardScaler().fit_transform(train.scaled_matrix())
     fitted = LogisticRegression(C=1.0, max_iter=500).fit(matrix, ~train.bought)
     rows = {row["feature"]: row for row in result.drivers if row["method"] == "logistic_regression"}
     for feature, coefficient in zip(inputs.FEATURES, fitted.coef_[0], strict=True):
@@ -160,3 +160,46 @@ def test_too_little_data_is_said(company, customers, days, words):
     now = inputs.read_customers(con, AS_OF)
     result = propensity.predict_propensity(con, now, "churn", propensity.churn_days(span))
     assert words in facts(result)["churn_propensity", "fitted"].note
+
+
+def busy_december(years, seed=3):
+    """Orders of people who buy three times as often in the last quarter as in the others."""
+    rng = np.random.default_rng(seed)
+    days = [AS_OF - timedelta(days=365 * years - i) for i in range(365 * years + 1)]
+    busy = np.array([2.0 if day.month in (10, 11, 12) else 0.7 for day in days])
+    orders = []
+    for person in range(500):
+        bought = np.flatnonzero(rng.random(len(days)) < busy * rng.gamma(2.0, 0.004))
+        orders += [(f"c{person}", days[int(day)], 20.0) for day in bought]
+    return orders
+
+
+def test_the_same_weeks_of_last_year_correct_the_level(company):
+    """Before Christmas everybody would be about to leave. Source: what they then did."""
+    con = company(busy_december(3))
+    day = date(2024, 9, 30)
+    span = inputs.prepare_days(con, day)
+    customers = inputs.read_customers(con, day)
+    plain = propensity.predict_propensity(con, customers, "churn", 60)
+    seasonal = propensity.predict_propensity(con, customers, "churn", 60, span.first)
+    inputs.prepare_days(con, AS_OF)
+    then = inputs.read_customers(con, day, 60)
+    actual = float((~then.bought).mean())
+    closed = facts(seasonal)
+    assert closed["churn_propensity", "season_used"].value == 1
+    assert closed["churn_propensity", "season_shift"].value < -0.3
+    assert abs(seasonal.probability.mean() - actual) < abs(plain.probability.mean() - actual) - 0.05
+    assert closed["churn_propensity", "actual_rate"].value == pytest.approx(
+        (~inputs.read_customers(con, day - timedelta(days=60), 60).bought).mean()
+    )
+
+
+def test_a_season_that_nobody_saw_is_not_claimed(company):
+    """A shop of one year would be corrected by what it cannot know."""
+    con = company(busy_december(1))
+    span = inputs.prepare_days(con, AS_OF)
+    customers = inputs.read_customers(con, AS_OF)
+    result = propensity.predict_propensity(con, customers, "churn", 60, span.first)
+    assert facts(result)["churn_propensity", "season_used"].value == 0
+    assert "no season is known" in facts(result)["churn_propensity", "season_used"].note
+    assert ("churn_propensity", "season_shift") not in facts(result)

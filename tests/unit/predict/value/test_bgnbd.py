@@ -51,13 +51,15 @@ def test_cdnow_parameters(cdnow):
     assert fit.observations == 2357
 
 
-def test_gradient_and_hessian_are_the_derivatives():
+@pytest.mark.parametrize("leaves_at_first", [False, True])
+def test_gradient_and_hessian_are_the_derivatives(leaves_at_first):
     """The search would stop beside the maximum, and standard errors would mislead.
 
     Source: finite differences of the log-likelihood and of its gradient.
     """
     x, t, age = simulate(300, np.random.default_rng(1))
-    likelihood = bgnbd._Likelihood(bgnbd.histories(x, t, age))
+    data = bgnbd.histories(x, t, age)
+    likelihood = bgnbd._Likelihood(data, leaves_at_first=leaves_at_first)
     theta = np.array([0.7, 25.0, 0.8, 2.0])
     _, gradient = likelihood.value_and_gradient(theta)
     numeric = approx_fprime(theta, lambda v: likelihood.value_and_gradient(v)[0], 1e-7)
@@ -66,12 +68,15 @@ def test_gradient_and_hessian_are_the_derivatives():
     assert likelihood.hessian(theta) == pytest.approx(hessian, rel=1e-3, abs=1e-5)
 
 
-def test_likelihood_is_the_integral_over_people():
+@pytest.mark.parametrize("leaves_at_first", [False, True])
+def test_likelihood_is_the_integral_over_people(leaves_at_first):
     """The fitted mixture would not be that of Poisson buyers who leave after a purchase.
 
-    Source: brute-force integration of equation 3 of the paper over rate and probability.
+    Source: brute-force integration of equation 3 of the paper over rate and probability; in
+    MBG/NBD a chance to leave comes with the first purchase too.
     """
     r, alpha, a, b = 0.6, 8.0, 0.8, 2.5
+    more = int(leaves_at_first)
     for x, t, age in ((0, 0.0, 20.0), (1, 5.0, 20.0), (4, 18.0, 30.0)):
 
         def by_probability(p, x=x, t=t, age=age):
@@ -83,14 +88,16 @@ def test_likelihood_is_the_integral_over_people():
                     - (r + x) * np.log(alpha + time)
                 )
 
-            stayed = (1 - p) ** x * moment(age)
-            left = p * (1 - p) ** (x - 1) * moment(t) if x > 0 else 0.0
+            chances = x + more
+            stayed = (1 - p) ** chances * moment(age)
+            left = p * (1 - p) ** (chances - 1) * moment(t) if chances > 0 else 0.0
             density = np.exp((a - 1) * np.log(p) + (b - 1) * np.log1p(-p) - betaln(a, b))
             return (stayed + left) * density
 
         expected = np.log(quad(by_probability, 0, 1, limit=200)[0])
         data = bgnbd.histories(np.array([x]), np.array([t]), np.array([age]))
-        found = bgnbd._Likelihood(data).value_and_gradient(np.array([r, alpha, a, b]))[0]
+        likelihood = bgnbd._Likelihood(data, leaves_at_first=leaves_at_first)
+        found = likelihood.value_and_gradient(np.array([r, alpha, a, b]))[0]
         assert found == pytest.approx(expected, abs=1e-6)
 
 

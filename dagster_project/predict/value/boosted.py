@@ -1,0 +1,109 @@
+"""Boosted correction: what the purchase model leaves out, learnt from how customers then bought.
+
+Gradient-boosted trees (Poisson) predict purchases / those expected under BG/NBD, weighted by the
+latter, from features of customers as they stood before a horizon. The model keeps the frequent
+buyers' extrapolation and the trees the shop's particulars (season, discounts, lateness).
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from dagster_project.predict.inputs import Customers, read_customers
+from dagster_project.predict.likelihood import Array
+from dagster_project.predict.value.frequency import Frequency
+
+# Customers as they stood at the start of the horizon, and this many days before that: twice the
+# rows, of which the second show another stretch of the season.
+SNAPSHOTS_BACK = (0, 45)
+SHORTEST_HISTORY_DAYS = 60
+LONGEST_HORIZON_DAYS = 365
+# A year's horizon needs half a year before it to describe customers with.
+YEARS_HISTORY_DAYS = 180
+MINIMUM_CUSTOMERS = 200
+MINIMUM_PURCHASES = 100
+LARGEST_SAMPLE = 60_000
+SMALLEST_EXPECTATION = 1e-6
+
+
+@dataclass(frozen=True)
+class Boosted:
+    """Fitted trees, the ``horizon_days`` that they were taught on, and the days that taught them.
+
+    ``shift`` multiplies every prediction: the level of the days to come / of those learnt from.
+    """
+
+    frequency: Frequency
+    model: Any
+    horizon_days: int
+    shift: float = 1.0
+
+    def expected(self, customers: Customers, days: float) -> Array:
+        """Purchases expected in the next ``days``: the model's, corrected and shifted."""
+        rows = _features(self.frequency, customers, self.horizon_days)
+        return self.frequency.expected(customers, days) * self.model.predict(rows) * self.shift
+
+
+def training_horizon(first: date, as_of: date) -> int:
+    """A year where that leaves half a year before it, otherwise a third of what is known."""
+    days = (as_of - first).days
+    if days >= LONGEST_HORIZON_DAYS + YEARS_HISTORY_DAYS:
+        return LONGEST_HORIZON_DAYS
+    return days // 3
+
+
+def fit_boosted(
+    con: duckdb.DuckDBPyConnection,
+    frequency: Frequency,
+    first: date,
+    as_of: date,
+    shift: float = 1.0,
+) -> Boosted | None:
+    """Learn from what is known at the end of ``as_of``; None where that is too little."""
+    horizon = training_horizon(first, as_of)
+    snapshots = []
+    for back in SNAPSHOTS_BACK:
+        start = as_of - timedelta(days=horizon + back)
+        if (start - first).days >= SHORTEST_HISTORY_DAYS:
+            snapshots.append(read_customers(con, start, horizon))
+    if not snapshots or len(snapshots[0]) < MINIMUM_CUSTOMERS:
+        return None
+    if min(found["future_purchases"].sum() for found in snapshots) < MINIMUM_PURCHASES:
+        return None
+    rows, ratio, weight = [], [], []
+    for found in snapshots:
+        # Rows come sorted by their features: every k-th is a fair sample.
+        step = -(-len(found) // LARGEST_SAMPLE)
+        expected = np.maximum(frequency.expected(found, horizon)[::step], SMALLEST_EXPECTATION)
+        rows.append(_features(frequency, found, horizon)[::step])
+        ratio.append(found["future_purchases"][::step] / expected)
+        weight.append(expected)
+    return Boosted(
+        frequency,
+        _trees().fit(np.vstack(rows), np.concatenate(ratio), sample_weight=np.concatenate(weight)),
+        horizon,
+        shift,
+    )
+
+
+def _features(frequency: Frequency, customers: Customers, horizon: int) -> Array:
+    expected = np.maximum(frequency.expected(customers, horizon), SMALLEST_EXPECTATION)
+    return np.column_stack([customers.scaled_matrix(), np.log(expected)])
+
+
+def _trees() -> Any:
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    return HistGradientBoostingRegressor(
+        loss="poisson",
+        max_iter=100,
+        learning_rate=0.05,
+        max_leaf_nodes=8,
+        min_samples_leaf=20,
+        l2_regularization=5.0,
+        early_stopping=False,
+        random_state=0,
+    )

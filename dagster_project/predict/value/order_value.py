@@ -1,0 +1,61 @@
+"""Expected order value: Gamma-Gamma over all days with a purchase.
+
+The first day counts too: of most customers it is the only one, and it says much about the rest.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dagster_project.predict.inputs import Customers
+from dagster_project.predict.likelihood import Array, Fit, NotFitted
+from dagster_project.predict.tables import ModelRow
+from dagster_project.predict.value import gamma_gamma
+from dagster_project.predict.value.frequency import fit_rows
+
+
+@dataclass(frozen=True)
+class OrderValue:
+    """A fitted Gamma-Gamma."""
+
+    fit: Fit
+
+    def expected(self, customers: Customers) -> Array:
+        """Net revenue of a future day with a purchase, per customer."""
+        days, mean = _purchases(customers)
+        return gamma_gamma.expected_value(self.fit, days, mean)
+
+
+def fit_order_value(customers: Customers, models: list[ModelRow]) -> OrderValue | None:
+    """Fit on the customers; None, with the reason in ``models``, where no mean is defined."""
+    days, mean = _purchases(customers)
+    try:
+        fit = gamma_gamma.fit(days, mean)
+        # With one purchase at least the mean exists from p + q = 1 on; without, from q = 1.
+        if fit.parameters["p"] + fit.parameters["q"] <= 1:
+            raise NotFitted("p + q is below 1: the population has no mean order value")
+    except NotFitted as error:
+        models.append(ModelRow("gamma_gamma", "fitted", 0, error.reason))
+        return None
+    models += fit_rows("gamma_gamma", fit, "net revenue of a day with a purchase")
+    usable = mean > 0
+    models.append(
+        ModelRow(
+            "gamma_gamma",
+            "frequency_value_correlation",
+            _correlation(days[usable], mean[usable]),
+            "the model assumes that how often and how much are unrelated: near 0",
+        )
+    )
+    return OrderValue(fit)
+
+
+def _purchases(customers: Customers) -> tuple[Array, Array]:
+    days = customers["purchase_days"]
+    return days, np.maximum(customers["net_revenue"], 0.0) / days
+
+
+def _correlation(left: Array, right: Array) -> float | None:
+    if len(left) < 2 or np.ptp(left) == 0 or np.ptp(right) == 0:
+        return None
+    return float(np.corrcoef(left, right)[0, 1])
