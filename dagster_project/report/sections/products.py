@@ -73,7 +73,7 @@ _PAIRS = """
 """
 
 _QUALITY = """
-    select metric, value, note from model_quality where model = 'product_recommendations'
+    select model, metric, value, note from model_quality where model like 'recommendations.%'
 """
 
 _STEADINESS = (("X", "Steady (X)"), ("Y", "Changing (Y)"), ("Z", "Erratic (Z)"), (None, "Too new"))
@@ -113,14 +113,16 @@ def _facts(context: Context, totals: Row) -> Facts:
         ("Fast movers", formats.count(totals["fast"]), totals["fast"]),
         ("In stock and not sold for 91 days", formats.count(totals["lying"]), totals["lying"]),
     ]
-    quality = {row["metric"]: row for row in context.rows(_QUALITY)}
-    rate = quality.get("holdout_hit_rate", {}).get("value")
-    base = quality.get("baseline_hit_rate", {}).get("value")
-    if rate is not None and base is not None:
-        label = "Customers who then bought one of five recommended products"
-        items.append(
-            (label, f"{formats.percent(rate)} ({formats.percent(base)} of the most bought)", rate)
-        )
+    quality = {(row["model"], row["metric"]): row["value"] for row in context.rows(_QUALITY)}
+    for name, what, rule in (
+        ("buy_again", "bought again one of five", "of their most bought"),
+        ("discover", "discovered one of five", "of the most popular"),
+    ):
+        rate = quality.get((f"recommendations.{name}", "holdout_hit_rate"))
+        base = quality.get((f"recommendations.{name}", "baseline_hit_rate"))
+        if rate is not None and base is not None:
+            label = f"Customers who then {what} recommended products"
+            items.append((label, f"{formats.percent(rate)} ({formats.percent(base)} {rule})", rate))
     return Facts(items)
 
 

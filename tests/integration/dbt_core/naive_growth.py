@@ -39,64 +39,91 @@ def affinities(oracle: Oracle) -> dict[tuple[str, str], tuple[int, int, int, int
     }
 
 
-def recommended(oracle: Oracle, until: date) -> dict[str, tuple[list[str], list[str]]]:
-    """Customer to the five best by affinity and by popularity, as of the end of ``until``."""
+METHODS = {
+    "buy_again": ("most_bought", "habit"),
+    "discover": ("popularity", "item_neighbours", "trending_neighbours"),
+}
+
+
+def recommended(oracle: Oracle, until: date) -> dict[str, dict[str, list[str]]]:
+    """Customer to method to the five best of its list, as of the end of ``until``."""
     days: dict[str, dict[str, set[date]]] = defaultdict(lambda: defaultdict(set))
     for line in goods_sold(oracle):
         if line.order.customer and line.order.day <= until:
             days[line.order.customer][line.product].add(line.order.day)
-    last = {person: max(max(d) for d in goods.values()) for person, goods in days.items()}
-    buyers = Counter(product for goods in days.values() for product in goods)
+    having: dict[str, list[set[date]]] = defaultdict(list)
+    for goods in days.values():
+        for product, on in goods.items():
+            having[product].append(on)
+    buyers = {product: len(found) for product, found in having.items()}
+    recent = {p: sum((until - max(on)).days < 60 for on in having[p]) for p in having}
+    repeated = {p: sum(len(on) > 1 for on in having[p]) for p in having}
+    number = {
+        product: place
+        for place, product in enumerate(sorted(buyers, key=lambda p: (-buyers[p], p)))
+    }
 
     def offered(product: str) -> bool:
         gone = oracle.products.get(product, {}).get("discontinued_at")
         return gone is None or oracle.day_of(gone) > until
 
-    def replenishable(product: str) -> bool:
-        mine = [(person, goods[product]) for person, goods in days.items() if product in goods]
-        came_back = [d for person, d in mine if last[person] > min(d)]
-        again = [d for _, d in mine if len(d) > 1]
-        return len(came_back) >= 20 and len(again) * 4 >= len(came_back)
-
-    fresh = {product: replenishable(product) for product in buyers}
     alike: dict[str, dict[str, int]] = defaultdict(dict)
     for a in buyers:
         for b in buyers:
-            both = sum(
-                a in goods and b in goods and (a != b or len(goods[a]) > 1)
-                for goods in days.values()
-            )
-            if both >= 3 and offered(b) and (a != b or fresh[b]):
+            both = sum(a in goods and b in goods for goods in days.values())
+            if a != b and both >= 3 and offered(b):
                 alike[a][b] = round(1000000 * both / math.sqrt(buyers[a] * buyers[b]))
-    popular = sorted((p for p in buyers if offered(p)), key=lambda p: (-buyers[p], p))[:20]
+    popular = sorted((p for p in buyers if offered(p)), key=lambda p: number[p])[:20]
     found = {}
     for person, goods in days.items():
         weight = dict.fromkeys(popular, 0)
-        for product in sorted(goods, key=lambda p: (-max(goods[p]).toordinal(), p))[:10]:
-            nearest = sorted(alike[product].items(), key=lambda pair: (-pair[1], pair[0]))[:10]
-            for other, likeness in nearest:
+        latest = sorted(goods, key=lambda p: (-max(goods[p]).toordinal(), number[p]))
+        for product in latest[:100]:
+            nearest = sorted(alike[product].items(), key=lambda pair: (-pair[1], number[pair[0]]))
+            for other, likeness in nearest[:10]:
                 weight[other] = weight.get(other, 0) + likeness
-        open_to = [p for p in weight if p not in goods or fresh[p]]
-        found[person] = (
-            sorted(open_to, key=lambda p: (-weight[p], -buyers[p], p))[:5],
-            sorted(open_to, key=lambda p: (-buyers[p], p))[:5],
-        )
+        new = [p for p in weight if p not in goods]
+        old = [p for p in goods if offered(p)]
+        habit = {
+            p: sum(round(1000000 * 0.5 ** ((until - day).days / 240)) for day in goods[p])
+            * math.sqrt((recent[p] + 1) * (repeated[p] + 1) / (buyers[p] + 4))
+            for p in old
+        }
+        trend = {p: weight[p] * math.sqrt(recent[p] + 1) for p in new}
+        found[person] = {
+            "habit": sorted(old, key=lambda p: (-habit[p], number[p]))[:5],
+            "most_bought": sorted(
+                old, key=lambda p: (-len(goods[p]), -max(goods[p]).toordinal(), number[p])
+            )[:5],
+            "trending_neighbours": sorted(new, key=lambda p: (-trend[p], number[p]))[:5],
+            "item_neighbours": sorted(new, key=lambda p: (-weight[p], number[p]))[:5],
+            "popularity": sorted(new, key=lambda p: number[p])[:5],
+        }
     return found
 
 
-def hit_counts(oracle: Oracle) -> tuple[int, int, int]:
-    """Customers who came back in the last 90 days, and hits by affinity and by popularity."""
+def hit_counts(oracle: Oracle) -> tuple[int, dict[str, int]]:
+    """Customers who came back in the last 90 days, and how many each method was right for."""
     cut = oracle.as_of - timedelta(days=threshold("recommendation_holdout_days"))
     lists = recommended(oracle, cut)
     bought = defaultdict(set)
     for line in goods_sold(oracle):
         if line.order.customer in lists and line.order.day > cut:
             bought[line.order.customer].add(line.product)
-    return (
-        len(bought),
-        sum(bool(goods & set(lists[person][0])) for person, goods in bought.items()),
-        sum(bool(goods & set(lists[person][1])) for person, goods in bought.items()),
-    )
+    return len(bought), {
+        method: sum(bool(goods & set(lists[person][method])) for person, goods in bought.items())
+        for methods in METHODS.values()
+        for method in methods
+    }
+
+
+def in_force(oracle: Oracle) -> dict[str, str]:
+    """List to the method that was right most often; the simplest of equals, or of a small test."""
+    customers, hits = hit_counts(oracle)
+    return {
+        name: max(methods, key=lambda method: hits[method]) if customers >= 30 else methods[0]
+        for name, methods in METHODS.items()
+    }
 
 
 def performance(oracle: Oracle) -> dict[str, dict[str, Any]]:

@@ -80,46 +80,60 @@ def test_recommendations(shop: tuple[Warehouse, Oracle]):
     """A customer is offered what they have, what is gone, or what they forbade to be computed, or
     is promised what is out of stock; or the published hit rate is that of other lists."""
     warehouse, oracle = shop
-    hits = naive.hit_counts(oracle)
-    tested = warehouse.rows("select * from intermediate.int_recommendations_tested")
-    is_better = hits[0] >= 30 and hits[1] > hits[2]
+    customers, hits = naive.hit_counts(oracle)
+    chosen = naive.in_force(oracle)
     people = naive.recommended(oracle, oracle.as_of)
-    assert [tuple(row.values()) for row in tested] == ([(*hits, is_better)] if people else [])
+    tested = warehouse.rows(
+        "select recommendation_list as list, method, customers, hits, is_in_force "
+        "from intermediate.int_recommendations_tested"
+    )
+    expected_tests = {
+        (name, method, customers, hits[method], chosen[name] == method)
+        for name, methods in naive.METHODS.items()
+        for method in methods
+    }
+    assert {tuple(row.values()) for row in tested} == (expected_tests if people else set())
 
     hidden = {
         row["contact_id"].removeprefix("k-")
         for row in oracle.company["crm.consents"]
         if row["effective_at"].date() <= oracle.as_of
     }
-    lists: dict[str, list[str]] = defaultdict(list)
+    lists: dict[tuple[str, str], list[str]] = defaultdict(list)
     bought = {(line.order.customer, line.product) for line in naive.goods_sold(oracle)}
-    for row in warehouse.rows("select * from marts.product_recommendations order by 1, 2"):
-        lists[row["customer_id"]].append(row["product_id"])
-        assert row["recommendation_rank"] == len(lists[row["customer_id"]])
+    for row in warehouse.rows("select * from marts.product_recommendations order by 1, 2, 3"):
+        key = row["customer_id"], row["recommendation_list"]
+        lists[key].append(row["product_id"])
+        assert row["recommendation_rank"] == len(lists[key])
         assert row["is_repurchase"] == ((row["customer_id"], row["product_id"]) in bought)
-        assert row["method"] == "popularity" or (is_better and row["score"] > 0)
+        assert row["method"] in (chosen[row["recommendation_list"]], "popularity")
+        assert row["method"] != "popularity" or row["score"] is None
         stock = oracle.products.get(row["product_id"], {}).get("stock_on_hand")
         assert row["is_in_stock"] == (None if stock is None else stock > 0)
     expected = {
-        person: by_affinity if is_better else by_popularity
-        for person, (by_affinity, by_popularity) in people.items()
-        if person not in hidden
+        (person, name): found[method]
+        for person, found in people.items()
+        for name, method in chosen.items()
+        if person not in hidden and found[method]
     }
-    assert lists == {person: goods for person, goods in expected.items() if goods}
+    assert lists == expected
 
     warehouse.run_models(until={"model_quality"})
     said = {
-        row["metric"]: row["value"]
+        (row["model"], row["metric"]): row["value"]
         for row in warehouse.rows(
-            "select * from marts.model_quality where model = 'product_recommendations'"
+            "select * from marts.model_quality where model like 'recommendations.%'"
         )
     }
-    if people:
-        assert said["holdout_customers"] == hits[0]
-        assert said["beats_baseline"] == is_better
-        if hits[0]:
-            assert said["holdout_hit_rate"] == pytest.approx(hits[1] / hits[0], abs=1e-6)
-            assert said["baseline_hit_rate"] == pytest.approx(hits[2] / hits[0], abs=1e-6)
+    for name, methods in naive.METHODS.items() if people else ():
+        model = f"recommendations.{name}"
+        assert said[model, "holdout_customers"] == customers
+        assert said[model, "beats_baseline"] == (chosen[name] != methods[0])
+        for method in methods if customers else ():
+            rate = pytest.approx(hits[method] / customers, abs=1e-6)
+            assert said[model, f"{method}_hit_rate"] == rate
+            if method == chosen[name]:
+                assert said[model, "holdout_hit_rate"] == rate
 
 
 def test_performance_of_products(shop: tuple[Warehouse, Oracle]):

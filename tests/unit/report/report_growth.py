@@ -65,8 +65,8 @@ _FILL = """
     select 'c' || i, i * 10, i, 100 + i, if(i % 3 = 0, null, 90) from range(30) as t(i);
 
     insert into model_quality values
-    ('product_recommendations', 'holdout_hit_rate', 0.447, null),
-    ('product_recommendations', 'baseline_hit_rate', 0.234, null);
+    ('recommendations.buy_again', 'holdout_hit_rate', 0.447, null),
+    ('recommendations.buy_again', 'baseline_hit_rate', 0.234, null);
 """
 
 

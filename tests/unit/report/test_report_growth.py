@@ -47,7 +47,7 @@ def test_stock_that_lies_is_named(marts, page):
     assert [row[0].text for row in rows[: len(dead)]] == [name for (name,) in dead]
     facts = page.by_id("products").all("dl")[0].all("data")
     assert Decimal(facts[2].attributes["value"]) == len(dead)
-    assert "44.7% (23.4% of the most bought)" in page.by_id("products").text
+    assert "44.7% (23.4% of their most bought)" in page.by_id("products").text
 
 
 def test_each_pair_stands_once(marts, page):

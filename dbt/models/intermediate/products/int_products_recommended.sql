@@ -1,5 +1,5 @@
--- The next best products of each customer, twice: as of as_of, to be published, and as of the day
--- before the held-back days, to be tested on what customers bought in them.
+-- What each customer may buy again and what else they may like, twice: as of as_of, to be published,
+-- and as of the day before the held-back days, to be tested on what customers bought in them.
 with
 
 runs as (
@@ -23,14 +23,29 @@ days as (
     where is_sale and not is_service and quantity > 0 and customer_id is not null
 ),
 
+-- A purchase counts the less the longer ago it was, in whole millionths: sums of fractions would
+-- depend on the order of adding.
 purchases as (
     select
         r.run,
         d.customer_id,
         d.product_id,
-        min(d.order_date) as first_date,
         max(d.order_date) as last_date,
-        count(*) as day_count
+        count(*) as day_count,
+        cast(
+            sum(
+                cast(
+                    round(
+                        1000000 * power(
+                            0.5,
+                            {{ date_diff_days('d.order_date', 'r.until_date') }}
+                            / {{ var('recommendation_half_life_days') }}
+                        ),
+                        0
+                    ) as bigint
+                )
+            ) as bigint
+        ) as habit
     from days as d
     inner join runs as r on d.order_date <= r.until_date
     group by r.run, d.customer_id, d.product_id
@@ -42,7 +57,6 @@ customers as (
     select
         run,
         customer_id,
-        max(last_date) as last_date,
         count(*) as product_count,
         cast(row_number() over (order by run, customer_id) as integer) as customer_number
     from purchases
@@ -73,13 +87,15 @@ bought as (
         p.run,
         p.product_id,
         count(*) as buyers,
-        {{ count_if('c.last_date > p.first_date') }} as returned_buyers,
+        {{ count_if(
+            'p.last_date > ' ~ add_days('r.until_date', '-' ~ var('recommendation_trend_days'))
+        ) }} as recent_buyers,
         {{ count_if('p.day_count > 1') }} as repeat_buyers,
         cast(
             row_number() over (order by p.run asc, count(*) desc, p.product_id asc) as integer
         ) as product_number
     from purchases as p
-    inner join customers as c on p.run = c.run and p.customer_id = c.customer_id
+    inner join runs as r on p.run = r.run
     group by p.run, p.product_id
 ),
 
@@ -89,7 +105,9 @@ products as (
         b.product_id,
         b.product_number,
         b.buyers,
-        b.returned_buyers >= 20 and b.repeat_buyers * 4 >= b.returned_buyers as is_replenishable
+        sqrt(b.recent_buyers + 1) as trend,
+        sqrt((b.recent_buyers + 1) * (b.repeat_buyers + 1) / cast(b.buyers + 4 as double))
+            as pull
     from bought as b
     inner join runs as r on b.run = r.run
     left join {{ ref('products') }} as catalogue on b.product_id = catalogue.product_id
@@ -102,9 +120,9 @@ items as (
     select
         c.customer_number,
         b.product_number,
-        b.product_id,
         p.last_date,
         p.day_count,
+        p.habit,
         c.product_count
     from purchases as p
     inner join customers as c on p.run = c.run and p.customer_id = c.customer_id
@@ -115,8 +133,7 @@ items as (
 pairable as (
     select
         i.customer_number,
-        i.product_number,
-        i.day_count
+        i.product_number
     from items as i
     inner join bought as b on i.product_number = b.product_number
     where i.product_count <= {{ var('affinity_max_basket') }} and b.buyers >= 3
@@ -135,7 +152,6 @@ halves as (
     having count(*) >= 3
 ),
 
--- A product goes with itself where customers buy it again on another day.
 pairs as (
     select
         product_number,
@@ -150,39 +166,25 @@ pairs as (
         product_number as other_number,
         both_buyers
     from halves
-
-    union all
-
-    select
-        product_number,
-        product_number as other_number,
-        count(*) as both_buyers
-    from pairable
-    where day_count > 1
-    group by product_number
-    having count(*) >= 3
 ),
 
--- Whole millionths of the cosine: sums of fractions would depend on the order of adding.
 weighed as (
     select
         a.product_number,
         a.other_number,
-        o.product_id as other_product_id,
         cast(
             round(1000000 * cast(a.both_buyers as double) / sqrt(p.buyers * o.buyers), 0) as bigint
         ) as weight
     from pairs as a
     inner join bought as p on a.product_number = p.product_number
     inner join products as o on a.other_number = o.product_number
-    where a.product_number <> a.other_number or o.is_replenishable
 ),
 
 partners as (
     select
         *,
         row_number() over (
-            partition by product_number order by weight desc, other_product_id asc
+            partition by product_number order by weight desc, other_number asc
         ) as place
     from weighed
 ),
@@ -195,12 +197,13 @@ popular as (
     from products
 ),
 
-recent as (
+-- All that a customer ever bought speaks, of very many products the latest.
+owned as (
     select
         i.customer_number,
         i.product_number,
         row_number() over (
-            partition by i.customer_number order by i.last_date desc, i.product_id asc
+            partition by i.customer_number order by i.last_date desc, i.product_number asc
         ) as place
     from items as i
     inner join served as s on i.customer_number = s.customer_number
@@ -208,12 +211,12 @@ recent as (
 
 candidates as (
     select
-        r.customer_number,
+        o.customer_number,
         s.other_number as product_number,
         s.weight
-    from recent as r
-    inner join partners as s on r.product_number = s.product_number
-    where r.place <= 10 and s.place <= 10
+    from owned as o
+    inner join partners as s on o.product_number = s.product_number
+    where o.place <= 100 and s.place <= 10
 
     union all
 
@@ -235,39 +238,95 @@ scored as (
     group by customer_number, product_number
 ),
 
-ranked as (
+discovered as (
     select
         s.customer_number,
         s.weight,
         p.product_id,
-        o.product_number is not null as is_repurchase,
+        row_number() over (
+            partition by s.customer_number
+            order by s.weight * p.trend desc, s.product_number asc
+        ) as trend_rank,
         row_number() over (
             partition by s.customer_number order by s.weight desc, s.product_number asc
-        ) as affinity_rank,
+        ) as neighbour_rank,
         row_number() over (
             partition by s.customer_number order by s.product_number
         ) as popularity_rank
     from scored as s
     inner join products as p on s.product_number = p.product_number
-    left join items as o
-        on s.customer_number = o.customer_number and s.product_number = o.product_number
-    where o.product_number is null or p.is_replenishable
+    left join items as i
+        on s.customer_number = i.customer_number and s.product_number = i.product_number
+    where i.product_number is null
+),
+
+repeated as (
+    select
+        i.customer_number,
+        i.habit as weight,
+        p.product_id,
+        row_number() over (
+            partition by i.customer_number
+            order by i.habit * p.pull desc, i.product_number asc
+        ) as habit_rank,
+        row_number() over (
+            partition by i.customer_number
+            order by i.day_count desc, i.last_date desc, i.product_number asc
+        ) as most_bought_rank
+    from items as i
+    inner join served as s on i.customer_number = s.customer_number
+    inner join products as p on i.product_number = p.product_number
+),
+
+listed as (
+    select
+        'buy_again' as recommendation_list,
+        customer_number,
+        product_id,
+        weight,
+        habit_rank,
+        most_bought_rank,
+        cast(null as bigint) as trend_rank,
+        cast(null as bigint) as neighbour_rank,
+        cast(null as bigint) as popularity_rank
+    from repeated
+    where
+        habit_rank <= {{ var('recommendation_count') }}
+        or most_bought_rank <= {{ var('recommendation_count') }}
+
+    union all
+
+    select
+        'discover' as recommendation_list,
+        customer_number,
+        product_id,
+        weight,
+        cast(null as bigint) as habit_rank,
+        cast(null as bigint) as most_bought_rank,
+        trend_rank,
+        neighbour_rank,
+        popularity_rank
+    from discovered
+    where
+        trend_rank <= {{ var('recommendation_count') }}
+        or neighbour_rank <= {{ var('recommendation_count') }}
+        or popularity_rank <= {{ var('recommendation_count') }}
 ),
 
 final as (
     select
         s.run,
         s.customer_id,
-        r.product_id,
-        r.weight,
-        r.is_repurchase,
-        r.affinity_rank,
-        r.popularity_rank
-    from ranked as r
-    inner join served as s on r.customer_number = s.customer_number
-    where
-        r.affinity_rank <= {{ var('recommendation_count') }}
-        or r.popularity_rank <= {{ var('recommendation_count') }}
+        l.recommendation_list,
+        l.product_id,
+        l.weight,
+        l.habit_rank,
+        l.most_bought_rank,
+        l.trend_rank,
+        l.neighbour_rank,
+        l.popularity_rank
+    from listed as l
+    inner join served as s on l.customer_number = s.customer_number
 )
 
 select * from final

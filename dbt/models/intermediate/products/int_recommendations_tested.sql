@@ -1,5 +1,7 @@
--- How often a customer who came back in the held-back days bought one of the products that would
--- have been recommended before them. One row, none before anything was bought.
+-- How often a customer who came back in the held-back days bought one of the products that each
+-- method would have put on each list before them, and which method is in force: the one that was
+-- right most often, of equals and with too few customers the simplest. No row before goods were
+-- bought.
 with
 
 cuts as (
@@ -34,32 +36,67 @@ bought as (
 
 hits as (
     select
+        r.recommendation_list,
         r.customer_id,
-        min(r.affinity_rank) as affinity_rank,
+        min(r.habit_rank) as habit_rank,
+        min(r.most_bought_rank) as most_bought_rank,
+        min(r.trend_rank) as trend_rank,
+        min(r.neighbour_rank) as neighbour_rank,
         min(r.popularity_rank) as popularity_rank
     from {{ ref('int_products_recommended') }} as r
     inner join bought as b on r.customer_id = b.customer_id and r.product_id = b.product_id
     where r.run = 'tested'
-    group by r.customer_id
+    group by r.recommendation_list, r.customer_id
 ),
 
 counted as (
+    {%- for list, method, rank, complexity in recommendation_methods() %}
     select
-        count(*) as customers,
-        {{ count_if('h.affinity_rank <= ' ~ var('recommendation_count')) }} as affinity_hits,
-        {{ count_if('h.popularity_rank <= ' ~ var('recommendation_count')) }} as popularity_hits
-    from returned as r
-    left join hits as h on r.customer_id = h.customer_id
+        '{{ list }}' as recommendation_list,
+        '{{ method }}' as method,
+        {{ complexity }} as complexity,
+        {{ count_if(
+            "recommendation_list = '" ~ list ~ "' and " ~ rank ~ ' <= ' ~ var('recommendation_count')
+        ) }} as hits
+    from hits
+    {%- if not loop.last %}
+
+    union all
+    {% endif %}
+    {%- endfor %}
+),
+
+totals as (
+    select count(*) as customers from returned
+),
+
+placed as (
+    select
+        c.recommendation_list,
+        c.method,
+        c.complexity,
+        t.customers,
+        c.hits,
+        row_number() over (
+            partition by c.recommendation_list
+            order by
+                -- With fewer customers a difference is chance.
+                case when t.customers >= 30 then c.hits else 0 end desc,
+                c.complexity asc
+        ) as place
+    from counted as c
+    cross join totals as t
 ),
 
 final as (
     select
+        recommendation_list,
+        method,
+        complexity,
         customers,
-        affinity_hits,
-        popularity_hits,
-        -- With fewer customers a difference is chance.
-        customers >= 30 and affinity_hits > popularity_hits as is_affinity_better
-    from counted
+        hits,
+        place = 1 as is_in_force
+    from placed
     where exists (select 1 from purchases)
 )
 

@@ -6,8 +6,12 @@ recommended as (
     where run = 'published'
 ),
 
-tested as (
-    select * from {{ ref('int_recommendations_tested') }}
+in_force as (
+    select
+        recommendation_list,
+        method
+    from {{ ref('int_recommendations_tested') }}
+    where is_in_force
 ),
 
 profiled as (
@@ -15,31 +19,39 @@ profiled as (
     where not is_profiling_withdrawn
 ),
 
-chosen as (
+placed as (
     select
         r.customer_id,
+        r.recommendation_list,
         r.product_id,
-        r.is_repurchase,
-        case when t.is_affinity_better then r.affinity_rank else r.popularity_rank end as place,
-        t.is_affinity_better and r.weight > 0 as is_by_affinity,
-        r.weight
+        r.weight,
+        f.method,
+        case f.method
+            {%- for list, method, rank, complexity in recommendation_methods() %}
+            when '{{ method }}' then r.{{ rank }}
+            {%- endfor %}
+        end as place
     from recommended as r
     inner join profiled as p on r.customer_id = p.customer_id
-    cross join tested as t
+    inner join in_force as f on r.recommendation_list = f.recommendation_list
 ),
 
 final as (
     select
-        c.customer_id,
-        cast(c.place as integer) as recommendation_rank,
-        c.product_id,
-        case when c.is_by_affinity then 'co_purchase' else 'popularity' end as method,
-        case when c.is_by_affinity then cast(c.weight as double) / 1000000 end as score,
-        c.is_repurchase,
+        l.customer_id,
+        l.recommendation_list,
+        cast(l.place as integer) as recommendation_rank,
+        l.product_id,
+        case when l.weight > 0 then l.method else 'popularity' end as method,
+        case
+            when l.weight > 0 and l.method <> 'popularity'
+                then cast(l.weight as double) / 1000000
+        end as score,
+        l.recommendation_list = 'buy_again' as is_repurchase,
         p.stock_on_hand > 0 as is_in_stock
-    from chosen as c
-    left join {{ ref('products') }} as p on c.product_id = p.product_id
-    where c.place <= {{ var('recommendation_count') }}
+    from placed as l
+    left join {{ ref('products') }} as p on l.product_id = p.product_id
+    where l.place <= {{ var('recommendation_count') }}
 )
 
 select * from final
