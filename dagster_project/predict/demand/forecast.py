@@ -1,4 +1,4 @@
-"""Demand by category and week: seasonal ARIMA against the seasonal naive forecast."""
+"""Demand forecast by category and week: units expected with an interval, beside what was sold."""
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -7,31 +7,23 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from dagster_project.predict.demand.sarima import Order, fit, forecast, minimum_length
+from dagster_project.predict.demand.methods import SEASON, naive_lag
+from dagster_project.predict.demand.origins import (
+    RULE,
+    SHORTEST_HISTORY,
+    WEEKS_AHEAD,
+    WIDTH,
+    forecast_units,
+    judge,
+)
 from dagster_project.predict.likelihood import Array, NotFitted
 from dagster_project.predict.tables import ModelRow
 
-# The total and this many categories; each costs about 30 ms.
+# The total and this many categories; each costs about 0.1 s.
 FORECAST_SERIES = 20
-WEEKS_AHEAD = 8
 WEEKS_BACK = 104
-SEASON = 52
-SHORTEST_HISTORY = 26
 TOTAL = "(all)"
 UNKNOWN = "(none)"
-# 95% of a normal distribution.
-WIDTH = 1.959963984540054
-
-ORDERS = (
-    Order(0, 1, 1),
-    Order(1, 0, 0),
-    Order(1, 1, 1),
-    Order(1, 0, 1),
-    Order(0, 0, 0, 0, 1, 1, SEASON),
-    Order(1, 0, 0, 0, 1, 1, SEASON),
-    Order(0, 1, 1, 0, 1, 1, SEASON),
-    Order(1, 0, 0, 1, 0, 0, SEASON),
-)
 
 
 @dataclass
@@ -114,39 +106,10 @@ def forecast_demand(last_week: date, weeks: dict[str, Array]) -> Forecasts:
     return result
 
 
-def seasonal_naive(series: Array, steps: int) -> tuple[Array, Array]:
-    """The same week a year before; the last week where there is less than a year and a half.
-
-    Standard errors from the errors that the rule made so far, growing with the square root of
-    the number of seasons ahead (Hyndman and Athanasopoulos 2021, section 5.5).
-    """
-    lag = naive_lag(series)
-    errors = series[lag:] - series[:-lag]
-    ahead = np.arange(steps)
-    expected = series[len(series) - lag + ahead % lag]
-    return expected, np.sqrt(np.mean(errors**2) * (ahead // lag + 1))
-
-
-def naive_lag(series: Array) -> int:
-    """A year, where at least half a year of it can be compared with the year before."""
-    return SEASON if len(series) >= SEASON + SHORTEST_HISTORY else 1
-
-
-def mase(actual: Array, predicted: Array, history: Array) -> float:
-    """Mean absolute scaled error: 1 is the seasonal naive rule's error within the history.
-
-    Hyndman and Koehler (2006), Another look at measures of forecast accuracy. NaN when the rule
-    made no error.
-    """
-    lag = naive_lag(history)
-    scale = float(np.abs(history[lag:] - history[:-lag]).mean())
-    return float(np.abs(actual - predicted).mean()) / scale if scale > 0 else float("nan")
-
-
 def _forecast_series(
     category: str, last_week: date, units: Array
 ) -> tuple[list[dict[str, Any]], list[ModelRow]]:
-    """The order that did best before the last weeks is tested on these against the naive rule."""
+    """The method that did best from older origins, with the error that it made from newer ones."""
     if len(units) < SHORTEST_HISTORY:
         raise NotFitted(f"{len(units)} complete weeks; at least {SHORTEST_HISTORY} are needed")
     sold = int(np.count_nonzero(units))
@@ -155,28 +118,28 @@ def _forecast_series(
             f"goods were sold in {sold} of {len(units)} weeks; at least {SHORTEST_HISTORY} "
             "are needed"
         )
-    series = np.sqrt(units)
-    past, test = series[:-WEEKS_AHEAD], units[-WEEKS_AHEAD:]
-    order = _best_order(past)
-    arima_error = mase(test, _units(_arima(past, order)[0]), units[:-WEEKS_AHEAD])
-    naive_error = mase(test, _units(seasonal_naive(past, WEEKS_AHEAD)[0]), units[:-WEEKS_AHEAD])
-    if np.isnan(arima_error):
-        raise NotFitted("the history does not vary, so no error can be scaled by it")
-    naive_name = "seasonal_naive" if naive_lag(series) > 1 else "naive"
-    better = arima_error < naive_error
-    chosen, error = (str(order), arima_error) if better else (naive_name, naive_error)
-    expected, deviation = _arima(series, order) if better else seasonal_naive(series, WEEKS_AHEAD)
+    judged = judge(units)
+    chosen = judged.method
+    error, rule = judged.errors[chosen], judged.errors[RULE]
+    if chosen == RULE and naive_lag(units) == 1:
+        chosen = "naive"
     model = f"demand_forecast.{category}"
     models = [
-        ModelRow(model, "fitted", 1),
+        ModelRow(model, "fitted", 1, _season_note(len(units))),
         ModelRow(model, "weeks", len(units)),
-        ModelRow(model, "arima_mase", arima_error, f"{order}, last {WEEKS_AHEAD} weeks held out"),
-        ModelRow(model, "naive_mase", naive_error, naive_name),
-        ModelRow(model, "beats_baseline", float(better)),
-        ModelRow(model, "chosen", None, f"{chosen}: smaller error in the weeks held out"),
+        *(
+            ModelRow(model, f"{name}_mase", found, "from origins that chose nothing")
+            for name, found in judged.errors.items()
+        ),
+        ModelRow(model, "holdout_mase", error, chosen),
+        ModelRow(model, "baseline_mase", rule, RULE),
+        ModelRow(model, "beats_baseline", float(error < rule)),
+        ModelRow(model, "chosen", None, f"{chosen}: {judged.reason}"),
     ]
-    middle = _units(expected)
-    lower, upper = _units(expected - WIDTH * deviation), _units(expected + WIDTH * deviation)
+    middle = forecast_units(units, judged.method)
+    root = np.sqrt(middle)
+    lower = np.maximum(root - WIDTH * judged.deviation, 0.0) ** 2
+    upper = (root + WIDTH * judged.deviation) ** 2
     rows = [
         {
             "category": category,
@@ -193,46 +156,9 @@ def _forecast_series(
     return rows, models
 
 
-def _units(root: Array) -> Array:
-    """Back to units from the square root, which evens out the spread of counts.
-
-    Medians and quantiles stay what they are. A logarithm would make of one week in which the
-    shop was shut an interval over five orders of magnitude.
-    """
-    return np.maximum(root, 0.0) ** 2
-
-
-def _arima(series: Array, order: Order) -> tuple[Array, Array]:
-    return forecast(fit(series, order), series, WEEKS_AHEAD)
-
-
-def _best_order(series: Array) -> Order:
-    """The order with the smallest mean error, in units, over forecasts from several past weeks.
-
-    Each order is fitted once, and forecasts WEEKS_AHEAD weeks from every second week of the last
-    half year: from a single week, chance decides.
-    """
-    origins = range(len(series) - WEEKS_AHEAD, len(series) - SHORTEST_HISTORY, -2)
-    errors: dict[Order, float] = {}
-    for order in ORDERS:
-        usable = [origin for origin in origins if origin >= minimum_length(order)]
-        # An order that can be judged from fewer weeks than the others is not comparable.
-        if len(usable) < len(origins) and order is not ORDERS[0]:
-            continue
-        try:
-            model = fit(series, order)
-        except NotFitted:
-            continue
-        errors[order] = float(
-            np.mean(
-                [
-                    np.abs(
-                        _units(forecast(model, series[:origin], WEEKS_AHEAD)[0])
-                        - series[origin : origin + WEEKS_AHEAD] ** 2
-                    ).mean()
-                    for origin in usable
-                ]
-                or [np.inf]
-            )
-        )
-    return min(errors, key=lambda order: errors[order]) if errors else ORDERS[0]
+def _season_note(weeks: int) -> str:
+    if weeks < SEASON:
+        return "less than a year of weeks: no season is known"
+    if weeks < 2 * SEASON:
+        return "the season is that of one year, so half of it is believed"
+    return f"the season is the mean of {min(weeks // SEASON, 3)} years"

@@ -37,10 +37,11 @@ def build(context: Context) -> Section:
         "title": "Demand ahead",
         "definition": (
             "Units of goods sold per complete week, and the middle of what is expected of the "
-            "eight weeks after, with the range that should hold 19 weeks of 20. A seasonal ARIMA "
-            "model forecasts where it did better on the last eight weeks than repeating the same "
-            "week a year before; otherwise that repetition does (of the last week, where less than "
-            "a year and a half is known)."
+            "eight weeks after, with the range that should hold 19 weeks of 20: the mean of "
+            "exponential smoothing and ARIMA with the season of up to three years (of one year, "
+            "half of it), or another method where it was clearly closer from earlier weeks, "
+            "repeating the same week a year before (the last, of less than a year and a half) "
+            "among them."
         ),
     }
     rows = context.rows(_WEEKLY)
@@ -141,8 +142,12 @@ def _rule(model: str | None) -> str:
         None: formats.NO_VALUE,
         "seasonal_naive": "The same week a year before",
         "naive": "The last week, repeated",
+        "mean": "Mean of smoothing and ARIMA",
+        "exponential_smoothing": "Exponential smoothing",
+        "seasonal_smoothing": "Exponential smoothing with season",
+        "seasonal_arima": "ARIMA with season",
     }
-    return known.get(model) or formats.clean(model).replace("arima(", "ARIMA (")
+    return known.get(model) or formats.clean(model)
 
 
 def _table(
@@ -183,7 +188,7 @@ def _table(
             Column("Forecast by", "text"),
         ],
         [cells for _, cells in lines[:_CATEGORIES]],
-        note="Error is the mean absolute scaled error on the last eight weeks: below 1 the "
+        note="Error is the mean absolute scaled error on weeks that chose nothing: below 1 the "
         "forecast was closer than repeating the past usually is. Expected adds up the middles of "
         "the weeks.",
         is_wide=True,
