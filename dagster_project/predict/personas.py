@@ -1,10 +1,12 @@
 """Personas: groups of customers who buy alike, named by what sets them apart.
 
 k-means on standardised behaviour, k by the silhouette. Names come from the features of a group
-and not from its number or from an earlier build: the same customers get the same names from
+and not from its number or from an earlier build, and a group bears a name only when what the name
+claims holds of its members: the same customers get the same names from
 build to build, and a rebuild from nothing agrees with one that was updated daily.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -63,6 +65,45 @@ ARCHETYPES: dict[str, tuple[str, dict[str, float]]] = {
     "weekend_shoppers": ("Weekend shoppers", {"weekend_share": 1.0}),
 }
 
+# What a name claims of its group: of its members (the first argument) beside all customers.
+CLAIMS: dict[str, Callable[[Customers, NDArray[np.bool_]], bool]] = {
+    "regulars": lambda c, g: _median(c, "purchase_days", g) >= 3 and _median(c, "gap_ratio", g) < 1,
+    # Later than twice their own gap, and than most customers.
+    "lapsed": lambda c, g: (
+        _median(c, "gap_ratio", g) > 2
+        and _median(c, "days_since_last_order", g) > _median(c, "days_since_last_order")
+    ),
+    # Young and not yet late for a second purchase.
+    "newcomers": lambda c, g: (
+        _median(c, "tenure_days", g) < _median(c, "tenure_days") and _median(c, "gap_ratio", g) <= 1
+    ),
+    "occasional": lambda c, g: _median(c, "purchase_days", g) <= 2,
+    "big_baskets": lambda c, g: (
+        _median(c, "average_order_value", g) >= 1.25 * _median(c, "average_order_value")
+    ),
+    "small_baskets": lambda c, g: (
+        _median(c, "average_order_value", g) <= 0.8 * _median(c, "average_order_value")
+    ),
+    "bargain_hunters": lambda c, g: (
+        float(c["discount_share"][g].mean()) >= 1.5 * float(c["discount_share"].mean())
+    ),
+    "weekend_shoppers": lambda c, g: float(c["weekend_share"][g].mean()) >= 0.5,
+}
+
+
+def _median(customers: Customers, feature: str, group: NDArray[np.bool_] | None = None) -> float:
+    return float(np.median(customers[feature] if group is None else customers[feature][group]))
+
+
+def true_names(customers: Customers, groups: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether each archetype's claim holds of each group; shape (groups, archetypes)."""
+    return np.array(
+        [
+            [CLAIMS[key](customers, groups == group) for key in ARCHETYPES]
+            for group in range(groups.max() + 1)
+        ]
+    )
+
 
 @dataclass
 class Personas:
@@ -82,7 +123,7 @@ def find_personas(customers: Customers) -> Personas:
     except NotFitted as error:
         return Personas(nobody, nobody, [ModelRow("personas", "fitted", 0, error.reason)])
     centres = np.array([scaled[groups == g].mean(axis=0) for g in range(groups.max() + 1)])
-    names = name_groups(features, centres)
+    names = name_groups(features, centres, true_names(customers, groups))
     keys = np.array([key for key, _ in names], dtype=object)
     labels = np.array([label for _, label in names], dtype=object)
     for group, (key, label) in enumerate(names):
@@ -150,15 +191,21 @@ def _cluster(scaled: Array) -> tuple[NDArray[np.int64], list[ModelRow]]:
     rows.insert(0, ModelRow("personas", "fitted", 1))
     rows.insert(1, ModelRow("personas", "k", len(present), "the clearly best silhouette"))
     rows.insert(2, ModelRow("personas", "silhouette", best_score, "-1 to 1; on a sample"))
+    others = [row.value for row in rows[3:] if row.value is not None and row.value != best_score]
+    margin = best_score - max(others) if others else None
+    rows.insert(3, ModelRow("personas", "silhouette_margin", margin, "over the best other k"))
     return groups.astype(np.int64), rows
 
 
-def name_groups(features: list[str], centres: Array) -> list[tuple[str, str]]:
+def name_groups(
+    features: list[str], centres: Array, allowed: NDArray[np.bool_] | None = None
+) -> list[tuple[str, str]]:
     """A distinct (key, label) for each group.
 
     ``centres`` has shape (groups, features) in standard deviations from the average customer.
-    Groups and archetypes are matched for the largest sum of cosines; a group that resembles none
-    is "mixed". The label adds up to three traits of at least NOTABLE standard deviations.
+    Groups and archetypes are matched for the largest sum of cosines, where ``allowed`` (groups,
+    archetypes) says that the name would be true; a group that resembles none is "mixed". The label
+    adds up to three traits of at least NOTABLE standard deviations.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -166,6 +213,8 @@ def name_groups(features: list[str], centres: Array) -> list[tuple[str, str]]:
         [[direction.get(f, 0.0) for f in features] for _, direction in ARCHETYPES.values()]
     )
     cosines = _unit(centres) @ _unit(directions).T
+    if allowed is not None:
+        cosines = np.where(allowed, cosines, -1.0)
     matched = dict(zip(*linear_sum_assignment(-np.maximum(cosines, 0)), strict=True))
     keys = list(ARCHETYPES)
     names = []

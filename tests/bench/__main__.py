@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from dagster_project.settings import PROJECT_ROOT
-from tests.bench import accuracy, fits, identity, load, marts, pipeline, recovery
+from tests.bench import accuracy, fits, identity, load, marts, models, pipeline, recovery
 from tests.bench.pipeline import SHARED
 
 Rows = Iterable[tuple[str, str]]
@@ -36,6 +36,7 @@ BENCHES: dict[str, Callable[[], Rows]] = {
     "identity_million": lambda: identity.bench(1_000_000),
     "marts": lambda: marts.bench(50_000),
     "marts_million": lambda: marts.bench(1_000_000),
+    "models": models.bench,
     "fits": fits.bench,
     "recovery": recovery.bench,
 }

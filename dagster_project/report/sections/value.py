@@ -24,7 +24,8 @@ _TOTALS = """
         count(predicted_12m_value) as predicted,
         sum(predicted_12m_value) as value,
         sum(expected_orders_12m) as orders,
-        sum(p_alive) as alive,
+        sum(1 - churn_probability) as staying,
+        count(churn_probability) as judged,
         count(*) filter (where churn_probability > 0.5) as leaving,
         count(next_order_expected_date) as dated
     from customer_value
@@ -34,7 +35,8 @@ _TOTALS = """
 _TENTHS = """
     select
         tenth, count(*) as customers, sum(ltv_to_date) as so_far,
-        sum(predicted_12m_value) as value, avg(p_alive) as alive, avg(churn_probability) as churn
+        sum(predicted_12m_value) as value, sum(expected_orders_12m) as orders,
+        avg(churn_probability) as churn
     from (
         select *, ntile(10) over (order by predicted_12m_value desc, customer_id) as tenth
         from customer_value
@@ -72,8 +74,8 @@ def build(context: Context) -> Section:
         "title": "Customer value ahead",
         "definition": (
             "Expected value is the net revenue that a customer may bring in the twelve months "
-            f"after {formats.day(context.as_of)}: how many purchases (BG/NBD, from how often and "
-            "how lately each has bought) times what a purchase is worth (Gamma-Gamma). It is an "
+            f"after {formats.day(context.as_of)}: how many purchases, from how often and how "
+            "lately each has bought and from the season, times what a purchase is worth. It is an "
             "average over people with the same history, not a promise by one of them. Who withdrew "
             "the consent to be profiled is left out."
         ),
@@ -90,10 +92,15 @@ def build(context: Context) -> Section:
     if totals["predicted"]:
         blocks += [_facts(context, totals, quality), _tenths(context, quality)]
     else:
-        blocks.append(Note(f"Nothing is predicted: {_reason(quality, 'bg_nbd', 'gamma_gamma')}."))
+        blocks.append(
+            Note(f"Nothing is predicted: {_reason(quality, 'predicted_value', 'bg_nbd')}.")
+        )
     record = _record(context, quality)
     if record.rows:
         blocks.append(record)
+    closed = _closed_horizon(context, quality)
+    if closed.rows:
+        blocks.append(closed)
     drivers = _drivers(context)
     if drivers:
         blocks.append(Folded("What goes together with leaving and with value", [drivers]))
@@ -125,13 +132,16 @@ def _facts(context: Context, totals: Row, quality: dict[tuple[str, str], Row]) -
             totals["value"],
         ),
         ("Expected purchases", formats.count(totals["orders"]), totals["orders"]),
-        (
-            "Still customers",
-            f"about {formats.count(totals['alive'])} of {formats.count(totals['predicted'])}",
-            totals["alive"],
-        ),
     ]
-    if horizon:
+    if horizon and totals["judged"]:
+        staying = f"about {formats.count(totals['staying'])} of {formats.count(totals['judged'])}"
+        items.append(
+            (
+                f"Still customers: to buy again within {formats.count(horizon)} days",
+                staying,
+                totals["staying"],
+            )
+        )
         items.append(
             (
                 f"More likely than not to buy nothing for {formats.count(horizon)} days",
@@ -147,15 +157,14 @@ def _facts(context: Context, totals: Row, quality: dict[tuple[str, str], Row]) -
 
 def _tenths(context: Context, quality: dict[tuple[str, str], Row]) -> Table:
     note = (
-        "Still customers: mean probability that they have not left for good, under BG/NBD. "
-        "Likely to leave: mean probability of no purchase within the churn horizon."
+        "Purchases: the number expected in the twelve months. Likely to leave: mean probability "
+        "of no purchase within the churn horizon."
     )
     chosen = quality.get(("predicted_value", "chosen"))
-    if chosen and (chosen["note"] or "").startswith("baseline"):
+    if chosen and (chosen["note"] or "").startswith("shrunk_rate"):
         note += (
-            " Expected value is each customer's own past continued, because the models were no "
-            f"closer on days that they had not seen; who bought on a single day stands at "
-            f"{context.money.whole(0)}, for want of a pace to continue."
+            " Expected value continues each customer's own pace and mean, drawn towards those of "
+            "customers alike, because no model was closer on days that it had not seen."
         )
     rows = context.rows(_TENTHS)
     total = sum((row["value"] or 0) for row in rows)
@@ -170,7 +179,7 @@ def _tenths(context: Context, quality: dict[tuple[str, str], Row]) -> Table:
             Column("Expected"),
             Column("Share"),
             Column("So far"),
-            Column("Still customers"),
+            Column("Purchases"),
             Column("Likely to leave"),
         ],
         [
@@ -181,7 +190,7 @@ def _tenths(context: Context, quality: dict[tuple[str, str], Row]) -> Table:
                 Cell(context.money.whole(row["value"]), row["value"]),
                 _percent(row["value"] / total if total else None),
                 Cell(context.money.whole(row["so_far"]), row["so_far"]),
-                _percent(row["alive"]),
+                Cell(formats.count(row["orders"]), row["orders"]),
                 _percent(row["churn"]),
             ]
             for row in rows
@@ -205,7 +214,7 @@ def _record(context: Context, quality: dict[tuple[str, str], Row]) -> Table:
         lines.append([Cell(label), Cell(measure), *values, Cell(verdict, status=state)])
 
     for model, label, write in (
-        ("bg_nbd", "Purchases of a customer", lambda v: formats.decimal(v)),
+        ("expected_orders", "Purchases of a customer", lambda v: formats.decimal(v)),
         ("predicted_value", "Value of a customer", context.money.exact),
     ):
         found = _value(quality, model, "holdout_rmse")
@@ -253,11 +262,49 @@ def _record(context: Context, quality: dict[tuple[str, str], Row]) -> Table:
             Column("Verdict", "status"),
         ],
         lines,
-        note="The simple rule continues each customer's own past, or takes the rate among those "
-        "who bought as long ago, and predicts wherever the model is no better: by the typical "
-        "error, or, for who leaves and who buys again, clearly by the Brier score. By chance, half "
-        "of all pairs would be in the right order.",
+        note="The simple rule continues each customer's own past, drawn towards customers alike, "
+        "or takes the rate among those who bought as long ago, and predicts wherever the model is "
+        "no better: by the Tweedie deviance, or, for who leaves and who buys again, clearly by the "
+        "Brier score. By chance, half of all pairs would be in the right order.",
         is_wide=True,
+    )
+
+
+def _closed_horizon(context: Context, quality: dict[tuple[str, str], Row]) -> Table:
+    """What was predicted of the last closed horizon, in total, beside what then happened."""
+    lines = []
+    for model, label in (
+        ("churn_propensity", "Customers who leave"),
+        ("repurchase_propensity", "Customers who buy again"),
+    ):
+        predicted = _value(quality, model, "predicted_rate")
+        actual = _value(quality, model, "actual_rate")
+        if predicted is not None and actual is not None:
+            days = formats.count(_value(quality, model, "horizon_days"))
+            cells = [Cell(f"{label}, {days} days"), _percent(predicted), _percent(actual)]
+            lines.append([*cells, _percent(predicted / actual if actual else None)])
+    for model, label in (
+        ("expected_orders", "Purchases"),
+        ("predicted_value", "Net revenue"),
+    ):
+        ratio = _value(quality, model, "holdout_total_ratio")
+        if ratio is not None:
+            days = formats.count(_value(quality, model, "holdout_days"))
+            name = f"{label} of known customers, {days} days"
+            missing = Cell(formats.NO_VALUE)
+            lines.append([Cell(name), missing, missing, _percent(ratio)])
+    return Table(
+        "value-closed",
+        "The last closed horizon: predicted beside actual",
+        [
+            Column("What was predicted", "text"),
+            Column("Predicted"),
+            Column("Actual"),
+            Column("Predicted / actual"),
+        ],
+        lines,
+        note="By the method in force, fitted on what came before. Far from 100%, the level was "
+        "wrong for everybody, however well customers were ranked.",
     )
 
 
@@ -315,8 +362,12 @@ def _drivers(context: Context) -> Table | None:
 
 
 def _parameters(quality: dict[tuple[str, str], Row]) -> Table:
-    names = {"bg_nbd": ("r", "alpha", "a", "b"), "gamma_gamma": ("p", "q", "gamma")}
-    titles = {"bg_nbd": "BG/NBD", "gamma_gamma": "Gamma-Gamma"}
+    names = {
+        "bg_nbd": ("r", "alpha", "a", "b"),
+        "mbg_nbd": ("r", "alpha", "a", "b"),
+        "gamma_gamma": ("p", "q", "gamma"),
+    }
+    titles = {"bg_nbd": "BG/NBD", "mbg_nbd": "MBG/NBD", "gamma_gamma": "Gamma-Gamma"}
     rows = []
     for model, parameters in names.items():
         for name in (*parameters, "log_likelihood", "customers"):

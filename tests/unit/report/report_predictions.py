@@ -71,7 +71,7 @@ _FILL = """
         if(h.horizon > 0, null, 40 + (h.horizon + 200) * 7 % 31 + c.i),
         if(h.horizon > 0, 50 + h.horizon, null), if(h.horizon > 0, 35 - h.horizon, null),
         if(h.horizon > 0, 66 + h.horizon, null),
-        if(h.horizon > 0, ['arima(0,1,1)', 'seasonal_naive', 'naive'][1 + c.i % 3], null),
+        if(h.horizon > 0, ['mean', 'seasonal_naive', 'naive'][1 + c.i % 3], null),
         if(h.horizon > 0, 0.5 + c.i / 4.0, null)
     from (values (0, '(all)'), (1, 'Tea'), (2, 'Cups'), (3, '(none)')) as c(i, category),
         (select unnest(range(-80, 9)) as horizon) as h
@@ -87,8 +87,11 @@ _FILL = """
     insert into model_quality values
     ('bg_nbd', 'fitted', 1, 'days'), ('bg_nbd', 'r', 0.7, null),
     ('bg_nbd', 'r_standard_error', 0.04, null), ('bg_nbd', 'log_likelihood', -1234.5, null),
-    ('bg_nbd', 'holdout_days', 182, null), ('bg_nbd', 'holdout_rmse', 1.2, null),
-    ('bg_nbd', 'baseline_rmse', 2.4, null), ('bg_nbd', 'beats_baseline', 1, null),
+    ('expected_orders', 'holdout_days', 182, null), ('expected_orders', 'holdout_rmse', 1.2, null),
+    ('expected_orders', 'baseline_rmse', 2.4, null), ('expected_orders', 'beats_baseline', 1, null),
+    ('expected_orders', 'holdout_total_ratio', 0.93, null),
+    ('churn_propensity', 'predicted_rate', 0.4, null),
+    ('churn_propensity', 'actual_rate', 0.5, null),
     ('churn_propensity', 'horizon_days', 90, null),
     ('churn_propensity', 'beats_baseline', 0, null),
     ('churn_propensity', 'chosen', null, 'baseline: logistic does not clearly beat it'),

@@ -56,17 +56,28 @@ def test_a_model_that_is_no_better_is_said_to_be(page):
 
 @pytest.mark.parametrize(
     ("chosen", "is_told"),
-    [("predicted_value: smaller error in the hold-out", False), ("baseline: not larger", True)],
+    [("mbg_nbd x gamma_gamma: smaller", False), ("shrunk_rate x shrunk_mean: closest", True)],
 )
 def test_a_value_that_is_the_past_continued_is_said_to_be(scratch, rendered, chosen, is_told):
-    """A third of the customers would be worth nothing, and nobody would know why."""
+    """A rule of thumb would be taken for a model."""
     scratch.execute(
         "insert into model_quality (model, metric, note) values ('predicted_value', 'chosen', ?)",
         [chosen],
     )
     text = parse(rendered(scratch)).by_id("value").text
-    assert ("Expected value is each customer's own past continued" in text) == is_told
-    assert ("a single day stands at £0" in text) == is_told
+    assert ("Expected value continues each customer's own pace" in text) == is_told
+
+
+def test_the_last_closed_horizon_stands_beside_what_happened(page, marts):
+    """A level that was wrong for everybody would go unseen behind a good ranking."""
+    rows = table_rows(page, "value-closed")
+    assert [[cell.text for cell in row] for row in rows] == [
+        ["Customers who leave, 90 days", "40.0%", "50.0%", "80.0%"],
+        ["Purchases of known customers, 182 days", "–", "–", "93.0%"],
+    ]
+    (staying,) = marts.execute("select sum(1 - churn_probability) from customer_value").fetchone()
+    facts = page.by_id("value").all("dl")[0].all("data")
+    assert float(facts[2].attributes["value"]) == pytest.approx(staying)
 
 
 def test_moves_of_the_last_month(marts, page):
@@ -137,7 +148,8 @@ def test_a_company_that_is_too_small_to_predict_is_told_why(scratch, rendered):
     scratch.execute("update customer_value set predicted_12m_value = null, ltv_simple = null")
     scratch.execute("delete from model_quality")
     scratch.execute(
-        "insert into model_quality values ('bg_nbd', 'fitted', 0, 'nobody has bought twice'), "
+        "insert into model_quality values "
+        "('predicted_value', 'fitted', 0, 'nobody has bought twice'), "
         "('personas', 'fitted', 0, '7 customers; at least 50 are needed'), "
         "('demand_forecast.(all)', 'fitted', 0, '5 complete weeks')"
     )
