@@ -11,6 +11,7 @@ from dagster_project.defs.activation import (
     build_delivery_sensor,
     deliver_audiences,
 )
+from dagster_project.defs.dead_runs import build_dead_runs_sensor
 from dagster_project.defs.identity import identity
 from dagster_project.defs.predictions import predictions
 from dagster_project.defs.publish import publish
@@ -39,7 +40,11 @@ def build_definitions(settings: Settings, **resources: object) -> dg.Definitions
         asset_checks=[build_mart_checks(suites, project.manifest)],
         jobs=[job, deliver_audiences],
         schedules=[build_schedule(settings, job)],
-        sensors=[build_sensor(settings, job), build_delivery_sensor(settings)],
+        sensors=[
+            build_sensor(settings, job),
+            build_delivery_sensor(settings),
+            build_dead_runs_sensor(),
+        ],
         resources={**build_resources(settings, project), **resources},
         # One process writes a DuckDB file; the default executor starts one per step.
         executor=dg.in_process_executor,

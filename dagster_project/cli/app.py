@@ -15,6 +15,7 @@ from dagster_project.cli.options import DataDir
 from dagster_project.cli.privacy import export_person, forget, privacy
 from dagster_project.cli.quarantine import quarantine
 from dagster_project.errors import HourglassError, UsageError
+from dagster_project.operations.stopping import Stopped, StopSignals
 
 app = typer.Typer(
     name="hourglass",
@@ -38,6 +39,7 @@ def _date(text: str | None) -> date | None:
 
 @app.command()
 def run(
+    context: typer.Context,
     data_dir: DataDir = None,
     as_of: Annotated[
         str | None,
@@ -65,7 +67,7 @@ def run(
 
     if sample:
         land_sample(settings)
-    raise typer.Exit(run_and_show(settings, as_of=day, full_refresh=full_refresh))
+    raise typer.Exit(run_and_show(settings, context.obj, as_of=day, full_refresh=full_refresh))
 
 
 @app.command()
@@ -132,12 +134,17 @@ app.add_typer(audiences, name="audiences")
 
 
 def main() -> None:
-    """Entry point: a person's mistake ends in a sentence and an exit code, not a stack trace."""
+    """Entry point: a person's mistake ends in a sentence and an exit code, not a stack trace.
+
+    So does a signal, whoever caught it: 130 for Ctrl-C, 143 for SIGTERM.
+    """
+    signals = StopSignals()
+    signals.install()
     try:
-        app(standalone_mode=True)
+        app(standalone_mode=True, obj=signals)
     except HourglassError as error:
         sys.stderr.write(f"hourglass: {error.message}\n")
         raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
-        sys.stderr.write("hourglass: stopped; the version in force is untouched.\n")
-        raise SystemExit(130) from None
+    except Stopped as stopped:
+        sys.stderr.write(f"hourglass: {stopped}\n")
+        raise SystemExit(stopped.exit_code) from None

@@ -2,8 +2,9 @@
 
 from typing import IO, Any
 
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.console import Console, RenderableType
+from rich.progress import Progress, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 STAGES = {
     "load": "Load files",
@@ -17,6 +18,15 @@ STAGES = {
     "gate_record": "Decide",
     "publish": "Publish and report",
 }
+
+
+class _Mark(SpinnerColumn):
+    """A spinner while a step works, then whether it ended well."""
+
+    def render(self, task: Task) -> RenderableType:
+        if not task.finished:
+            return super().render(task)
+        return Text("✗", "red") if task.fields["is_failed"] else Text("✓", "green")
 
 
 class Steps:
@@ -38,19 +48,24 @@ class Steps:
             return
         if self.progress is None:
             self.progress = Progress(
-                SpinnerColumn(finished_text="[green]✓[/]"),
+                _Mark(),
                 TextColumn("{task.description}"),
                 TimeElapsedColumn(),
                 console=Console(file=screen),
+                # Both already go to the log: taken over here, every line of it would be printed.
+                redirect_stdout=False,
+                redirect_stderr=False,
             )
             self.progress.start()
         if state == "start":
-            self.tasks[step] = self.progress.add_task(title, total=1)
+            self.tasks[step] = self.progress.add_task(title, total=1, is_failed=False)
         elif step in self.tasks:
-            mark = {"success": title, "skip": f"[dim]{title}: not needed[/]"}.get(
+            text = {"success": title, "skip": f"[dim]{title}: not needed[/]"}.get(
                 state, f"[red]{title}: failed[/]"
             )
-            self.progress.update(self.tasks[step], description=mark, completed=1)
+            self.progress.update(
+                self.tasks[step], description=text, completed=1, is_failed=state == "failure"
+            )
 
     def stop(self) -> None:
         if self.progress is not None:

@@ -9,6 +9,7 @@ from rich.console import Console
 from dagster_project.cli.progress import Steps
 from dagster_project.cli.summary import late_or_odd, ledger_now, refused_files, show_summary
 from dagster_project.operations.lock import run_lock
+from dagster_project.operations.stopping import Stopped, StopSignals
 from dagster_project.publish import current_manifest
 from dagster_project.settings import PROJECT_ROOT, Settings
 from dagster_project.warehouse import connect
@@ -36,8 +37,13 @@ def land_sample(settings: Settings) -> None:
         partial.rename(target)
 
 
-def run_and_show(settings: Settings, *, as_of: date | None, full_refresh: bool) -> int:
-    """Run the daily job, print its summary, return the exit code."""
+def run_and_show(
+    settings: Settings, signals: StopSignals, *, as_of: date | None, full_refresh: bool
+) -> int:
+    """Run the daily job, print its summary, return the exit code.
+
+    Raises Stopped when one of ``signals`` ended the run.
+    """
     console = Console()
     # Said before Dagster starts: who is at work, who holds the warehouse, what cannot be written.
     with run_lock(settings), connect(settings):
@@ -51,6 +57,9 @@ def run_and_show(settings: Settings, *, as_of: date | None, full_refresh: bool) 
     finally:
         with suppress(ValueError):
             steps.stop()
+    stopped_by = signals.received()
+    if stopped_by is not None and not outcome.success:
+        raise Stopped(stopped_by)
     if not outcome.success:
         for failure in dict.fromkeys([*outcome.checks, *outcome.failures]):
             console.print(f"[red]{failure}[/]", highlight=False, soft_wrap=True)

@@ -10,6 +10,7 @@ import dagster as dg
 from dagster_dbt import DbtCliResource
 from packaging.version import Version
 
+from dagster_project.defs.dead_runs import PROCESS_TAG, process_tag
 from dagster_project.errors import BusyError, HourglassError
 from dagster_project.operations.lock import run_lock
 from dagster_project.settings import Settings
@@ -29,7 +30,10 @@ def build_run_lock(settings: Settings) -> dg.ResourceDefinition:
     """Holds the run lock while the resource lives; a run that finds it taken waits."""
 
     @dg.resource(description="The data directory's run lock: one run at a time.")
-    def run_lock_resource(_: dg.InitResourceContext) -> Iterator[RunLock]:
+    def run_lock_resource(context: dg.InitResourceContext) -> Iterator[RunLock]:
+        tag = process_tag()
+        if context.instance is not None and context.run is not None and tag is not None:
+            context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: tag})
         with run_lock(settings, wait_seconds=LOCK_WAIT_SECONDS):
             yield RunLock()
 

@@ -28,6 +28,7 @@ from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from sqlalchemy import QueuePool, event
 
+from dagster_project.defs.dead_runs import PROCESS_TAG, close_dead_runs, process_tag
 from dagster_project.defs.groups import PARAMETERS_KEY
 from dagster_project.defs.schedules import JOB_NAME, run_config
 from dagster_project.settings import PROJECT_ROOT, Settings
@@ -162,16 +163,23 @@ def run_daily(
     ):
         from dagster_project.definitions import build_definitions
 
+        close_dead_runs(instance)
         job = build_definitions(settings).resolve_job_def(JOB_NAME)
         run = instance.create_run_for_job(
             job_def=job,
             run_config=run_config(as_of.isoformat() if as_of else None, full_refresh=full_refresh),
-            tags={"hourglass/started_by": "command line"},
+            tags={"hourglass/started_by": "command line", PROCESS_TAG: process_tag() or ""},
             remote_job_origin=job_origin(),
         )
         outcome = RunOutcome(run.run_id, success=False, log_path=log_path)
-        for happened in execute_run_iterator(InMemoryJob(job), run, instance):
-            _follow(happened, outcome, lambda *told: on_step(screen, *told))
+        try:
+            for happened in execute_run_iterator(InMemoryJob(job), run, instance):
+                _follow(happened, outcome, lambda *told: on_step(screen, *told))
+        finally:
+            # Whatever ended it here, Dagster does not go on waiting for it.
+            left = instance.get_run_by_id(run.run_id)
+            if left is not None and not left.is_finished:
+                instance.report_run_failed(left, "The process that worked on this run was stopped.")
         _prune(instance, settings)
     return outcome
 

@@ -1,0 +1,87 @@
+"""Dead runs: those that Dagster shows as started while their process is gone.
+
+After ``kill -9`` or a power cut nobody tells Dagster, and with one run at a time the queue starts
+no other. Each run says as a tag which process works on it; who finds that process gone closes the
+run. Done at every start of a run, and by a sensor of the daemon.
+"""
+
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.storage.dagster_run import DagsterRunStatus, RunRecord
+
+PROCESS_TAG = "hourglass/process"
+OPEN = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+# A process writes its tag within seconds of the run's start.
+UNTAGGED = timedelta(minutes=5)
+SENSOR_SECONDS = 30
+MESSAGE = (
+    "The process that worked on this run is gone: it was killed, or the machine went down. The "
+    "version in force is untouched; start the run again."
+)
+
+
+def process_tag(pid: int | None = None) -> str | None:
+    """``<pid> <start>`` of a process, this one by default; None when there is none.
+
+    The start is part of it because process ids come again.
+    """
+    pid = os.getpid() if pid is None else pid
+    started = _started(pid)
+    return None if started is None else f"{pid} {started}"
+
+
+def close_dead_runs(instance: dg.DagsterInstance, *, now: datetime | None = None) -> list[str]:
+    """Mark the runs as failed whose process is gone; their ids."""
+    now = now or datetime.now(UTC)
+    closed = []
+    for record in instance.get_run_records(dg.RunsFilter(statuses=OPEN)):
+        if _is_dead(record, now):
+            instance.report_run_failed(record.dagster_run, MESSAGE)
+            closed.append(record.dagster_run.run_id)
+    return closed
+
+
+def build_dead_runs_sensor() -> dg.SensorDefinition:
+    """Runs in the daemon, always: a queue behind a dead run helps nobody."""
+
+    @dg.sensor(
+        name="dead_runs",
+        minimum_interval_seconds=SENSOR_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Closes runs whose process is gone, so that the queue goes on.",
+    )
+    def dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        closed = close_dead_runs(context.instance)
+        return dg.SkipReason(f"Closed {len(closed)} dead runs." if closed else "No dead run.")
+
+    return dead_runs
+
+
+def _is_dead(record: RunRecord, now: datetime) -> bool:
+    tag = record.dagster_run.tags.get(PROCESS_TAG)
+    if tag is None:
+        begun = record.start_time or record.create_timestamp.timestamp()
+        return now - datetime.fromtimestamp(begun, UTC) > UNTAGGED
+    pid = tag.split()[0]
+    return not pid.isdigit() or process_tag(int(pid)) != tag
+
+
+def _started(pid: int) -> str | None:
+    """When a process was started, in words that stay the same while it lives."""
+    if sys.platform == "linux":
+        with suppress(OSError, IndexError):
+            # After the name in brackets, which may hold anything: state, parent … start in ticks.
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            if fields[0] != "Z":
+                return f"{fields[19]}@{Path('/proc/sys/kernel/random/boot_id').read_text()[:8]}"
+        return None
+    told = subprocess.run(
+        ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return told.stdout.strip() or None

@@ -1,0 +1,87 @@
+"""A run as a person at a terminal sees it, and how it ends when they stop it."""
+
+import os
+import pty
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import pytest
+
+from dagster_project.settings import PROJECT_ROOT
+from tests.pipeline.conftest import Company, land_sample
+
+PATIENCE = 240
+
+
+def start_on_terminal(company: Company) -> tuple[subprocess.Popen[bytes], int]:
+    """A run with a terminal of its own, and the terminal's other end."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "dagster_project.cli", "run", "--data-dir"]
+    process = subprocess.Popen(
+        [*command, str(company.data_dir)],
+        cwd=PROJECT_ROOT,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    return process, ours
+
+
+def read_until(process: subprocess.Popen[bytes], terminal: int, word: str | None) -> str:
+    """What stands on the screen once ``word`` is there, or the process has ended."""
+    shown = b""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and not (word and word.encode() in shown):
+        try:
+            part = os.read(terminal, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        shown += part
+    return shown.decode(errors="replace")
+
+
+def statuses(company: Company) -> list[str]:
+    """The states of all runs that Dagster knows of, oldest first."""
+    path = company.data_dir / "dagster" / "history" / "runs.db"
+    with sqlite3.connect(path) as con:
+        return [row[0] for row in con.execute("SELECT status FROM runs ORDER BY id")]
+
+
+def test_a_terminal_shows_progress_only(copy_of_sample):
+    """The screen scrolls thousands of lines of log, and the sentence that matters is gone."""
+    process, terminal = start_on_terminal(copy_of_sample)
+    shown = read_until(process, terminal, None)
+    assert process.wait(timeout=PATIENCE) == 0
+    os.close(terminal)
+    assert "Nothing changed since version" in shown
+    for word in ("DEBUG", "RESOURCE_INIT", "STEP_START", "Traceback"):
+        assert word not in shown
+    # Redrawn in place: an escape moves the cursor up, so lines of text are few.
+    lines = {line.split("\x1b")[0].strip() for line in shown.splitlines()}
+    assert len(lines) < 60
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_ends_in_a_sentence_and_a_closed_record(tmp_path, number, code):
+    """Ctrl-C leaves a stack trace, an exit code that says nothing, and a run that Dagster shows as
+    started for ever."""
+    company = Company(tmp_path / "data")
+    land_sample(company.data_dir)
+    process, terminal = start_on_terminal(company)
+    seen = read_until(process, terminal, "Load files")
+    time.sleep(1 if number == signal.SIGINT else 15)
+    os.kill(process.pid, number)
+    seen += read_until(process, terminal, None)
+    assert process.wait(timeout=PATIENCE) == code, seen
+    os.close(terminal)
+    assert "the version in force is untouched." in seen
+    assert "Traceback" not in seen
+    assert statuses(company) == ["FAILURE"]

@@ -1,0 +1,34 @@
+"""What a person sees of a run on a terminal."""
+
+import io
+import logging
+import sys
+
+from dagster_project.cli.progress import Steps
+
+
+class Terminal(io.StringIO):
+    """A screen that somebody watches."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_screen_shows_progress_and_nothing_else():
+    """14,695 lines of log scroll by, and the summary is lost among them."""
+    screen = Terminal()
+    kept = sys.stdout, sys.stderr
+    steps = Steps()
+    steps(screen, "start", "load", 0.0)
+    assert (sys.stdout, sys.stderr) == kept
+    logging.getLogger("dagster").warning("a line of the log")
+    steps(screen, "success", "load", 1.0)
+    steps(screen, "start", "gate_record", 0.0)
+    steps(screen, "failure", "gate_record", 0.0)
+    steps.stop()
+    shown = screen.getvalue()
+    assert "a line of the log" not in shown
+    last = [line for line in shown.splitlines() if "Decide" in line][-1]
+    assert "✗" in last
+    assert "failed" in last
+    assert "✓" in [line for line in shown.splitlines() if "Load files" in line][-1]

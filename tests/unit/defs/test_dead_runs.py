@@ -1,0 +1,74 @@
+"""A killed run heals: who comes next closes it."""
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+from dagster._core.storage.dagster_run import DagsterRunStatus
+
+from dagster_project.defs.dead_runs import (
+    PROCESS_TAG,
+    UNTAGGED,
+    build_dead_runs_sensor,
+    close_dead_runs,
+    process_tag,
+)
+
+
+@dg.job
+def nothing() -> None:
+    pass
+
+
+@pytest.fixture
+def instance():
+    with dg.instance_for_test() as instance:
+        yield instance
+
+
+def started_run(instance: dg.DagsterInstance, tag: str | None) -> str:
+    run = instance.create_run_for_job(
+        nothing, status=DagsterRunStatus.STARTED, tags={PROCESS_TAG: tag} if tag else {}
+    )
+    return run.run_id
+
+
+def dead_process() -> str:
+    """The tag of a process that was killed."""
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
+        tag = process_tag(process.pid)
+        process.kill()
+    assert tag is not None
+    return tag
+
+
+def test_the_run_of_a_killed_process_is_closed_and_no_other(instance):
+    """The queue waits for ever for a run that nobody works on, or a working run is called dead."""
+    dead = started_run(instance, dead_process())
+    alive = started_run(instance, process_tag())
+    # The id of a dead process came again: this process did not start then.
+    reused = started_run(instance, f"{os.getpid()} 1@00000000")
+    assert set(close_dead_runs(instance)) == {dead, reused}
+    assert instance.get_run_by_id(dead).status is DagsterRunStatus.FAILURE
+    assert instance.get_run_by_id(alive).status is DagsterRunStatus.STARTED
+    assert close_dead_runs(instance) == []
+
+
+def test_a_run_that_never_said_its_process_is_given_time(instance):
+    """A run that was killed before it could say its process stays for ever; or one that is just
+    starting is closed."""
+    run = started_run(instance, None)
+    assert close_dead_runs(instance) == []
+    later = datetime.now(UTC) + UNTAGGED + timedelta(minutes=1)
+    assert close_dead_runs(instance, now=later) == [run]
+
+
+def test_the_daemon_closes_them_too(instance):
+    """Nobody starts a run by hand, and so the schedule's runs wait behind a dead one."""
+    dead = started_run(instance, dead_process())
+    with dg.build_sensor_context(instance=instance) as context:
+        build_dead_runs_sensor()(context)
+    assert instance.get_run_by_id(dead).is_failure
