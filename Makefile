@@ -18,12 +18,14 @@ SOAKS := tests/pipeline/test_publish_faults.py tests/pipeline/test_killed_run.py
   tests/integration/dbt_core
 
 .DEFAULT_GOAL := help
-.PHONY: help run ui test soak bench lint format contracts lock clean
+.PHONY: help run ui test test-pythons wheel soak bench lint format contracts lock clean
 
 help:
 	@echo "make run    land the committed sample and run the daily job"
 	@echo "make ui     Dagster's UI on http://127.0.0.1:3000"
 	@echo "make test   every test"
+	@echo "make test-pythons   the unit tests on each supported Python that is here"
+	@echo "make wheel  the package, for pipx install"
 	@echo "make soak   the long tests: kills, random files, random deliveries"
 	@echo "make bench  speed and memory as ratios, accuracy against the truth"
 	@echo "make lint   ruff, sqlfluff"
@@ -37,6 +39,27 @@ ui: $(VENV)/.run
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+# The unit tests on every supported Python that this machine has (also in pyenv's folder), each in
+# an environment of its own.
+test-pythons:
+	@for version in 3.11 3.12 3.13; do \
+	  found=; \
+	  for python in python$$version $$HOME/.pyenv/versions/$$version*/bin/python$$version; do \
+	    if $$python -c "import ensurepip, venv" 2>/dev/null; then found=$$python; break; fi; \
+	  done; \
+	  if [ -n "$$found" ]; then \
+	    echo "Python $$version" && $(MAKE) --no-print-directory VENV=.venv-$$version \
+	      PYTHON=$$found ARGS="tests/unit $(ARGS)" test || exit 1; \
+	  else echo "Python $$version: not on this machine"; fi; \
+	done
+
+# dist/hourglass-<version>-py3-none-any.whl, for pipx and the like.
+wheel: $(VENV)/.dev
+	rm -rf build
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	  --wheel-dir dist .
+	rm -rf build
 
 soak: $(VENV)/.dev
 	SOAK=1 HYPOTHESIS_EXAMPLES=1000 $(BIN)/python -m pytest --timeout 0 $(SOAKS) $(ARGS)

@@ -6,6 +6,7 @@ value that does not fit raises: a silent fallback has put test data into product
 
 import os
 from datetime import date
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,7 +16,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dagster_project.errors import UsageError
 
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
+PACKAGE_DIR = Path(str(files("dagster_project")))
+# What the package needs beside its code (dbt/, expectations/, the sample): in the wheel below the
+# package, in the clone in its root.
+_SHIPPED = PACKAGE_DIR / "shipped"
+PROJECT_ROOT = _SHIPPED if _SHIPPED.is_dir() else PACKAGE_DIR.parent
 PREFIX = "HOURGLASS_"
 
 # Read by other parts of the project (dbt's profile), not settings of a person.
@@ -26,13 +31,24 @@ def _empty_is_none(value: Any) -> Any:
     return None if value == "" else value
 
 
+def _default_data_dir() -> Path:
+    """``data/`` in the clone; of an installed package, in the folder where one works."""
+    return (Path.cwd() if PROJECT_ROOT == _SHIPPED else PROJECT_ROOT) / "data"
+
+
 class Settings(BaseSettings):
     """One installation's settings; paths are absolute, dates are business dates."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
     data_dir: Path = Field(
-        default=PROJECT_ROOT / "data", description="Folder that holds all data, kept and derived."
+        default_factory=_default_data_dir,
+        description="Folder that holds all data, kept and derived.",
+    )
+    project_dir: Annotated[Path | None, BeforeValidator(_empty_is_none)] = Field(
+        default=None,
+        description="Folder of one's own definitions, over those shipped: contracts/, mappings/, "
+        "words/, expectations/, models/.",
     )
     as_of: Annotated[date | None, BeforeValidator(_empty_is_none)] = Field(
         default=None, description="The only 'now': the last fully elapsed business date."
@@ -92,10 +108,10 @@ class Settings(BaseSettings):
         default=None, repr=False, description="Signs deliveries; the receiver knows it too."
     )
 
-    @field_validator("data_dir")
+    @field_validator("data_dir", "project_dir")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().resolve()
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().resolve()
 
     @field_validator("time_zone")
     @classmethod

@@ -4,6 +4,7 @@
 variable makes dbt parse the whole project again.
 """
 
+import json
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -12,7 +13,12 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from dagster_project.contracts import load_contract
-from dagster_project.publish import current_manifest, inputs_fingerprint
+from dagster_project.publish import (
+    changed_parts,
+    current_manifest,
+    input_parts,
+    inputs_fingerprint,
+)
 from dagster_project.settings import Settings
 from dagster_project.warehouse import identifier, quoted
 
@@ -45,6 +51,9 @@ def create_control_tables(con: duckdb.DuckDBPyConnection) -> None:
         )
         """
     )
+    # Warehouses of 0.1.0 have the table without it.
+    con.execute("ALTER TABLE control.parameters ADD COLUMN IF NOT EXISTS input_parts VARCHAR")
+    con.execute("ALTER TABLE control.parameters ADD COLUMN IF NOT EXISTS make_current BOOLEAN")
 
 
 def plan_build(
@@ -53,22 +62,26 @@ def plan_build(
     *,
     as_of: date | None = None,
     force: bool = False,
+    make_current: bool = False,
 ) -> BuildPlan:
     """Decide on the build of what is loaded now, and write it down when it is needed.
 
     ``as_of`` None: that of the settings, else the newest day of the data (see
-    :func:`newest_business_date`). ``force`` builds although nothing changed.
+    :func:`newest_business_date`). ``force`` builds although nothing changed. ``make_current``: a
+    version of a past day is to replace the one in force.
     """
     now = datetime.now(UTC).replace(tzinfo=None)
     day = as_of or settings.as_of or newest_business_date(con, settings, today=_today(settings))
-    inputs = inputs_fingerprint(settings, con, as_of=day)
+    parts = input_parts(settings, con, as_of=day)
+    inputs = inputs_fingerprint(parts)
     manifest = current_manifest(settings)
     build_id = f"{now:%Y%m%dT%H%M%S}Z-{secrets.token_hex(3)}"
     plan = BuildPlan(build_id, day, inputs, True, "The first version is to be built.")
     if manifest is not None:
         version = manifest["version"]
         if manifest.get("inputs") != inputs:
-            reason = f"Files, settings, as_of or code differ from those of version {version}."
+            changed = changed_parts(manifest.get("input_parts") or {}, parts)
+            reason = f"Changed since version {version}: {', '.join(changed)}."
             plan = BuildPlan(build_id, day, inputs, True, reason)
         elif force:
             plan = BuildPlan(build_id, day, inputs, True, "A rebuild was asked for.")
@@ -81,7 +94,7 @@ def plan_build(
     con.begin()
     con.execute("DELETE FROM control.parameters")
     con.execute(
-        "INSERT INTO control.parameters VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO control.parameters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             plan.build_id,
             plan.as_of,
@@ -91,6 +104,8 @@ def plan_build(
             settings.half_life_days,
             now,
             inputs,
+            json.dumps(parts),
+            make_current,
         ],
     )
     con.commit()

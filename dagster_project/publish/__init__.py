@@ -6,7 +6,7 @@ anything new to build. Nothing here knows about orchestration.
 """
 
 from dagster_project.publish.flip import recover
-from dagster_project.publish.inputs import inputs_fingerprint
+from dagster_project.publish.inputs import changed_parts, input_parts, inputs_fingerprint
 from dagster_project.publish.publish import prune, publish, rollback
 from dagster_project.publish.versions import (
     PublishedVersion,
@@ -18,7 +18,9 @@ from dagster_project.publish.versions import (
 
 __all__ = [
     "PublishedVersion",
+    "changed_parts",
     "current_manifest",
+    "input_parts",
     "inputs_fingerprint",
     "list_versions",
     "prune",

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,37 +11,65 @@ from typing import Any
 import duckdb
 
 from dagster_project.quality.fingerprint import columns_of
-from dagster_project.settings import PROJECT_ROOT, Settings
+from dagster_project.settings import PACKAGE_DIR, PROJECT_ROOT, Settings
 
 # Settings that decide what is in the marts; the others say where, how fast and when.
 DECIDING_SETTINGS = ("time_zone", "currency", "phone_region", "lookback_days", "half_life_days")
 CODE_FOLDERS = ("dagster_project", "dbt", "expectations")
-LEFT_OUT_FOLDERS = frozenset({"__pycache__", "target", "logs", "dbt_packages"})
+# Of a project folder: what decides about the marts (deliveries of audiences do not).
+OWN_FOLDERS = ("contracts", "mappings", "words", "expectations", "models")
+# In an installed package, what is shipped beside the code lies below it.
+LEFT_OUT_FOLDERS = frozenset(
+    {"__pycache__", "target", "logs", "dbt_packages", "lint_context", "shipped"}
+)
 LEFT_OUT_SUFFIXES = frozenset({".pyc", ".log"})
 
 
-def inputs_fingerprint(
+def input_parts(
     settings: Settings,
     con: duckdb.DuckDBPyConnection,
     *,
     as_of: date | None = None,
     root: Path = PROJECT_ROOT,
-) -> str:
-    """SHA-256 over the ledger's files, identity overrides, settings, as_of and code.
+) -> dict[str, Any]:
+    """What a build depends on, by what a person calls it; plain values that can be compared.
 
     ``as_of`` None: that of ``control.parameters``. Content decides and not paths or load order,
     so the same files under other names are the same inputs. Raises UsageError when the file of
     identity decisions is not one.
     """
-    inputs: dict[str, Any] = {
+    own = settings.project_dir
+    return {
         "files": _loaded_files(con),
-        "overrides": _decisions(con, settings),
+        "own definitions": own and _digest({name: own / name for name in OWN_FOLDERS}),
+        "identity decisions": _decisions(con, settings),
         "settings": deciding_settings(settings),
         "as_of": str(as_of or _as_of(con)),
         "code": code_hash(root),
-        "duckdb": duckdb.__version__,
+        "DuckDB": duckdb.__version__,
     }
-    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def inputs_fingerprint(parts: Mapping[str, Any]) -> str:
+    """SHA-256 over what :func:`input_parts` gives."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def changed_parts(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between two builds' parts, in words; settings each by its name."""
+    changed = []
+    for name, value in now.items():
+        was = before.get(name)
+        if was == value:
+            continue
+        if name == "settings" and isinstance(was, Mapping):
+            names = sorted(key for key in value if was.get(key) != value[key])
+            changed += [f"setting {key} ({was.get(key)} to {value[key]})" for key in names]
+        elif name in ("as_of", "DuckDB"):
+            changed.append(f"{name} ({was} to {value})")
+        else:
+            changed.append(name)
+    return changed
 
 
 def deciding_settings(settings: Settings) -> dict[str, Any]:
@@ -51,21 +79,29 @@ def deciding_settings(settings: Settings) -> dict[str, Any]:
 
 def code_hash(root: Path = PROJECT_ROOT) -> str:
     """SHA-256 over the names and contents of the project's code, models and suites."""
+    folders = {name: root / name for name in CODE_FOLDERS}
+    if not folders["dagster_project"].is_dir():
+        # In an installed package the rest lies below the code.
+        folders["dagster_project"] = PACKAGE_DIR
+    return _digest(folders)
+
+
+def _digest(folders: Mapping[str, Path]) -> str:
     digest = hashlib.sha256()
-    for path in sorted(_files(root / name for name in CODE_FOLDERS)):
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        digest.update(f"{path.relative_to(root)} {content}\n".encode())
+    for name, folder in folders.items():
+        for path in sorted(_files(folder)):
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            digest.update(f"{name}/{path.relative_to(folder)} {content}\n".encode())
     return digest.hexdigest()
 
 
-def _files(folders: Iterable[Path]) -> Iterator[Path]:
-    for start in folders:
-        for folder, names, files in os.walk(start):
-            names[:] = [name for name in names if name not in LEFT_OUT_FOLDERS]
-            for name in files:
-                path = Path(folder) / name
-                if path.suffix not in LEFT_OUT_SUFFIXES and not name.startswith("."):
-                    yield path
+def _files(start: Path) -> Iterator[Path]:
+    for folder, names, files in os.walk(start):
+        names[:] = [name for name in names if name not in LEFT_OUT_FOLDERS]
+        for name in files:
+            path = Path(folder) / name
+            if path.suffix not in LEFT_OUT_SUFFIXES and not name.startswith("."):
+                yield path
 
 
 def _decisions(con: duckdb.DuckDBPyConnection, settings: Settings) -> str:

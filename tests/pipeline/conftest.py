@@ -12,6 +12,7 @@ import pytest
 
 from dagster_project.settings import PROJECT_ROOT
 from tests.made_once import made_once
+from tests.pipeline.installed import install, installed_files
 
 SAMPLE = PROJECT_ROOT / "data" / "sample" / "landing"
 RUN_TIMEOUT = 600
@@ -81,19 +82,35 @@ socket.socket.connect = connect
 
 @pytest.fixture(scope="session")
 def sample_company(tmp_path_factory) -> Company:
-    """The committed sample after one run, without a network. Tests look at it, none changes it.
+    """The committed sample after one run of the installed wheel in an empty folder, without a
+    network. Tests look at it, none changes it.
 
-    ``connections.txt`` beside it tells where the run wanted to connect to.
+    Beside its data directory, ``connections.txt`` tells where the run wanted to connect to, and
+    ``added.txt`` what it wrote into the installed package.
     """
 
     def run_offline(folder: Path) -> None:
-        log = folder / "connections.txt"
-        (folder / "sitecustomize.py").write_text(OFFLINE.format(log=str(log)))
-        land_sample(folder / "data")
-        result = Company(folder / "data").hourglass("run", PYTHONPATH=str(folder))
+        work, away = folder / "work", folder / "away"
+        work.mkdir(exist_ok=True)
+        away.mkdir(exist_ok=True)
+        log = work / "connections.txt"
+        (away / "sitecustomize.py").write_text(OFFLINE.format(log=str(log)))
+        command = install(away)
+        before = installed_files(command)
+        result = subprocess.run(
+            [str(command), "run", "--sample"],
+            cwd=work,
+            env={**os.environ, "COLUMNS": "200", "PYTHONPATH": str(away)},
+            capture_output=True,
+            text=True,
+            timeout=RUN_TIMEOUT,
+            check=False,
+        )
         assert result.returncode == 0, result.stdout + result.stderr
+        added = sorted(str(path) for path in installed_files(command) - before)
+        (work / "added.txt").write_text("\n".join(added))
 
-    return Company(made_once(tmp_path_factory, "sample", run_offline) / "data")
+    return Company(made_once(tmp_path_factory, "sample", run_offline) / "work" / "data")
 
 
 @pytest.fixture

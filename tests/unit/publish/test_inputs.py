@@ -9,7 +9,7 @@ from dagster_project.identity.matching.overrides import (
     sync_overrides,
 )
 from dagster_project.identity.registry.tables import create_identity_tables
-from dagster_project.publish.inputs import inputs_fingerprint
+from dagster_project.publish.inputs import changed_parts, input_parts, inputs_fingerprint
 
 
 @pytest.fixture
@@ -28,7 +28,8 @@ def inputs(con, settings, root):
     )
 
     def inputs(**changed):
-        return inputs_fingerprint(settings.model_copy(update=changed), con, root=root)
+        parts = input_parts(settings.model_copy(update=changed), con, root=root)
+        return inputs_fingerprint(parts)
 
     return inputs
 
@@ -102,3 +103,24 @@ def test_code_matters(inputs, root, folder):
     assert changed != before
     (root / folder / "file.txt").rename(root / folder / "moved.txt")
     assert inputs() not in (before, changed)
+
+
+def test_what_changed_is_said():
+    """A run rebuilds for an hour, and nobody can tell which file, setting or release made it."""
+    before = {"files": "a", "settings": {"currency": "EUR", "half_life_days": 7.0}, "code": "x"}
+    now = {"files": "b", "settings": {"currency": "GBP", "half_life_days": 7.0}, "code": "x"}
+    assert changed_parts(before, now) == ["files", "setting currency (EUR to GBP)"]
+    assert changed_parts(before, before) == []
+    assert changed_parts({}, before) == ["files", "settings", "code"]
+
+
+def test_own_definitions_matter(inputs, tmp_path):
+    """A mapping of the company's own is corrected, and nothing is built."""
+    own = tmp_path / "ours"
+    (own / "mappings").mkdir(parents=True)
+    before = inputs(project_dir=own)
+    (own / "data").mkdir()
+    (own / "data" / "big.csv").write_text("a")
+    assert inputs(project_dir=own) == before
+    (own / "mappings" / "shop.yml").write_text("mapping: shop")
+    assert inputs(project_dir=own) != before
