@@ -27,8 +27,8 @@ from dagster_project.transform.project import cache_dir, prepare_project
 
 def build_definitions(settings: Settings, **resources: object) -> dg.Definitions:
     """The definitions for one installation; a test passes ``resources`` to swap some."""
-    project = prepare_project(cache_dir(settings))
-    suites = load_suites()
+    project = prepare_project(cache_dir(settings), own=settings.project_dir)
+    suites = load_suites(project_dir=settings.project_dir)
     job = build_job(settings)
     models = build_models(project)
     gate = build_gate(list(suites))

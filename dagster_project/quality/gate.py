@@ -21,8 +21,15 @@ from dagster_project.quality.expectations import ExpectationRunner, Verdict
 from dagster_project.quality.failing_rows import keep_failing_rows, prune_failing_rows
 from dagster_project.quality.fingerprint import columns_of, fingerprint
 from dagster_project.quality.results import CheckResult, Fingerprint, GateRecord
-from dagster_project.quality.suites import SUITES_DIR, Expectation, Suite, load_suite, load_suites
-from dagster_project.quality.volume import manifest_in_force, volume_result
+from dagster_project.quality.suites import (
+    SUITES_DIR,
+    Expectation,
+    Suite,
+    load_suite,
+    load_suites,
+    suite_paths,
+)
+from dagster_project.quality.volume import latest_manifest, volume_result
 from dagster_project.settings import Settings
 
 MART_SCHEMAS = ("marts", "restricted")
@@ -48,9 +55,12 @@ def create_quality_tables(con: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def expected_checks(suites_dir: Path = SUITES_DIR) -> dict[str, tuple[str, ...]]:
+def expected_checks(
+    suites_dir: Path = SUITES_DIR, *, project_dir: Path | None = None
+) -> dict[str, tuple[str, ...]]:
     """The names of the checks that each mart's suite must report."""
-    return {mart: suite.check_names for mart, suite in load_suites(suites_dir).items()}
+    suites = load_suites(suites_dir, project_dir=project_dir)
+    return {mart: suite.check_names for mart, suite in suites.items()}
 
 
 def run_suite(
@@ -66,8 +76,8 @@ def run_suite(
     ``runner`` can be shared by several calls on one connection. Raises UsageError when the suite
     is missing or is not one.
     """
-    path = suites_dir / f"{mart}.yml"
-    if not path.is_file():
+    path = suite_paths(suites_dir, settings.project_dir).get(mart)
+    if path is None:
         raise UsageError(f"There is no suite for {mart}: write {suites_dir.name}/{mart}.yml.")
     suite = load_suite(path)
     build_id = current_build_id(con)
@@ -113,7 +123,7 @@ def run_gate(
     :meth:`GateRecord.require_passed` does.
     """
     runner = ExpectationRunner(con)
-    for mart in expected_checks(suites_dir):
+    for mart in expected_checks(suites_dir, project_dir=settings.project_dir):
         if progress is not None:
             progress(f"checking {mart}")
         run_suite(con, settings, mart, suites_dir=suites_dir, runner=runner)
@@ -128,7 +138,7 @@ def record_gate(
     A check that did not run on this very content, and a mart without a suite, are results too:
     missing, and blocking.
     """
-    suites = load_suites(suites_dir)
+    suites = load_suites(suites_dir, project_dir=settings.project_dir)
     build_id = current_build_id(con)
     create_quality_tables(con)
     fingerprints = _Fingerprints(con)
@@ -234,7 +244,7 @@ def _run(
     rows = counted[0] if counted else 0
     results = [_empty_result(suite, rows)]
     if suite.volume is not None:
-        results.append(volume_result(con, suite, suite.volume, rows, manifest_in_force(settings)))
+        results.append(volume_result(con, suite, suite.volume, rows, latest_manifest(settings)))
     absent = {
         item.name: f"The mart has no column {', '.join(sorted(item.columns - columns.keys()))}."
         for item in suite.expectations

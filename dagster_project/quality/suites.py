@@ -172,15 +172,25 @@ class Suite:
         return frozenset({self.table}).union(*(item.reads for item in self.expectations))
 
 
-def load_suites(directory: Path = SUITES_DIR) -> dict[str, Suite]:
-    """All suites by mart, sorted by name.
+def suite_paths(directory: Path, project_dir: Path | None) -> dict[str, Path]:
+    """The file of each mart's suite, by name: one of ``expectations/`` below ``project_dir`` takes
+    the place of the shipped one.
+    """
+    own = [] if project_dir is None else sorted((project_dir / "expectations").glob("*.yml"))
+    return dict(sorted({path.stem: path for path in [*directory.glob("*.yml"), *own]}.items()))
+
+
+def load_suites(
+    directory: Path = SUITES_DIR, *, project_dir: Path | None = None
+) -> dict[str, Suite]:
+    """All suites by mart, sorted by name; see :func:`suite_paths`.
 
     Raises UsageError that names file and key when one is not what this module's docstring says.
     """
-    paths = sorted(directory.glob("*.yml"))
+    paths = suite_paths(directory, project_dir)
     if not paths:
         raise UsageError(f"There is no suite in {directory}: a mart needs <mart>.yml there.")
-    return {path.stem: load_suite(path) for path in paths}
+    return {mart: load_suite(path) for mart, path in paths.items()}
 
 
 def load_suite(path: Path) -> Suite:

@@ -32,6 +32,24 @@ def manifest_in_force(settings: Settings) -> dict[str, Any] | None:
     )
 
 
+def latest_manifest(settings: Settings) -> dict[str, Any] | None:
+    """The manifest that a new build is compared with: of the version in force, or of the newest
+    that is not restated when a restated one is in force. None before the first publish.
+    """
+    manifest = manifest_in_force(settings)
+    if manifest is None or not manifest.get("is_restated"):
+        return manifest
+    others = sorted((settings.published_dir / "versions").glob("[0-9]*/manifest.json"))
+    for path in reversed(others):
+        try:
+            other = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if not other.get("is_restated"):
+            return other
+    return manifest
+
+
 def volume_result(
     con: duckdb.DuckDBPyConnection,
     suite: Suite,

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata
@@ -31,7 +31,9 @@ DBT_DIR = PROJECT_ROOT / "dbt"
 DBT_EXECUTABLE = Path(sys.executable).parent / "dbt"
 PARTIAL_PARSE = "partial_parse.msgpack"
 # Written by dbt or by an engineer's own calls of it; no part of the project.
-LEFT_OUT = frozenset({"target", "logs", "dbt_packages", "__pycache__"})
+LEFT_OUT = frozenset({"target", "logs", "dbt_packages", "lint_context", "__pycache__"})
+# Where marts of one's own stand in the prepared project.
+OWN_MODELS = Path("models") / "marts" / "own"
 # A prepared project that no process asked for in so long is removed.
 KEPT_SECONDS = 14 * 24 * 3600
 
@@ -79,16 +81,19 @@ def cache_dir(settings: Settings) -> Path:
     return settings.data_dir / "cache" / "dbt"
 
 
-def prepare_project(cache: Path, source: Path = DBT_DIR) -> PreparedProject:
+def prepare_project(
+    cache: Path, source: Path = DBT_DIR, *, own: Path | None = None
+) -> PreparedProject:
     """The project in ``source`` as it is now, copied into ``cache`` and parsed when it is new.
 
+    Models in ``models/`` below ``own``, a project folder, become marts beside the shipped ones.
     Processes that start together (a run, the UI's code server, tests) parse once: the others wait.
     Raises HourglassError with dbt's own words when the project does not parse.
     """
-    known = PreparedProject(cache / _fingerprint(source))
+    known = PreparedProject(cache / _fingerprint(_layout(source, own)))
     if not known.manifest.exists():
         with _locked(cache):
-            known = _prepare(cache, source)
+            known = _prepare(cache, source, own)
             _prune(cache, known)
     with suppress(OSError):
         os.utime(known.folder)
@@ -108,17 +113,17 @@ def share_parse(project: PreparedProject, target: Path) -> None:
         shutil.copyfile(project.target / PARTIAL_PARSE, copy)
 
 
-def _prepare(cache: Path, source: Path) -> PreparedProject:
+def _prepare(cache: Path, source: Path, own: Path | None) -> PreparedProject:
     """Copy and parse, with the cache locked."""
     with tempfile.TemporaryDirectory(dir=cache, prefix=".copy-") as temporary:
         copy = Path(temporary) / "project"
-        for path in _files(source):
-            target = copy / path.relative_to(source)
+        for place, path in _layout(source, own).items():
+            target = copy / place
             target.parent.mkdir(parents=True, exist_ok=True)
             # Without modes: those of a read-only installation would lock the copy too.
             shutil.copyfile(path, target)
         # Of the copy and not of the source, which may have changed while it was copied.
-        project = PreparedProject(cache / _fingerprint(copy))
+        project = PreparedProject(cache / _fingerprint(_layout(copy, None)))
         if project.manifest.exists():
             return project
         if project.folder.exists():
@@ -162,17 +167,27 @@ def _files(folder: Path) -> Iterator[Path]:
         yield from (Path(here) / name for name in sorted(names) if name[0] != ".")
 
 
-def _fingerprint(folder: Path) -> str:
+def _layout(source: Path, own: Path | None) -> dict[str, Path]:
+    """Where each file lies in the prepared project, and where it comes from."""
+    files = {str(path.relative_to(source)): path for path in _files(source)}
+    if own is not None:
+        models = own / "models"
+        for path in _files(models):
+            files[str(OWN_MODELS / path.relative_to(models))] = path
+    return files
+
+
+def _fingerprint(files: Mapping[str, Path]) -> str:
     """Changes with the content of any file of the project, and with dbt's version."""
     digest = hashlib.sha256()
     for name in ("dbt-core", "dbt-duckdb"):
         digest.update(f"{name} {metadata.version(name)}\n".encode())
-    for path in _files(folder):
+    for place, path in sorted(files.items()):
         try:
             content = hashlib.sha256(path.read_bytes()).hexdigest()
         except FileNotFoundError:
             continue
-        digest.update(f"{path.relative_to(folder)} {content}\n".encode())
+        digest.update(f"{place} {content}\n".encode())
     return digest.hexdigest()[:20]
 
 

@@ -11,7 +11,7 @@ from dagster_project.errors import UsageError
 from dagster_project.quality.sql import parse_select
 from dagster_project.quality.suites import load_suite, load_suites
 from dagster_project.settings import PROJECT_ROOT
-from tests.small_warehouse import SUITES
+from tests.small_warehouse import SUITES, write_suites
 
 MODELS = PROJECT_ROOT / "dbt" / "models"
 
@@ -137,3 +137,16 @@ def test_suites_name_columns_that_the_marts_declare():
     for mart, suite in load_suites().items():
         named = set(suite.key).union(*(item.columns for item in suite.expectations))
         assert named <= declared[mart], (mart, named - declared[mart])
+
+
+def test_a_suite_of_ones_own_takes_the_place_of_the_shipped_one(tmp_path):
+    """A company cannot say what its readers rely on without changing the package."""
+    shipped = write_suites(tmp_path / "shipped")
+    own = tmp_path / "ours" / "expectations"
+    own.mkdir(parents=True)
+    (own / "ours.yml").write_text(SUITES["build"].replace("mart: build", "mart: ours"))
+    (own / "build.yml").write_text(SUITES["build"].replace("says which", "tells which"))
+    suites = load_suites(shipped, project_dir=tmp_path / "ours")
+    assert set(suites) == {*SUITES, "ours"}
+    assert "tells which" in suites["build"].empty.why
+    assert load_suites(shipped).keys() == SUITES.keys()

@@ -104,6 +104,21 @@ def test_a_file_added_while_a_run_works_is_not_part_of_it(
     assert after == before
 
 
+def test_models_of_ones_own_stand_beside_the_shipped_ones(
+    source: Path, slow_dbt: Path, tmp_path: Path
+) -> None:
+    """A company changes the package to get a mart of its own, and loses it with the upgrade."""
+    own = tmp_path / "ours"
+    (own / "models" / "sales").mkdir(parents=True)
+    (own / "models" / "sales" / "ours.sql").write_text("SELECT 1 AS a")
+    plain = prepare_project(tmp_path / "cache", source)
+    merged = prepare_project(tmp_path / "cache", source, own=own)
+    assert prepare_project(tmp_path / "cache", source, own=own) == merged != plain
+    assert (merged.folder / "models" / "marts" / "own" / "sales" / "ours.sql").exists()
+    assert (merged.folder / "models" / "one.sql").exists()
+    assert not (plain.folder / "models" / "marts").exists()
+
+
 def test_a_read_only_installation_is_copied_so_that_it_can_be_parsed(
     source: Path, slow_dbt: Path, tmp_path: Path
 ) -> None:
