@@ -1,11 +1,14 @@
 """The ``hourglass`` command: its subcommands, and how an error ends it."""
 
+import os
 import sys
 from datetime import date
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from dotenv import dotenv_values
 
 from dagster_project.cli.audiences import audiences
 from dagster_project.cli.identity import identity
@@ -16,14 +19,32 @@ from dagster_project.cli.privacy import export_person, forget, privacy
 from dagster_project.cli.quarantine import quarantine
 from dagster_project.errors import HourglassError, UsageError
 from dagster_project.operations.stopping import Stopped, StopSignals
+from dagster_project.settings import PREFIX
 
 app = typer.Typer(
     name="hourglass",
     help="From a company's extracts to trusted customer analytics, on one machine.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"hourglass {metadata.version('hourglass')}")
+        raise typer.Exit
+
+
+@app.callback()
+def hourglass(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_show_version, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """From a company's extracts to trusted customer analytics, on one machine."""
 
 
 def _date(text: str | None) -> date | None:
@@ -45,6 +66,10 @@ def run(
         str | None,
         typer.Option("--as-of", metavar="DATE", help="The last business date that counts."),
     ] = None,
+    make_current: Annotated[
+        bool,
+        typer.Option("--make-current", help="With --as-of a past day: put that version in force."),
+    ] = False,
     full_refresh: Annotated[
         bool, typer.Option("--full-refresh", help="Read every file in landing/ again.")
     ] = False,
@@ -67,7 +92,15 @@ def run(
 
     if sample:
         land_sample(settings)
-    raise typer.Exit(run_and_show(settings, context.obj, as_of=day, full_refresh=full_refresh))
+    raise typer.Exit(
+        run_and_show(
+            settings,
+            context.obj,
+            as_of=day,
+            full_refresh=full_refresh,
+            make_current=make_current,
+        )
+    )
 
 
 @app.command()
@@ -86,12 +119,18 @@ def ui(
 
 
 @app.command()
-def status(data_dir: DataDir = None) -> None:
-    """Show the version in force, the last run and what was quarantined."""
-    from dagster_project.cli.summary import show_status
+def status(
+    data_dir: DataDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
+) -> None:
+    """Show the version in force, the last runs, what was quarantined and what is late.
+
+    Exits 1 when the last run failed, nothing is in force, or a scheduled version is missing.
+    """
+    from dagster_project.cli.status import show_status
     from dagster_project.settings import load_settings
 
-    raise typer.Exit(show_status(load_settings(data_dir=data_dir)))
+    raise typer.Exit(show_status(load_settings(data_dir=data_dir), as_json=as_json))
 
 
 @app.command()
@@ -107,6 +146,19 @@ def rollback(
 
     in_force = put_back(load_settings(data_dir=data_dir), version)
     typer.echo(f"Version {in_force.name} is in force.")
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="New folder for definitions of one's own.")],
+) -> None:
+    """Lay out a project folder: mappings, contracts, words, expectations, marts, settings."""
+    from dagster_project.operations.project_folder import create_project_folder
+
+    written = create_project_folder(folder)
+    for path in written:
+        typer.echo(str(path))
+    typer.echo(f"Copy {folder}/.env.example to {folder}/.env, then work in {folder}.")
 
 
 @app.command(name="sample")
@@ -140,6 +192,10 @@ def main() -> None:
     """
     signals = StopSignals()
     signals.install()
+    # As Dagster does, so that both commands mean the same installation.
+    for name, value in dotenv_values(Path.cwd() / ".env").items():
+        if name.startswith(PREFIX) and value is not None:
+            os.environ.setdefault(name, value)
     try:
         app(standalone_mode=True, obj=signals)
     except HourglassError as error:

@@ -38,7 +38,12 @@ def land_sample(settings: Settings) -> None:
 
 
 def run_and_show(
-    settings: Settings, signals: StopSignals, *, as_of: date | None, full_refresh: bool
+    settings: Settings,
+    signals: StopSignals,
+    *,
+    as_of: date | None,
+    full_refresh: bool,
+    make_current: bool = False,
 ) -> int:
     """Run the daily job, print its summary, return the exit code.
 
@@ -53,7 +58,13 @@ def run_and_show(
 
     steps = Steps()
     try:
-        outcome = run_daily(settings, as_of=as_of, full_refresh=full_refresh, on_step=steps)
+        outcome = run_daily(
+            settings,
+            as_of=as_of,
+            full_refresh=full_refresh,
+            make_current=make_current,
+            on_step=steps,
+        )
     finally:
         with suppress(ValueError):
             steps.stop()
@@ -78,5 +89,5 @@ def run_and_show(
         for line in [*refused_files(ledger), *late_or_odd(ledger)]:
             console.print(line, markup=False, highlight=False, soft_wrap=True)
         return 0
-    show_summary(console, settings, outcome.load, outcome.seconds)
+    show_summary(console, settings, outcome)
     return 0

@@ -1,8 +1,8 @@
-"""Summary of a run, and status between two: tables for the screen from what was published."""
+"""Summary of a run: a table for the screen from what was published."""
 
 import json
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -10,29 +10,37 @@ from rich.table import Table
 
 from dagster_project.cli.progress import STAGES
 from dagster_project.errors import HourglassError, UsageError
-from dagster_project.publish import current_manifest
+from dagster_project.publish import version_in_force
+from dagster_project.publish.versions import version_of
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect, connect_file
 
+if TYPE_CHECKING:
+    from dagster_project.defs.runs import RunOutcome
 
-def show_summary(
-    console: Console, settings: Settings, load: dict[str, Any], seconds: dict[str, float]
-) -> None:
-    manifest = current_manifest(settings)
-    if manifest is None:
+
+def show_summary(console: Console, settings: Settings, outcome: "RunOutcome") -> None:
+    """What a run that succeeded loaded and published."""
+    load, in_force = outcome.load, version_in_force(settings)
+    if in_force is None or outcome.version is None:
         raise UsageError(f"No published version in {settings.published_dir}.")
-    current = settings.published_dir / "current"
-    with connect_file(current.resolve() / "marts.duckdb", read_only=True) as con:
+    made = version_of(settings, outcome.version)
+    is_current = made.name == in_force.name
+    folder = settings.published_dir / "current" if is_current else made.published
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    with connect_file(made.database, read_only=True) as con:
         customers, sales, revenue = con.execute(
             "SELECT (SELECT count(*) FROM customers), count(*), coalesce(sum(net_revenue), 0) "
             "FROM orders WHERE is_sale"
         ).fetchall()[0]
-    quality = json.loads((current / "quality.json").read_text())
+    quality = json.loads((folder / "quality.json").read_text(encoding="utf-8"))
     checks = quality["counts"]
     currency = manifest["settings"]["currency"] or ""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     rows = {
-        "Version": f"{manifest['version']} (as of {manifest['as_of']})",
+        "Version": f"{manifest['version']} (as of {manifest['as_of']})"
+        + ("" if is_current else f", restated: version {in_force.name} stays in force"),
+        "Why": load["reason"],
         "Files": f"{load['files_loaded']:,} loaded, {load['files_skipped']:,} known before",
         "Records": f"{load['records']:,} read: {load['accepted']:,} accepted, "
         f"{load['quarantined']:,} quarantined, {load['left_out']:,} left out by a rule",
@@ -41,19 +49,20 @@ def show_summary(
         "Net revenue": f"{revenue:,.2f} {currency}".strip(),
         "Checks": f"{checks['passed']:,} passed"
         + (f", warnings: {checks['warnings']:,}" if checks["warnings"] else ""),
-        "Marts": str(current / "marts.duckdb"),
-        "Report": str(current / "report" / "index.html"),
+        "Marts": str(folder / "marts.duckdb"),
+        "Report": str(folder / "report" / "index.html"),
         "Seconds": ", ".join(
-            f"{STAGES.get(step, step).lower()} {value:.1f}" for step, value in seconds.items()
+            f"{STAGES.get(step, step).lower()} {value:.1f}"
+            for step, value in outcome.seconds.items()
         ),
     }
     for name, value in rows.items():
         table.add_row(f"[bold]{name}[/]", value)
-    _add_notes(table, manifest.get("ledger") or {})
+    add_notes(table, manifest.get("ledger") or {})
     console.print(table, soft_wrap=True)
 
 
-def _add_notes(table: Table, ledger: dict[str, Any]) -> None:
+def add_notes(table: Table, ledger: dict[str, Any]) -> None:
     """Rows on files refused whole, sources late or odd, and columns that changed in a week."""
     for title, entries in (
         ("Refused", refused_files(ledger)),
@@ -84,45 +93,6 @@ def refused_files(ledger: dict[str, Any]) -> list[str]:
 def late_or_odd(ledger: dict[str, Any]) -> list[str]:
     """A sentence per source that did not deliver as it said, or not as much as it does."""
     return [row["message"] for row in ledger.get("deliveries", [])]
-
-
-def show_status(settings: Settings) -> int:
-    """Print the version in force, the last run's outcome and quarantine counts."""
-    console = Console()
-    manifest = current_manifest(settings)
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    if manifest is None:
-        table.add_row("[bold]Version in force[/]", "none: nothing was published yet")
-    else:
-        table.add_row("[bold]Version in force[/]", manifest["version"])
-        table.add_row("[bold]Published[/]", manifest["published_at"])
-        table.add_row("[bold]Build[/]", f"{manifest['build_id']}, as of {manifest['as_of']}")
-    if settings.dagster_home.exists():
-        from dagster_project.defs.runs import last_run
-
-        run = last_run(settings)
-        if run is not None:
-            run_id, state, started = run
-            table.add_row(
-                "[bold]Last run[/]", f"{state.lower()}, {started:%Y-%m-%d %H:%M} UTC ({run_id[:8]})"
-            )
-    ledger = ledger_now(settings) or (manifest or {}).get("ledger") or {}
-    if ledger:
-        table.add_row(
-            "[bold]Records[/]",
-            f"{ledger['records']:,} read, {ledger['quarantined']:,} quarantined, "
-            f"{ledger['left_out']:,} left out by a rule",
-        )
-        for reason in ledger.get("reasons", []):
-            table.add_row(
-                "",
-                # What lies in no source's folder has no source.
-                f"{reason['source'] or 'landing'}: {reason['reason']} ({reason['level']}) "
-                f"{reason['records']:,}",
-            )
-        _add_notes(table, ledger)
-    console.print(table)
-    return 0
 
 
 def ledger_now(settings: Settings) -> dict[str, Any] | None:

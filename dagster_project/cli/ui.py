@@ -1,8 +1,10 @@
 """Dagster's web server and daemon, started for one data directory."""
 
 import os
+import socket
 import sys
 
+from dagster_project.errors import UsageError
 from dagster_project.settings import PROJECT_ROOT, Settings
 
 
@@ -13,6 +15,7 @@ def serve_ui(settings: Settings, *, host: str, port: int) -> None:
     """
     from dagster_project.defs.runs import LOCATION, ensure_dagster_home
 
+    _require_free(host, port)
     home = ensure_dagster_home(settings)
     sys.stderr.write(f"Dagster: http://{host}:{port} (stop with Ctrl+C)\n")
     environment = {
@@ -27,3 +30,18 @@ def serve_ui(settings: Settings, *, host: str, port: int) -> None:
     # Not from the repository's root, whose own dagster.yaml would be warned about.
     os.chdir(home)
     os.execve(sys.executable, command, environment)
+
+
+def _require_free(host: str, port: int) -> None:
+    """Raise UsageError when somebody listens on the port, or the address is not this machine's."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        # As the server does: a port that was just given up is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise UsageError(
+                f"Port {port} of {host} cannot be used ({error.strerror}). Choose another: "
+                f"hourglass ui --port {port + 1 if port < 65535 else port - 1}."
+            ) from None

@@ -59,14 +59,14 @@ def publish(
             ledger=ledger_summary(con),
             progress=context.log.debug,
         )
-    report = settings.published_dir / "current" / "report" / "index.html"
     yield dg.MaterializeResult(
         asset_key=VERSION_KEY,
         metadata={
             "version": version.name,
+            "is_restated": version.is_restated,
             "marts": dg.MetadataValue.path(str(version.database)),
         },
     )
     yield dg.MaterializeResult(
-        asset_key=REPORT_KEY, metadata={"page": dg.MetadataValue.url(report.as_uri())}
+        asset_key=REPORT_KEY, metadata={"page": dg.MetadataValue.url(version.report.as_uri())}
     )

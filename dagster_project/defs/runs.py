@@ -30,6 +30,7 @@ from sqlalchemy import QueuePool, event
 
 from dagster_project.defs.dead_runs import PROCESS_TAG, close_dead_runs, process_tag
 from dagster_project.defs.groups import PARAMETERS_KEY
+from dagster_project.defs.publish import VERSION_KEY
 from dagster_project.defs.schedules import JOB_NAME, run_config
 from dagster_project.settings import PROJECT_ROOT, Settings
 
@@ -39,7 +40,8 @@ KEPT_RUNS = 200
 
 @dataclass
 class RunOutcome:
-    """How a run ended: ``failures`` of steps, ``checks`` that failed, ``seconds`` per step."""
+    """How a run ended: ``failures`` of steps, ``checks`` that failed, ``seconds`` per step, the
+    name of the ``version`` that it made."""
 
     run_id: str
     success: bool
@@ -47,6 +49,7 @@ class RunOutcome:
     failures: list[str] = field(default_factory=list)
     checks: list[str] = field(default_factory=list)
     load: dict[str, Any] = field(default_factory=dict)
+    version: str | None = None
     log_path: Path | None = None
 
 
@@ -145,6 +148,7 @@ def run_daily(
     *,
     as_of: date | None,
     full_refresh: bool,
+    make_current: bool = False,
     on_step: Callable[[IO[str], str, str, float], None],
 ) -> RunOutcome:
     """Run load to publish here and now.
@@ -167,7 +171,11 @@ def run_daily(
         job = build_definitions(settings).resolve_job_def(JOB_NAME)
         run = instance.create_run_for_job(
             job_def=job,
-            run_config=run_config(as_of.isoformat() if as_of else None, full_refresh=full_refresh),
+            run_config=run_config(
+                as_of.isoformat() if as_of else None,
+                full_refresh=full_refresh,
+                make_current=make_current,
+            ),
             tags={"hourglass/started_by": "command line", PROCESS_TAG: process_tag() or ""},
             remote_job_origin=job_origin(),
         )
@@ -184,16 +192,59 @@ def run_daily(
     return outcome
 
 
-def last_run(settings: Settings) -> tuple[str, str, datetime] | None:
-    """(run id, status, start in UTC) of the newest run, whoever started it; None when none."""
+def recent_runs(settings: Settings, limit: int) -> list[dict[str, str]]:
+    """The newest runs, whoever started them, newest first: ``run_id``, ``status``, ``at`` (start,
+    or creation of one that waits; UTC), ``started_by``, and the first sentence of the ``cause`` of
+    one that failed.
+    """
     os.environ["DAGSTER_HOME"] = str(ensure_dagster_home(settings))
     with dg.DagsterInstance.get() as instance:
-        records = instance.get_run_records(limit=1)
-        if not records:
-            return None
-        record = records[0]
-        started = datetime.fromtimestamp(record.start_time or 0, UTC)
-        return record.dagster_run.run_id, record.dagster_run.status.value, started
+        close_dead_runs(instance)
+        return [_described(instance, record) for record in instance.get_run_records(limit=limit)]
+
+
+def _described(instance: dg.DagsterInstance, record: dg.RunRecord) -> dict[str, str]:
+    run = record.dagster_run
+    begun = record.start_time or record.create_timestamp.timestamp()
+    tags = run.tags
+    started_by = (
+        tags.get("hourglass/started_by")
+        or (f"schedule {tags['dagster/schedule_name']}" if "dagster/schedule_name" in tags else "")
+        or (f"sensor {tags['dagster/sensor_name']}" if "dagster/sensor_name" in tags else "")
+        or "the UI"
+    )
+    return {
+        "run_id": run.run_id,
+        "status": run.status.value.lower(),
+        "at": f"{datetime.fromtimestamp(begun, UTC):%Y-%m-%d %H:%M}",
+        "started_by": started_by,
+        "cause": _cause(instance, run.run_id) if run.is_failure_or_canceled else "",
+    }
+
+
+def _cause(instance: dg.DagsterInstance, run_id: str) -> str:
+    """Why a run failed, on one line: what the first failing step said, else what Dagster says."""
+    kinds = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
+    for entry in instance.all_logs(run_id, of_type=kinds):
+        event = entry.dagster_event
+        if event is None:
+            continue
+        if event.event_type == dg.DagsterEventType.STEP_FAILURE:
+            return step_failure(event).splitlines()[0]
+        return (event.message or "").splitlines()[0]
+    return ""
+
+
+def step_failure(event: dg.DagsterEvent) -> str:
+    """What a failed step says to a person."""
+    data = event.step_failure_data
+    failure = data.user_failure_data
+    if failure is not None and failure.description:
+        return failure.description
+    if data.error is not None:
+        cause = data.error.cause or data.error
+        return f"{event.step_key}: {cause.message.strip()}"
+    return f"{event.step_key} failed"
 
 
 def _follow(
@@ -210,13 +261,7 @@ def _follow(
     elif kind == dg.DagsterEventType.STEP_SKIPPED:
         tell("skip", step, 0.0)
     elif kind == dg.DagsterEventType.STEP_FAILURE:
-        data = event.step_failure_data
-        failure = data.user_failure_data
-        if failure is not None and failure.description:
-            outcome.failures.append(failure.description)
-        elif data.error is not None:
-            cause = data.error.cause or data.error
-            outcome.failures.append(f"{step}: {cause.message.strip()}")
+        outcome.failures.append(step_failure(event))
         tell("failure", step, 0.0)
     elif kind == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
         check = event.asset_check_evaluation_data
@@ -227,6 +272,9 @@ def _follow(
         observed = event.asset_observation_data.asset_observation
         if observed.asset_key == PARAMETERS_KEY:
             outcome.load = {name: value.value for name, value in observed.metadata.items()}
+    elif kind == dg.DagsterEventType.ASSET_MATERIALIZATION and event.asset_key == VERSION_KEY:
+        made = event.step_materialization_data.materialization.metadata["version"]
+        outcome.version = str(made.value)
     elif kind == dg.DagsterEventType.RUN_FAILURE and not outcome.failures:
         outcome.failures.append(event.message or "the run failed")
     elif kind == dg.DagsterEventType.RUN_SUCCESS:

@@ -20,9 +20,20 @@ SENSOR_SECONDS = 60
 WEBHOOK_TIMEOUT_SECONDS = 10
 
 
-def run_config(as_of: str | None, *, full_refresh: bool = False, force: bool = False) -> dict:
+def run_config(
+    as_of: str | None,
+    *,
+    full_refresh: bool = False,
+    force: bool = False,
+    make_current: bool = False,
+) -> dict:
     """The run configuration of the daily job."""
-    given = {"as_of": as_of, "full_refresh": full_refresh, "force": force}
+    given = {
+        "as_of": as_of,
+        "full_refresh": full_refresh,
+        "force": force,
+        "make_current": make_current,
+    }
     return {"ops": {"load": {"config": {k: v for k, v in given.items() if v}}}}
 
 

@@ -53,6 +53,9 @@ class LoadConfig(dg.Config):
         default=False, description="Read every file in landing/ again, also the known ones."
     )
     force: bool = Field(default=False, description="Build although nothing changed.")
+    make_current: bool = Field(
+        default=False, description="Put the version in force although its as_of is a past day."
+    )
 
 
 def parse_as_of(text: str | None) -> date | None:
@@ -197,7 +200,11 @@ def build_load() -> dg.AssetsDefinition:
                 )
                 sync_overrides(con, settings)
                 plan = plan_build(
-                    con, settings, as_of=as_of, force=config.force or config.full_refresh
+                    con,
+                    settings,
+                    as_of=as_of,
+                    force=config.force or config.full_refresh,
+                    make_current=config.make_current,
                 )
                 counts = {
                     key: con.execute(

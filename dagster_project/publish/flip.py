@@ -64,6 +64,17 @@ def recover(settings: Settings) -> None:
         pass
 
 
+def keep_apart(settings: Settings, version: PublishedVersion) -> None:
+    """Complete a new version beside the one in force. Raises OSError; :func:`recover` then
+    removes what there is of it.
+    """
+    journal = _journal(settings)
+    _write_durably(journal, json.dumps({"version": version.name, "is_new": True}))
+    _complete(version)
+    journal.unlink()
+    sync_folder(journal.parent)
+
+
 def put_in_force(settings: Settings, version: PublishedVersion, *, is_new: bool) -> None:
     """Point both links at ``version``. ``is_new``: its folders still carry their building names.
 
@@ -72,13 +83,17 @@ def put_in_force(settings: Settings, version: PublishedVersion, *, is_new: bool)
     journal = _journal(settings)
     _write_durably(journal, json.dumps({"version": version.name, "is_new": is_new}))
     if is_new:
-        for folder in (version.restricted, version.published):
-            building_folder(folder).rename(folder)
-            sync_folder(folder.parent)
+        _complete(version)
     _flip(settings.restricted_dir, version.name)
     _flip(settings.published_dir, version.name)
     journal.unlink()
     sync_folder(journal.parent)
+
+
+def _complete(version: PublishedVersion) -> None:
+    for folder in (version.restricted, version.published):
+        building_folder(folder).rename(folder)
+        sync_folder(folder.parent)
 
 
 def discard(version: PublishedVersion) -> None:

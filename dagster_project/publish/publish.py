@@ -1,5 +1,6 @@
 """Publish: only a build that passed its gate, wholly or not at all."""
 
+import json
 import shutil
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -12,11 +13,12 @@ from dagster_project.errors import HourglassError, UsageError
 from dagster_project.publish.flip import (
     building_folder,
     discard,
+    keep_apart,
     publishing,
     put_in_force,
     sync_tree,
 )
-from dagster_project.publish.inputs import deciding_settings, inputs_fingerprint
+from dagster_project.publish.inputs import deciding_settings, input_parts, inputs_fingerprint
 from dagster_project.publish.versions import (
     PublishedVersion,
     cannot_write,
@@ -41,7 +43,8 @@ from dagster_project.quality.build_id import current_build_id
 from dagster_project.quality.fingerprint import columns_of
 from dagster_project.quality.gate import latest_record, marts_of
 from dagster_project.quality.results import GateRecord
-from dagster_project.quality.suites import SUITES_DIR, load_suites
+from dagster_project.quality.suites import SUITES_DIR, Suite, load_suites
+from dagster_project.quality.volume import latest_manifest
 from dagster_project.settings import Settings
 
 # Readers that opened a version stay on it; a day is longer than any dashboard session was seen.
@@ -57,7 +60,11 @@ def publish(
     suites_dir: Path = SUITES_DIR,
     progress: Callable[[str], None] | None = None,
 ) -> PublishedVersion:
-    """Put the build that the warehouse holds in force as a new version.
+    """Make a new version of the build that the warehouse holds, and put it in force.
+
+    A build of a day before that of the version in force is *restated*: events are cut by their own
+    time, knowledge is today's. It is marked, and stays beside the version in force unless the
+    build was asked to become current.
 
     ``render(con, *, quality, manifest, ledger)`` gives the report's HTML from the new marts.
     Raises HourglassError, with the version in force unchanged, when the gate's record is missing,
@@ -65,11 +72,12 @@ def publish(
     when the files cannot be written.
     """
     say = progress or (lambda _: None)
-    gate = _require_record(con, suites_dir)
+    gate = _require_record(con, load_suites(suites_dir, project_dir=settings.project_dir))
     marts = marts_of(con)
     with publishing(settings):
         before = version_in_force(settings)
-        version = version_of(settings, new_name(settings))
+        is_restated = before is not None and _is_of_a_day_before(con, settings)
+        version = version_of(settings, new_name(settings, is_restated=is_restated))
         published, restricted = map(building_folder, (version.published, version.restricted))
         try:
             say("writing the marts")
@@ -78,13 +86,16 @@ def publish(
             write_restricted(con, restricted, marts, moment)
             say("verifying the copy")
             verify(settings, published, restricted, marts, gate, registry_fingerprints(con))
+            parts = input_parts(settings, con)
             manifest = {
                 "version": version.name,
                 "build_id": gate.build_id,
                 "as_of": str(_parameter(con, "as_of")),
+                "is_restated": is_restated,
                 "published_at": moment.isoformat(sep=" ", timespec="seconds"),
                 "previous_version": before.name if before else None,
-                "inputs": _parameter(con, "inputs") or inputs_fingerprint(settings, con),
+                "inputs": _parameter(con, "inputs") or inputs_fingerprint(parts),
+                "input_parts": json.loads(_parameter(con, "input_parts") or "null") or parts,
                 "time_zone": settings.time_zone,
                 "currency": _reporting_currency(con, settings),
                 "settings": deciding_settings(settings),
@@ -107,10 +118,13 @@ def publish(
             write_json(
                 published / "manifest.json", manifest | {"files": described_files(published)}
             )
-            say("putting it in force")
+            say("completing the version")
             sync_tree(published)
             sync_tree(restricted)
-            put_in_force(settings, version, is_new=True)
+            if is_restated and not _parameter(con, "make_current"):
+                keep_apart(settings, version)
+            else:
+                put_in_force(settings, version, is_new=True)
             prune(settings)
         except (OSError, duckdb.IOException, duckdb.FatalException) as error:
             raise _not_written(settings, error) from None
@@ -131,7 +145,11 @@ def rollback(settings: Settings, name: str | None = None) -> PublishedVersion:
         in_force = version_in_force(settings)
         names = [version.name for version in versions]
         if name is None:
-            older = [n for n in names if in_force is not None and n < in_force.name]
+            older = [
+                version.name
+                for version in versions
+                if in_force is not None and version.name < in_force.name and not version.is_restated
+            ]
             if not older:
                 raise UsageError("There is no older version to go back to.")
             name = older[-1]
@@ -152,12 +170,21 @@ def rollback(settings: Settings, name: str | None = None) -> PublishedVersion:
 def prune(settings: Settings, *, now: datetime | None = None) -> list[str]:
     """Remove versions beyond ``keep_versions`` that are older than a day; their names.
 
-    The one in force stays whatever its age. Called with the versions locked.
+    Restated versions are counted apart. The one in force stays whatever its age. Called with the
+    versions locked.
     """
     now = now or datetime.now(UTC)
     in_force = version_in_force(settings)
     removed = []
-    for version in list_versions(settings)[: -settings.keep_versions]:
+    versions = list_versions(settings)
+    beyond = [
+        version
+        for is_restated in (False, True)
+        for version in [v for v in versions if v.is_restated == is_restated][
+            : -settings.keep_versions
+        ]
+    ]
+    for version in beyond:
         is_young = now - version.published_at < YOUNG
         if not is_young and (in_force is None or version.name != in_force.name):
             discard(version)
@@ -165,7 +192,7 @@ def prune(settings: Settings, *, now: datetime | None = None) -> list[str]:
     return removed
 
 
-def _require_record(con: duckdb.DuckDBPyConnection, suites_dir: Path) -> GateRecord:
+def _require_record(con: duckdb.DuckDBPyConnection, suites: Mapping[str, Suite]) -> GateRecord:
     """The gate's record of this very build, passed and complete."""
     build_id = current_build_id(con)
     gate = latest_record(con)
@@ -181,7 +208,7 @@ def _require_record(con: duckdb.DuckDBPyConnection, suites_dir: Path) -> GateRec
         )
     gate.require_passed()
     reported = {(result.mart, result.check) for result in gate.results}
-    for mart, suite in load_suites(suites_dir).items():
+    for mart, suite in suites.items():
         absent = [check for check in suite.check_names if (mart, check) not in reported]
         if absent:
             raise HourglassError(
@@ -202,6 +229,12 @@ def _require_record(con: duckdb.DuckDBPyConnection, suites_dir: Path) -> GateRec
             "all rebuilt. Run the whole job: hourglass run."
         )
     return gate
+
+
+def _is_of_a_day_before(con: duckdb.DuckDBPyConnection, settings: Settings) -> bool:
+    latest = latest_manifest(settings)
+    as_of = _parameter(con, "as_of")
+    return latest is not None and as_of is not None and str(as_of) < latest["as_of"]
 
 
 def _reporting_currency(con: duckdb.DuckDBPyConnection, settings: Settings) -> str | None:

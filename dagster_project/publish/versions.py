@@ -17,7 +17,9 @@ from dagster_project.settings import Settings
 
 # In UTC and with microseconds, so that the order of names is the order of publishing.
 NAME_FORMAT = "%Y%m%dT%H%M%S-%f"
-NAME = re.compile(r"\d{8}T\d{6}-\d{6}")
+# A past day made again: marked in the name, so that the mark is there without the manifest.
+RESTATED = "-restated"
+NAME = re.compile(rf"\d{{8}}T\d{{6}}-\d{{6}}(?:{RESTATED})?")
 BUILDING_PREFIX = ".building-"
 DATABASE = "marts.duckdb"
 RESTRICTED_DATABASE = "restricted.duckdb"
@@ -40,9 +42,15 @@ class PublishedVersion:
         return self.published / "report" / "index.html"
 
     @property
+    def is_restated(self) -> bool:
+        """Whether it was made of a day before that of the version then in force."""
+        return self.name.endswith(RESTATED)
+
+    @property
     def published_at(self) -> datetime:
         """When it was made, UTC, as its name says."""
-        return datetime.strptime(self.name, NAME_FORMAT).replace(tzinfo=UTC)
+        moment = self.name.removesuffix(RESTATED)
+        return datetime.strptime(moment, NAME_FORMAT).replace(tzinfo=UTC)
 
 
 def version_of(settings: Settings, name: str) -> PublishedVersion:
@@ -82,19 +90,20 @@ def restricted_database(settings: Settings) -> Path | None:
     restricted database: the identity registry in it must not be lost with it.
     """
     in_force = version_in_force(settings)
-    names = [in_force.name] if in_force else _names(settings.restricted_dir)
+    lost = [name for name in _names(settings.restricted_dir) if not name.endswith(RESTATED)]
+    names = [in_force.name] if in_force else lost
     paths = [version_of(settings, name).restricted / RESTRICTED_DATABASE for name in names]
     return next((path for path in reversed(paths) if path.is_file()), None)
 
 
-def new_name(settings: Settings, now: datetime | None = None) -> str:
+def new_name(settings: Settings, now: datetime | None = None, *, is_restated: bool = False) -> str:
     """A name that sorts after every version there is, also when the clock was set back."""
     now = now or datetime.now(UTC)
     taken = _names(settings.published_dir) + _names(settings.restricted_dir)
     if taken:
         newest = version_of(settings, max(taken)).published_at
         now = max(now, newest + timedelta(microseconds=1))
-    return now.strftime(NAME_FORMAT)
+    return now.strftime(NAME_FORMAT) + (RESTATED if is_restated else "")
 
 
 def cannot_write(path: Path, error: OSError) -> HourglassError:

@@ -22,6 +22,7 @@ from dagster_project.publish import (
 from dagster_project.publish import writing as build_module
 from dagster_project.publish.flip import publishing
 from dagster_project.publish.versions import NAME_FORMAT, new_name, version_of
+from dagster_project.quality.volume import latest_manifest
 from dagster_project.warehouse import connect
 from tests.small_warehouse import fill, pass_gate, record_dbt, report_page
 
@@ -349,3 +350,63 @@ def test_a_refused_publish_can_be_repeated(put_out, con, settings, suites_dir, t
     pass_gate(con, settings, suites_dir, tmp_path / "dbt")
     publish(con, settings, render=report_page, suites_dir=suites_dir)
     assert stamps(settings) == {5}
+
+
+def of_day(con, day: str, *, make_current: bool = False) -> None:
+    """The build that the warehouse holds is of ``day``."""
+    con.execute(f"UPDATE control.parameters SET as_of = DATE '{day}'")
+    con.execute(f"UPDATE marts.build SET as_of = DATE '{day}'")
+    con.execute(
+        "ALTER TABLE control.parameters ADD COLUMN IF NOT EXISTS make_current BOOLEAN DEFAULT false"
+    )
+    con.execute("UPDATE control.parameters SET make_current = ?", [make_current])
+
+
+@pytest.fixture
+def put_out_day(con, settings, suites_dir, tmp_path):
+    """Publish the build ``b<stamp>`` of a day."""
+
+    def put_out_day(stamp: int, day: str, *, make_current: bool = False):
+        fill(con, f"b{stamp}", stamp=stamp)
+        of_day(con, day, make_current=make_current)
+        pass_gate(con, settings, suites_dir, tmp_path / "dbt")
+        return publish(con, settings, render=report_page, suites_dir=suites_dir)
+
+    return put_out_day
+
+
+def test_a_past_day_stays_beside_the_version_in_force(put_out_day, settings):
+    """Somebody looks at last month once more, and every dashboard goes back a month."""
+    today = put_out_day(1, "2024-06-30")
+    past = put_out_day(2, "2024-05-31")
+    assert past.is_restated
+    assert past.database.exists()
+    assert json.loads((past.published / "manifest.json").read_text())["is_restated"]
+    assert version_in_force(settings).name == today.name
+    assert stamps(settings) == {1}
+    # It is no version to go back to, and does not push one out.
+    tomorrow = put_out_day(3, "2024-07-01")
+    assert not tomorrow.is_restated
+    assert rollback(settings).name == today.name
+
+
+def test_a_past_day_becomes_current_only_when_asked(put_out_day, settings):
+    """A company cannot show last month's state at all, or its next build is compared with it."""
+    today = put_out_day(1, "2024-06-30")
+    past = put_out_day(2, "2024-05-31", make_current=True)
+    assert version_in_force(settings).name == past.name
+    assert latest_manifest(settings)["version"] == today.name
+    assert put_out_day(3, "2024-06-29").is_restated
+    assert version_in_force(settings).name == past.name
+    assert not put_out_day(4, "2024-07-01").is_restated
+
+
+def test_restated_versions_do_not_push_out_others(put_out_day, settings):
+    """Seven looks at the past, and no version is left to go back to."""
+    names = [put_out_day(1, "2024-06-29").name, put_out_day(2, "2024-06-30").name]
+    for stamp in range(3, 3 + settings.keep_versions + 1):
+        put_out_day(stamp, "2024-05-31")
+    prune(settings, now=datetime.now(UTC) + timedelta(days=3))
+    kept = list_versions(settings)
+    assert [version.name for version in kept if not version.is_restated] == names
+    assert sum(version.is_restated for version in kept) == settings.keep_versions
