@@ -11,7 +11,7 @@ UV := $(BIN)/uv
 # What make soak runs in full and make test runs a little of: kills, any table, any delivery order.
 SOAKS := tests/pipeline/test_publish_faults.py tests/pipeline/test_killed_run.py \
   tests/pipeline/test_online_retail.py \
-  tests/unit/load/test_any_table.py \
+  tests/unit/load/test_any_table.py tests/unit/load/test_numbers.py \
   tests/unit/identity/test_bounds.py tests/unit/identity/test_increment.py \
   tests/unit/identity/test_year.py \
   tests/unit/privacy \

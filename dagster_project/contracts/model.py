@@ -4,7 +4,7 @@ What a YAML file may say and what must hold within one table stands here. Readin
 finding them, does not.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from cronsim import CronSim, CronSimError
@@ -93,6 +93,9 @@ class SourceSettings(Strict):
     order, of text files that begin with their first record; a file may lack the last ones. Lines
     that begin with ``comment`` are no records: remarks, or a line of totals below the table.
 
+    ``plausible_from`` and ``plausible_years_ahead`` bound when an event can have happened, the
+    latter counted from the load; an event outside is quarantined.
+
     ``expected_delivery`` is a cron expression in the source's time zone: by then a file must have
     come. ``volume_band`` is (low, high) as shares of the median records of the same weekday in
     the eight weeks before. What is late or outside warns or, as ``late_or_odd`` says, blocks the
@@ -110,6 +113,8 @@ class SourceSettings(Strict):
     date_formats: tuple[str, ...] = ()
     comment: str | None = Field(default=None, min_length=1)
     null_words: tuple[str, ...] = ()
+    plausible_from: date = date(1990, 1, 1)
+    plausible_years_ahead: int = Field(default=2, ge=0, le=1000)
     expected_delivery: str | None = None
     volume_band: tuple[float, float] | None = None
     late_or_odd: Literal["warn", "block"] = "warn"

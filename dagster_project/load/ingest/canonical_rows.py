@@ -202,42 +202,43 @@ def write_nulled_cells(
     stamp: LoadStamp,
 ) -> dict[int, int]:
     """Write a note for each invalid cell of an accepted record; their number by file."""
-    optional = [f for f in schema.fields if f.name in validated.invalid and not f.required]
-    if not optional:
+    optional = {field.name: field for field in schema.fields if not field.required}
+    faults = {key: flag for key, flag in validated.faults.items() if key[0] in optional}
+    if not faults:
         return {}
-    flags = " OR ".join(validated.invalid[field.name] for field in optional)
+    flags = " OR ".join(faults.values())
     some = con.execute(
         f"SELECT 1 FROM {validated.relation} WHERE NOT {validated.bad} AND ({flags}) LIMIT 1"
     ).fetchone()
     if some is None:
         return {}
     counts: dict[int, int] = {}
-    for field_ in optional:
-        write_nulled_column(con, validated, units, schema, field_, stamp, counts)
+    for (name, fault), flag in faults.items():
+        code = code_of(optional[name], schema, fault)
+        note = (optional[name], code, flag)
+        _write_nulled_column(con, validated, units, schema, note, stamp, counts)
     return counts
 
 
-def write_nulled_column(
+def _write_nulled_column(
     con: duckdb.DuckDBPyConnection,
     validated: ValidatedRecords,
     units: Sequence[SourceUnit],
     schema: RecordSchema,
-    field: Field,
+    note: tuple[Field, str, str],
     stamp: LoadStamp,
     counts: dict[int, int],
 ) -> None:
-    """Write the notes of one column and add their number to ``counts``."""
-    where = (
-        f"FROM {with_unit_columns(validated.relation)} "
-        f"WHERE NOT {validated.bad} AND {validated.invalid[field.name]}"
-    )
+    """Write the notes (field, reason code, flag) of one column; add their number to ``counts``."""
+    field, code, flag = note
+    where = f"FROM {with_unit_columns(validated.relation)} WHERE NOT {validated.bad} AND {flag}"
     for number, count in con.execute(f"SELECT _file, count(*) {where} GROUP BY 1").fetchall():
         counts[number] = counts.get(number, 0) + count
     con.execute(
         f"INSERT INTO ledger.quarantine SELECT left(_hash, 16) || '-' || _line || '-' || "
         f"{quoted(field.name)}, _hash, {quoted(units[0].delivery.target)}, _path, _line, 'cell', "
-        f"{quoted(field.name)}, {quoted(code_of(field))}, "
-        f"{quoted(sentence(field, code_of(field)))}, {text_of(schema, field.name)}, ?, ? {where}",
+        f"{quoted(field.name)}, {quoted(code)}, {quoted(sentence(field, code, schema))}, "
+        f"{text_of(schema, field.name)}, ?, ? {where}",
         [stamp.at, stamp.run_id],
     )
 
@@ -261,7 +262,7 @@ def rejected_records(
                 line,
                 field_.name if field_ else None,
                 code,
-                message or sentence(field_, code, schema.one_of),
+                message or sentence(field_, code, schema, schema.one_of),
                 original,
             )
         )

@@ -95,6 +95,8 @@ class LoadCommitter:
             one_of=target.one_of,
             null_words=tuple(word.lower() for word in target.settings.null_words),
             has_reasons=units[0].kind == "converted",
+            plausible=target.plausible(self._stamp.at.date()),
+            declared_dates=target.declared_dates,
         )
         if target.mapping:
             return ingest_mapped(self._con, base, units, schema, target, self._stamp)

@@ -26,14 +26,23 @@ from dagster_project.load.ingest.canonical_rows import (
 from dagster_project.load.ledger.load_summary import FileOutcome
 from dagster_project.load.ledger.schema import raw_name
 from dagster_project.load.reading.header_matching import Field, table_fields
-from dagster_project.load.validation.casting import ComputedColumns, can_fail, cast_cell, trimmed
+from dagster_project.load.validation.casting import (
+    NUMBERS,
+    ComputedColumns,
+    can_fail,
+    cast_cell,
+    trimmed,
+    without_exponent,
+)
 from dagster_project.load.validation.load_targets import Target, Words
 from dagster_project.load.validation.record_rules import (
+    IMPLAUSIBLE,
     RecordSchema,
     ValidatedRecords,
     code_of,
     column_list,
     extras,
+    is_implausible,
     sentence,
     validate_records,
 )
@@ -57,7 +66,9 @@ class MappedTableIngest:
         mapped: MappedTable,
         mapping: Mapping,
         words: Words,
+        schema: RecordSchema,
     ) -> None:
+        self.schema = schema
         self.name = name
         self.system = name.partition(".")[0]
         self.table = table
@@ -98,10 +109,17 @@ class MappedTableIngest:
             values.append(f"{_canonical(field, given)} AS {value}")
             invalid = f"({value} IS NULL AND {trimmed(f'CAST({given} AS VARCHAR)')} IS NOT NULL)"
             if field.required:
-                reasons.append(f"WHEN {invalid} THEN '{position[name]}:{code_of(field)}'")
+                code = code_of(field, self.schema)
+                reasons.append(f"WHEN {invalid} THEN '{position[name]}:{code}'")
+                if field.is_event:
+                    bad = is_implausible(value, self.schema.plausible)
+                    reasons.append(f"WHEN {bad} THEN '{position[name]}:{IMPLAUSIBLE}'")
                 reasons.append(f"WHEN {value} IS NULL THEN '{position[name]}:missing_value'")
             elif can_fail(field):
                 notes.append(f"{invalid} AS _x{position[name]}")
+                if field.is_event:
+                    bad = is_implausible(value, self.schema.plausible)
+                    notes.append(f"{bad} AS _p{position[name]}")
         if self.one_of:
             some = ", ".join(f"_v{position[n]}" for n in self.one_of if n in self.expressions)
             reasons.append(f"WHEN coalesce({some or 'NULL'}) IS NULL THEN '-1:no_identifier'")
@@ -136,6 +154,13 @@ class MappedTableIngest:
         row = con.execute(f"INSERT INTO {BAD} {found}").fetchone()
         return row[0] if row else 0
 
+    def _value(self, name: str) -> str:
+        """SQL: what goes into the raw table; NULL for an optional event at an impossible time."""
+        value = f"_v{self.position[name]}"
+        if self.by_name[name].is_event and not self.by_name[name].required:
+            return f"CASE WHEN NOT _p{self.position[name]} THEN {value} END"
+        return value
+
     def _accepted(self) -> str:
         if self.is_grouped:
             return self.temp
@@ -144,7 +169,7 @@ class MappedTableIngest:
     def insert(self, con: duckdb.DuckDBPyConnection) -> dict[int, int]:
         """Insert the rows of accepted records; their number by file."""
         names = [*self.expressions, "_file_hash", "_line", "_delivered_on", "_extra"]
-        values = [f"_v{self.position[name]}" for name in self.expressions]
+        values = [self._value(name) for name in self.expressions]
         values += ["_hash", "_line", "_date", "_extra"]
         rows = self._accepted()
         con.execute(
@@ -159,9 +184,16 @@ class MappedTableIngest:
         """Write a note for each optional value that did not fit; their number by file."""
         counts: dict[int, int] = {}
         rows = self._accepted()
-        for field in self.noted:
+        faults = [(field, "invalid", f"_x{self.position[field.name]}") for field in self.noted]
+        faults += [
+            (field, IMPLAUSIBLE, f"_p{self.position[field.name]}")
+            for field in self.noted
+            if field.is_event
+        ]
+        for field, fault, flag in faults:
             number = self.position[field.name]
-            where = f"FROM {rows} WHERE _x{number}"
+            where = f"FROM {rows} WHERE {flag}"
+            code = code_of(field, self.schema, fault)
             found = con.execute(f"SELECT _file, count(*) {where} GROUP BY 1").fetchall()
             if not found:
                 continue
@@ -171,9 +203,9 @@ class MappedTableIngest:
             con.execute(
                 f"INSERT INTO ledger.quarantine SELECT left(_hash, 16) || '-' || _line || '-' || "
                 f"{quoted(column)}, _hash, {quoted(units[0].delivery.target)}, _path, _line, "
-                f"'cell', {quoted(column)}, {quoted(code_of(field))}, "
-                f"{quoted(sentence(field, code_of(field)))}, CAST(_e{number} AS VARCHAR), ?, ? "
-                f"FROM {with_unit_columns(rows)} WHERE _x{number}",
+                f"'cell', {quoted(column)}, {quoted(code)}, "
+                f"{quoted(sentence(field, code, self.schema))}, CAST(_e{number} AS VARCHAR), ?, ? "
+                f"FROM {with_unit_columns(rows)} WHERE {flag}",
                 [stamp.at, stamp.run_id],
             )
         return counts
@@ -208,7 +240,7 @@ def ingest_mapped(
             rejects += rejected_records(con, validated, schema)
     con.execute(f"INSERT INTO {BAD} SELECT _row, NULL, NULL FROM temp.load_records WHERE _bad")
     tables = [
-        MappedTableIngest(number, name, table, mapped, mapping, target.words)
+        MappedTableIngest(number, name, table, mapped, mapping, target.words, schema)
         for number, (name, table, mapped) in enumerate(mapping.canonical())
     ]
     _reject_untaken(con, tables, columns)
@@ -307,7 +339,7 @@ def _table_rejects(
         else:
             item = by_name[name]
             field = item.fields[int(position)] if position != "-1" else None
-            message = f"{name}: {sentence(field, code, item.one_of)}"
+            message = f"{name}: {sentence(field, code, schema, item.one_of)}"
         column = f"{name}.{field.name}" if field else None
         rejects.append(RejectedRecord(file, line, column, code, message, original))
     return rejects
@@ -318,6 +350,9 @@ def _canonical(field: Field, given: str) -> str:
         return cast_cell(field, f"CAST({given} AS VARCHAR)", "UTC", ComputedColumns())
     if field.type == "text":
         return cast_cell(field, f"CAST({given} AS VARCHAR)", "UTC", ComputedColumns())
+    if field.type in NUMBERS and field.type != "integer":
+        # Through its text, as everywhere: a DOUBLE's own cast rounds what it stands for, not it.
+        given = without_exponent(f"CAST({given} AS VARCHAR)")
     return f"TRY_CAST({given} AS {DUCKDB_TYPES[field.type]})"
 
 

@@ -16,7 +16,8 @@ class Field:
     """One column that is read from files: of a canonical table, or of a vendor's export.
 
     ``trimmed`` text loses surrounding white space (keys and references, which are joined on);
-    other text stays as delivered. ``words`` are (vendor's word, accepted word) pairs.
+    other text stays as delivered. ``words`` are (vendor's word, accepted word) pairs. ``is_event``:
+    the time of something that happened, which has to lie in the source's plausible range.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Field:
     accepted_values: tuple[str, ...] = ()
     words: tuple[tuple[str, str], ...] = ()
     aliases: tuple[str, ...] = ()
+    is_event: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ def table_fields(table: Table, words: dict[str, tuple[tuple[str, str], ...]]) ->
             accepted_values=column.accepted_values,
             words=words[column.words] if column.words else (),
             aliases=column.aliases,
+            is_event=column.type == "timestamp" or (column.type == "date" and column.required),
         )
         for column in table.columns
     )

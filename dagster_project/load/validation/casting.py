@@ -19,7 +19,26 @@ TRUE_WORDS = ("true", "t", "1", "1.0", "yes", "y", "да", "on")
 FALSE_WORDS = ("false", "f", "0", "0.0", "no", "n", "нет", "off")
 NUMBERS = ("money", "unit_price", "quantity", "rate", "score", "integer")
 
-_OFFSET = r"\d{2}(\.\d+)?\s?(Z|z|UTC|GMT|[+-]\d{2}(:?\d{2})?)$"
+# What stands around a number without changing it: a sign, a code of three letters, a short word.
+_CURRENCY = r"[$€£¥₽₴₸₺₹₩₪₫฿₱₦₡₲₵₾₼]|[A-Z]{3}|(?:руб|грн|тг)\.?|р\.|\bkr\b\.?|zł"
+# Brackets around a number, or a minus behind it or apart from it.
+_NEGATIVE = r"\((.*)\)|([^-]+)-|-\s+(.*)"
+# No number that a DECIMAL of this package can hold has its point further away than this.
+_FURTHEST_POINT = 60
+_EXPONENT = r"\s*([+-]?)(\d*)\.?(\d*)[eE]([+-]?\d{1,5})\s*"
+
+# Hours that abbreviations are away from UTC: those of RFC 2822, and the European ones.
+ZONE_HOURS = {
+    **{"UT": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3},
+    **{"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7},
+}
+_UTC_WORDS = ("Z", "z", "UTC", "GMT")
+# A time of the day with a zone behind it; the zone is the last group.
+_ZONED = (
+    r"(:\d{2}([.,]\d+)?(\s?[APap]\.?[Mm]\.?)?|T\d{4,6})\s?"
+    rf"({'|'.join((*_UTC_WORDS, *ZONE_HOURS))}|(?:UTC|GMT)?[+-]\d{{1,2}}(?::?\d{{2}})?)$"
+)
+_ZONE_GROUP = 4
 # Shopify puts a space before the offset, others leave out its colon: the engine takes neither.
 _ANY_OFFSET = r"\s?([+-]\d{2}):?(\d{2})$"
 
@@ -30,7 +49,8 @@ class ColumnFormat:
 
     ``formats`` are strptime formats tried in order; ``decimal`` and ``thousands`` are signs;
     ``epoch`` counts seconds ("s") or milliseconds ("ms") since 1970. ``declared`` formats go before
-    the plain forms, found ones after.
+    the plain forms, found ones after. ``decorated`` numbers bear currency or percent signs, a
+    minus behind them or brackets for one.
     """
 
     formats: tuple[str, ...] = ()
@@ -38,6 +58,7 @@ class ColumnFormat:
     thousands: str | None = None
     epoch: str | None = None
     declared: bool = False
+    decorated: bool = False
 
 
 def trimmed(text: str) -> str:
@@ -130,27 +151,55 @@ def _timestamp(
     text: str, time_zone: str, computed: ComputedColumns, column_format: ColumnFormat | None
 ) -> str:
     # 2024-01-02 10:00:00 is nearly every cell: its shape is told without a regular expression.
-    has_offset = computed.let(
+    has_zone = computed.let(
         0,
-        f"NOT (length({text}) = 19 AND {text}[17] = ':') AND length({text}) > 16 "
-        f"AND regexp_matches({text}, {quoted(_OFFSET)})",
+        f"NOT (length({text}) = 19 AND {text}[14] = ':' AND {text}[17] = ':') "
+        f"AND length({text}) > 11 AND regexp_matches({text}, {quoted(_ZONED)})",
     )
-    naive = f"TRY_CAST({text} AS TIMESTAMP)"
-    if column_format and column_format.formats:
-        naive = _either(
-            naive, f"try_strptime({trimmed(text)}, {_listed(column_format)})", column_format
-        )
-    local = computed.let(1, f"CASE WHEN NOT {has_offset} THEN {naive} END")
+    local = computed.let(1, f"CASE WHEN NOT {has_zone} THEN {_naive(text, column_format)} END")
     with_colon = f"regexp_replace({text}, {quoted(_ANY_OFFSET)}, '\\1:\\2')"
-    instant = f"TRY_CAST({with_colon} AS TIMESTAMPTZ)"
+    instant = f"timezone('UTC', TRY_CAST({with_colon} AS TIMESTAMPTZ))"
+    if column_format and column_format.formats:
+        bare = computed.let(1, f"CASE WHEN {has_zone} THEN {without_zone(text)} END")
+        instant = f"{_naive(bare, column_format)} - to_seconds({_zone_seconds(text)})"
     other = to_utc(local, time_zone)
     if column_format and column_format.epoch:
         other = f"coalesce({other}, {_since_1970(text, column_format.epoch)})"
-    value = computed.let(
-        2, f"CASE WHEN {has_offset} THEN timezone('UTC', {instant}) ELSE {other} END"
-    )
-    # Two-digit years read as years below 100, and 'infinity', are no dates of a business.
+    value = computed.let(2, f"CASE WHEN {has_zone} THEN {instant} ELSE {other} END")
     return _between(value, "TIMESTAMP")
+
+
+def _naive(text: str, column_format: ColumnFormat | None) -> str:
+    """SQL: a time without its zone, in a plain form or one of the column's formats."""
+    plain = _four_digit_year(f"TRY_CAST({text} AS TIMESTAMP)", "TIMESTAMP")
+    if not column_format or not column_format.formats:
+        return plain
+    tried = f"try_strptime({trimmed(text)}, {_listed(column_format)})"
+    return _either(plain, tried, column_format)
+
+
+def without_zone(text: str) -> str:
+    """SQL: a timestamp's text without the zone or offset at its end."""
+    return f"regexp_replace({text}, {quoted(_ZONED)}, '\\1')"
+
+
+def _zone_seconds(text: str) -> str:
+    """SQL: seconds that the zone at the end of a timestamp's text is ahead of UTC."""
+    zone = f"regexp_extract({text}, {quoted(_ZONED)}, {_ZONE_GROUP})"
+    words = " ".join(
+        f"WHEN {quoted(word)} THEN {hours * 3600}"
+        for word, hours in {**dict.fromkeys(_UTC_WORDS, 0), **ZONE_HOURS}.items()
+    )
+
+    def part(group: int) -> str:
+        return f"regexp_extract({zone}, '([+-])(\\d{{1,2}}):?(\\d{{2}})?$', {group})"
+
+    seconds = (
+        f"(CAST({part(2)} AS INTEGER) * 3600 + coalesce(TRY_CAST({part(3)} AS INTEGER), 0) * 60)"
+    )
+    return (
+        f"CASE {zone} {words} ELSE CASE {part(1)} WHEN '-' THEN -{seconds} ELSE {seconds} END END"
+    )
 
 
 def to_utc(local: str, time_zone: str) -> str:
@@ -223,11 +272,20 @@ def _either(plain: str, tried: str, column_format: ColumnFormat) -> str:
 
 
 def _between(value: str, kind: str) -> str:
+    # 'infinity' is no date of a business.
     return f"CASE WHEN {value} BETWEEN {kind} '1000-01-01' AND {kind} '9999-12-31' THEN {value} END"
 
 
+def _four_digit_year(value: str, kind: str) -> str:
+    """SQL: a plain date, unless its cast took a year of two digits for one below 100.
+
+    ``31/12/25`` is the year 31 to the engine; such texts are left to the found formats.
+    """
+    return f"CASE WHEN {value} >= {kind} '1000-01-01' THEN {value} END"
+
+
 def _date(text: str, computed: ComputedColumns, column_format: ColumnFormat | None) -> str:
-    value = f"TRY_CAST({text} AS DATE)"
+    value = _four_digit_year(f"TRY_CAST({text} AS DATE)", "DATE")
     if column_format and column_format.formats:
         tried = f"CAST(try_strptime({trimmed(text)}, {_listed(column_format)}) AS DATE)"
         value = _either(value, tried, column_format)
@@ -237,27 +295,95 @@ def _date(text: str, computed: ComputedColumns, column_format: ColumnFormat | No
 def _number(
     kind: str, text: str, computed: ComputedColumns, column_format: ColumnFormat | None
 ) -> str:
-    if column_format and (column_format.decimal or column_format.thousands):
-        text = plain_number(text, column_format)
+    if column_format and (
+        column_format.decimal or column_format.thousands or column_format.decorated
+    ):
+        text = computed.let(0, plain_number(text, column_format))
+    digits = computed.let(1, without_exponent(text))
     if kind != "integer":
-        return f"TRY_CAST({text} AS {DUCKDB_TYPES[kind]})"
-    # A cast alone would round 3.7 to 4; 4.0, as many exports write whole numbers, is one.
-    number = computed.let(0, f"TRY_CAST({text} AS DOUBLE)")
+        return f"TRY_CAST({digits} AS {DUCKDB_TYPES[kind]})"
+    # A cast would round 3.7 to 4; 4.0, as many exports write whole numbers, is one.
     return (
-        f"CASE WHEN regexp_full_match({text}, '\\s*[+-]?\\d+\\s*') "
-        f"THEN TRY_CAST({text} AS BIGINT) "
-        f"WHEN abs({number}) < 9e15 AND {number} = floor({number}) "
-        f"THEN CAST({number} AS BIGINT) END"
+        f"CASE WHEN regexp_full_match({digits}, '\\s*[+-]?(\\d+(\\.0*)?|\\.0+)\\s*') "
+        f"THEN TRY_CAST({digits} AS BIGINT) END"
     )
 
 
+def without_exponent(text: str) -> str:
+    """SQL: a number's text with its exponent worked into its digits; other text as it is.
+
+    The engine's own cast of ``8.9e-16`` to a DECIMAL gives 0.01: it rounds by the first digit,
+    wherever the point is. It does round plain digits half up.
+    """
+
+    def part(group: int) -> str:
+        return f"regexp_extract({text}, {quoted(_EXPONENT)}, {group})"
+
+    digits = f"({part(2)} || {part(3)})"
+    point = f"(length({part(2)}) + CAST({part(4)} AS INTEGER))"
+    far = _FURTHEST_POINT
+    return (
+        f"CASE WHEN contains(lower({text}), 'e') AND "
+        f"regexp_full_match({text}, {quoted(_EXPONENT)}) AND length({digits}) > 0 "
+        f"THEN {part(1)} || CASE "
+        f"WHEN {point} <= 0 THEN '0.' || repeat('0', least(-{point}, {far})) || {digits} "
+        f"WHEN {point} >= length({digits}) "
+        f"THEN {digits} || repeat('0', least({point} - length({digits}), {far})) "
+        f"ELSE left({digits}, {point}) || '.' || substr({digits}, {point} + 1) END "
+        f"ELSE {text} END"
+    )
+
+
+def currency_sign(text: str) -> str:
+    """SQL: the currency sign or code in a number's text; empty without one."""
+    return f"regexp_extract({text}, {quoted(_CURRENCY)})"
+
+
+def undecorated(text: str) -> str:
+    """SQL: a trimmed number's text without currency and percent signs, its minus in front.
+
+    A minus behind the number, a typographic minus, and brackets around it mean the same.
+    """
+    bare = f"regexp_replace({text}, '[\\x{{2212}}\\x{{2013}}]', '-', 'g')"
+    bare = f"trim(regexp_replace({bare}, {quoted(_CURRENCY + '|%')}, '', 'g'), {BLANKS})"
+    negative = f"regexp_extract({bare}, {quoted(_NEGATIVE)}, ['a', 'b', 'c'])"
+    return (
+        f"CASE WHEN regexp_matches({text}, '[A-Z]{{4}}') THEN {text} "
+        f"WHEN regexp_full_match({bare}, {quoted(_NEGATIVE)}) THEN '-' || "
+        f"trim({negative}.a || {negative}.b || {negative}.c, {BLANKS}) ELSE {bare} END"
+    )
+
+
+def number_pattern(column_format: ColumnFormat) -> str:
+    """A regular expression that a number in this format matches as a whole.
+
+    Groups of thousands have three digits; before the last, two as well, as India writes them.
+    """
+    point = "\\." if column_format.decimal != "," else ","
+    whole = "\\d+"
+    if column_format.thousands:
+        sign = {".": "\\.", " ": "[\\s\\x{00A0}\\x{202F}]"}.get(
+            column_format.thousands, column_format.thousands
+        )
+        whole = f"(\\d{{1,3}}({sign}\\d{{2,3}})*{sign}\\d{{3}}|\\d+)"
+    return f"[+-]?({whole}({point}\\d*)?|{point}\\d+)([eE][+-]?\\d+)?"
+
+
 def plain_number(text: str, column_format: ColumnFormat) -> str:
-    """SQL: a number's text with a point for the decimal sign and nothing between thousands."""
-    plain = trimmed(text)
+    """SQL: a number's text with a point for the decimal sign and nothing between thousands.
+
+    NULL where the text is no number in this format: ``1,5`` among ``1,234.50`` is not 15.
+    """
+    given = trimmed(text)
+    bare = undecorated(given) if column_format.decorated else given
+    plain = bare
     if column_format.thousands == " ":
         plain = f"regexp_replace({plain}, '[\\s\\x{{00A0}}\\x{{202F}}]', '', 'g')"
     elif column_format.thousands:
         plain = f"replace({plain}, {quoted(column_format.thousands)}, '')"
     if column_format.decimal == ",":
         plain = f"replace({plain}, ',', '.')"
-    return plain
+    if column_format.decorated:
+        plain = f"{plain} || CASE WHEN contains({text}, '%') THEN 'e-2' ELSE '' END"
+    pattern = quoted(number_pattern(column_format))
+    return f"CASE WHEN regexp_full_match({bare}, {pattern}) THEN {plain} END"

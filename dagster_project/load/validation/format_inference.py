@@ -1,15 +1,25 @@
 """Format inference: how a column writes dates and numbers, decided over the whole column."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import duckdb
 
 from dagster_project.contracts import SourceSettings
-from dagster_project.load.validation.casting import NUMBERS, ColumnFormat, trimmed
+from dagster_project.load.validation.casting import (
+    NUMBERS,
+    ColumnFormat,
+    currency_sign,
+    number_pattern,
+    trimmed,
+    undecorated,
+    without_zone,
+)
 from dagster_project.load.validation.record_rules import RecordSchema, ValidatedRecords, text_of
 from dagster_project.warehouse import quoted
 
-_TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S")
+_CLOCKS = ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p", "%H:%M:%S.%f")
+_TIMES = ("", *(before + clock for clock in _CLOCKS for before in (" ", "T", ", ")))
 
 
 def _with_times(dates: Sequence[str]) -> tuple[str, ...]:
@@ -20,11 +30,11 @@ def _with_times(dates: Sequence[str]) -> tuple[str, ...]:
 FAMILIES: dict[str, tuple[str, ...]] = {
     "day_first": _with_times([f"%d{s}%m{s}{year}" for s in "./- " for year in ("%y", "%Y")]),
     "month_first": _with_times([f"%m{s}%d{s}{year}" for s in "./- " for year in ("%y", "%Y")]),
-    "year_first": (
-        *_with_times(["%Y.%m.%d", "%Y%m%d"]),
+    "year_first": _with_times([f"%y{s}%m{s}%d" for s in "./- "]),
+    "long_year_first": (
+        *_with_times([*(f"%Y{s}%m{s}%d" for s in "./- "), "%Y%m%d"]),
         "%Y%m%d%H%M%S",
         "%Y%m%dT%H%M%S",
-        *_with_times(["%y-%m-%d", "%y/%m/%d"]),
     ),
     "named_month": (
         *_with_times(
@@ -40,6 +50,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "%a %b %d %H:%M:%S %Y",
     ),
 }
+
+# Families whose texts say by themselves which number is which.
+UNAMBIGUOUS = ("long_year_first", "named_month")
 
 # (decimal, thousands): a group of thousands is exactly three digits. In order of preference.
 NUMBER_STYLES: tuple[tuple[str, str | None], ...] = (
@@ -60,6 +73,8 @@ def declared_formats(schema: RecordSchema, settings: SourceSettings) -> dict[str
     for field in schema.fields:
         if field.type in ("timestamp", "date") and settings.date_formats:
             column_formats[field.name] = ColumnFormat(formats=settings.date_formats, declared=True)
+        elif field.type in ("timestamp", "date") and settings.date_order:
+            column_formats[field.name] = ColumnFormat(formats=_of_order(settings.date_order))
         if field.type in NUMBERS and (settings.decimal or settings.thousands):
             column_formats[field.name] = ColumnFormat(
                 decimal=settings.decimal or ".", thousands=settings.thousands, declared=True
@@ -103,9 +118,10 @@ def _dates(
     files: set[int],
 ) -> dict[int, tuple[ColumnFormat, str]]:
     text = trimmed(text_of(schema, name))
+    families = _families(settings)
     counts = [
         f"count_if(try_strptime(t, [{', '.join(map(quoted, formats))}]) IS NOT NULL)"
-        for formats in FAMILIES.values()
+        for formats in families.values()
     ]
     if kind == "timestamp":
         counts += [
@@ -113,31 +129,37 @@ def _dates(
             "count_if(regexp_full_match(t, '\\d{12,13}'))",
         ]
     rows = con.execute(
-        f"SELECT _file, {', '.join(counts)} FROM (SELECT _file, {text} AS t "
+        f"SELECT _file, {', '.join(counts)} FROM (SELECT _file, {without_zone(text)} AS t "
         f"FROM {validated.relation} WHERE {validated.invalid[name]} "
         f"AND _file IN ({', '.join(map(str, sorted(files)))})) GROUP BY _file"
     ).fetchall()
     found: dict[int, tuple[ColumnFormat, str]] = {}
-    names = [*FAMILIES, "s", "ms"]
+    names = [*families, "s", "ms"]
     for file, *numbers in rows:
         scores = dict(zip(names, numbers, strict=False))
-        best = max(scores.values())
+        best = max(scores.values(), default=0)
         if best == 0:
             continue
         winners = [family for family, score in scores.items() if score == best]
         family, how = winners[0], winners[0]
         if {"day_first", "month_first"} <= set(winners):
-            family = "month_first" if settings.date_order == "month_first" else "day_first"
-            how = (
-                f"{family} (set)"
-                if settings.date_order
-                else f"{family} (ambiguous: every date fits both orders)"
-            )
+            how = "day_first (ambiguous: every date fits both orders)"
         if family in ("s", "ms"):
             found[file] = (ColumnFormat(epoch=family), f"{family} since 1970")
         else:
-            found[file] = (ColumnFormat(formats=FAMILIES[family]), how)
+            found[file] = (ColumnFormat(formats=families[family]), how)
     return found
+
+
+def _of_order(order: str) -> tuple[str, ...]:
+    """The formats of a declared order, and those that no order is needed for."""
+    return tuple(form for name in (order, *UNAMBIGUOUS) for form in FAMILIES[name])
+
+
+def _families(settings: SourceSettings) -> dict[str, tuple[str, ...]]:
+    """The families that may be found: none beside what the source declares."""
+    declares = settings.date_order or settings.date_formats
+    return {} if declares else FAMILIES
 
 
 def _numbers(
@@ -148,35 +170,47 @@ def _numbers(
     name: str,
     files: set[int],
 ) -> dict[int, tuple[ColumnFormat, str]]:
+    styles = _number_formats(settings)
     text = trimmed(text_of(schema, name))
-    counts = [f"count_if(regexp_full_match(t, {quoted(_pattern(*s))}))" for s in NUMBER_STYLES]
+    counts = [
+        f"count_if(regexp_full_match({column}, {quoted(number_pattern(style))}))"
+        for column in ("t", "u")
+        for style in styles
+    ]
     rows = con.execute(
-        f"SELECT _file, count_if(NOT {validated.invalid[name]}), {', '.join(counts)} "
-        f"FROM (SELECT *, {text} AS t FROM {validated.relation}) WHERE t IS NOT NULL "
+        f"SELECT _file, count_if(NOT {validated.invalid[name]}), "
+        f"count(DISTINCT nullif({currency_sign('t')}, '')), {', '.join(counts)} "
+        f"FROM (SELECT *, {undecorated('t')} AS u FROM (SELECT *, {text} AS t "
+        f"FROM {validated.relation})) WHERE t IS NOT NULL "
         f"AND _file IN ({', '.join(map(str, sorted(files)))}) GROUP BY _file"
     ).fetchall()
     found: dict[int, tuple[ColumnFormat, str]] = {}
-    for file, plain, *scores in rows:
+    for file, plain, currencies, *scores in rows:
+        bare, undone = scores[: len(styles)], scores[len(styles) :]
+        # Amounts in two currencies in one column are no numbers: their signs say what they are.
+        is_decorated = max(undone) > max(bare) and currencies < 2
+        scores = undone if is_decorated else bare
         best = max(scores)
         if best <= plain:
             continue
-        styles = [s for s, score in zip(NUMBER_STYLES, scores, strict=True) if score == best]
-        style, how = styles[0], ""
-        if {(".", ","), (",", None)} <= set(styles):
-            style = (",", None) if settings.decimal == "," else (".", ",")
-            how = "" if settings.decimal else " (ambiguous: every number fits both)"
-        decimal, thousands = style
+        winners = [s for s, score in zip(styles, scores, strict=True) if score == best]
+        style, how = winners[0], ""
+        signs = {(s.decimal, s.thousands) for s in winners}
+        if {(".", ","), (",", None)} <= signs:
+            how = " (ambiguous: every number fits both)"
         found[file] = (
-            ColumnFormat(decimal=decimal, thousands=thousands),
-            f"decimal {decimal} thousands {thousands or 'none'}{how}",
+            replace(style, decorated=is_decorated),
+            f"decimal {style.decimal} thousands {style.thousands or 'none'}{how}",
         )
     return found
 
 
-def _pattern(decimal: str, thousands: str | None) -> str:
-    point = "\\." if decimal == "." else ","
-    whole = "\\d+"
-    if thousands:
-        sign = {".": "\\.", " ": "[\\s\\x{00A0}\\x{202F}]"}.get(thousands, thousands)
-        whole = f"(\\d{{1,3}}({sign}\\d{{3}})+|\\d+)"
-    return f"[+-]?{whole}({point}\\d+)?"
+def _number_formats(settings: SourceSettings) -> list[ColumnFormat]:
+    """The formats that may be found, those that contradict a declared sign left out."""
+    fitting = [
+        ColumnFormat(decimal=decimal, thousands=thousands)
+        for decimal, thousands in NUMBER_STYLES
+        if settings.decimal in (None, decimal) and settings.thousands in (None, thousands)
+    ]
+    declared = ColumnFormat(decimal=settings.decimal or ".", thousands=settings.thousands)
+    return fitting or [declared]

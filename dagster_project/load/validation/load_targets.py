@@ -3,6 +3,7 @@
 import csv
 import hashlib
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 
 from dagster_project.contracts import SourceSettings, Table, load_contract
 from dagster_project.contracts.mapping import Mapping, load_mappings
@@ -34,6 +35,18 @@ class Target:
     table: Table | None = None
     mapping: Mapping | None = None
     words: Words = field(default_factory=dict)
+
+    def plausible(self, today: date) -> tuple[date, date]:
+        """First and last day on which an event of this source can have happened."""
+        ahead = timedelta(days=round(365.25 * self.settings.plausible_years_ahead))
+        return self.settings.plausible_from, min(today + ahead, date(9999, 12, 31))
+
+    @property
+    def declared_dates(self) -> str:
+        """How the source's settings want dates written; empty when they are silent."""
+        if self.settings.date_formats:
+            return f"date_formats {', '.join(self.settings.date_formats)}"
+        return f"date_order {self.settings.date_order}" if self.settings.date_order else ""
 
     @property
     def explode(self) -> tuple[str, ...]:

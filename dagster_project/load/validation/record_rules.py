@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from dagster_project.load.reading.header_matching import Field
 from dagster_project.load.validation.casting import (
@@ -12,6 +13,8 @@ from dagster_project.load.validation.casting import (
     trimmed,
 )
 from dagster_project.warehouse import identifier, quoted
+
+IMPLAUSIBLE = "implausible_date"
 
 _EXPECTED = {
     "timestamp": "a date and time",
@@ -26,7 +29,8 @@ class RecordSchema:
     """How a batch's text becomes typed values: the same for every file of the batch.
 
     ``one_of`` names fields of which a record needs at least one. ``null_words`` are texts (lower
-    case) that mean "no value" in every column.
+    case) that mean "no value" in every column. ``plausible`` is the range (first, last day) of
+    events. ``declared_dates`` says how the source's settings want dates written, if they do.
     """
 
     fields: Sequence[Field]
@@ -35,6 +39,8 @@ class RecordSchema:
     one_of: Sequence[str] = ()
     null_words: Sequence[str] = ()
     has_reasons: bool = False
+    plausible: tuple[date, date] = (date.min, date.max)
+    declared_dates: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,14 +49,22 @@ class ValidatedRecords:
 
     ``bad`` is the column that is true for records that go to quarantine, ``why`` an SQL
     expression giving ``position:code`` of the first reason. ``invalid`` has the fields that can
-    fail.
+    fail, ``implausible`` those whose event can lie outside the plausible range.
     """
 
     relation: str
     values: dict[str, str]
     invalid: dict[str, str]
+    implausible: dict[str, str]
     bad: str
     why: str
+
+    @property
+    def faults(self) -> dict[tuple[str, str], str]:
+        """Columns that are true where a value is not taken, by field and kind of fault."""
+        return {(name, "invalid"): flag for name, flag in self.invalid.items()} | {
+            (name, IMPLAUSIBLE): flag for name, flag in self.implausible.items()
+        }
 
 
 def text_of(schema: RecordSchema, name: str) -> str:
@@ -73,6 +87,7 @@ def validate_records(
     computed = ComputedColumns()
     values: dict[str, str] = {}
     invalid: dict[str, str] = {}
+    implausible: dict[str, str] = {}
     reasons: list[str] = []
     if schema.has_reasons:
         reasons.append("WHEN _reason IS NOT NULL THEN '-1:' || _reason")
@@ -89,27 +104,44 @@ def validate_records(
             invalid[field.name] = computed.let(
                 9, f"({values[field.name]} IS NULL AND {trimmed(text)} IS NOT NULL)"
             )
+        if field.is_event and is_there:
+            implausible[field.name] = computed.let(
+                9, f"({is_implausible(values[field.name], schema.plausible)})"
+            )
         if field.required:
             if field.name in invalid:
-                reasons.append(f"WHEN {invalid[field.name]} THEN '{position}:{_code(field)}'")
+                code = code_of(field, schema)
+                reasons.append(f"WHEN {invalid[field.name]} THEN '{position}:{code}'")
+            if field.name in implausible:
+                reasons.append(f"WHEN {implausible[field.name]} THEN '{position}:{IMPLAUSIBLE}'")
             reasons.append(f"WHEN {values[field.name]} IS NULL THEN '{position}:missing_value'")
+        elif field.name in implausible:
+            values[field.name] = computed.let(
+                10, f"CASE WHEN NOT {implausible[field.name]} THEN {values[field.name]} END"
+            )
     if schema.one_of:
         present = ", ".join(trimmed(text_of(schema, name)) for name in schema.one_of)
         reasons.append(f"WHEN coalesce({present}) IS NULL THEN '-1:no_identifier'")
     why = f"CASE {' '.join(reasons)} END" if reasons else "CAST(NULL AS VARCHAR)"
-    bad = computed.let(10, f"({why} IS NOT NULL)" if reasons else "false")
-    return ValidatedRecords(computed.around(base), values, invalid, bad, why)
+    bad = computed.let(11, f"({why} IS NOT NULL)" if reasons else "false")
+    return ValidatedRecords(computed.around(base), values, invalid, implausible, bad, why)
 
 
-def _code(field: Field) -> str:
+def is_implausible(value: str, plausible: tuple[date, date]) -> str:
+    """SQL: whether an event lies outside the plausible range (first, last day)."""
+    first, last = plausible
+    return f"CAST({value} AS DATE) NOT BETWEEN DATE '{first}' AND DATE '{last}'"
+
+
+def code_of(field: Field, schema: RecordSchema, fault: str = "invalid") -> str:
+    """The reason code of a fault in a field: of an invalid text, or ``implausible_date``."""
+    if fault == IMPLAUSIBLE:
+        return IMPLAUSIBLE
     if field.words:
         return "unknown_word"
+    if field.type in ("timestamp", "date") and schema.declared_dates:
+        return "not_as_declared"
     return "not_accepted" if field.accepted_values else "invalid_value"
-
-
-def code_of(field: Field) -> str:
-    """The reason code of an invalid text in a field."""
-    return _code(field)
 
 
 def extras(pairs: Sequence[tuple[str, int]]) -> str:
@@ -123,7 +155,9 @@ def extras(pairs: Sequence[tuple[str, int]]) -> str:
     )
 
 
-def sentence(field: Field | None, code: str, one_of: Sequence[str] = ()) -> str:
+def sentence(
+    field: Field | None, code: str, schema: RecordSchema, one_of: Sequence[str] = ()
+) -> str:
     """Why a record or cell was not accepted, for the sender of the file; never the value."""
     if code == "no_identifier":
         return f"None of {', '.join(one_of)} has a value; a record needs one."
@@ -135,6 +169,17 @@ def sentence(field: Field | None, code: str, one_of: Sequence[str] = ()) -> str:
         return (
             f"{field.name} has a word that is not in the list of known words; correct it, or add "
             "the word to dbt/seeds/order_statuses.csv."
+        )
+    if code == "not_as_declared":
+        return (
+            f"{field.name} must be {_EXPECTED[field.type]} as the source's settings declare it "
+            f"({schema.declared_dates})."
+        )
+    if code == IMPLAUSIBLE:
+        first, last = schema.plausible
+        return (
+            f"{field.name} must lie between {first} and {last}. Correct it, or change the source's "
+            "settings plausible_from and plausible_years_ahead."
         )
     if code == "not_accepted":
         return f"{field.name} must be one of {', '.join(field.accepted_values)}."
