@@ -10,7 +10,7 @@ from itertools import groupby
 
 from dagster_project.load.landing.corrections import Corrections, corrections_mark
 from dagster_project.load.landing.discovery import Delivery
-from dagster_project.load.ledger.state import LedgerState
+from dagster_project.load.ledger.state import KnownContent, LedgerState
 from dagster_project.load.reading.file_content import FileContent
 from dagster_project.load.validation.load_targets import Target
 
@@ -30,7 +30,6 @@ class LoadPlanner:
         self._targets = targets
         self._corrections = corrections
         self._full_refresh = full_refresh
-        self._taken: set[tuple[str, str]] = set()
 
     def new_deliveries(self, found: list[Delivery]) -> Iterator[tuple[Target, list[Delivery]]]:
         """The files that must be opened, by target and in order of their names."""
@@ -53,17 +52,34 @@ class LoadPlanner:
         return replace(content, file_hash=self._ledger.delivered_hash(content.file_hash))
 
     def take(self, delivery: Delivery, file_hash: str) -> bool:
-        """Whether the content must be read; True once per content and load.
+        """Whether the content must be read; once per content and load, again if its rows went.
 
-        Not when it was read before by the same definition, under whatever path.
+        Not when it was read before by the same definition, under whatever path. A content that
+        comes again with a later date in its name is read again where a mapping asks for that date.
         """
         content = (file_hash, delivery.target)
-        read_by = self._ledger.contents.get(content)
-        is_loaded = read_by == self.definition(delivery, file_hash) and not self._full_refresh
-        if is_loaded or content in self._taken:
+        known = self._ledger.contents.get(content)
+        is_read = content in self._ledger.taken or (
+            known is not None
+            and known.definition == self.definition(delivery, file_hash)
+            and not self._full_refresh
+        )
+        if is_read and not (known and self._is_later(delivery, known)):
             return False
-        self._taken.add(content)
+        self._ledger.mark_taken(content)
         return True
+
+    def is_pending(self, delivery: Delivery, file_hash: str) -> bool:
+        """Whether the content was taken in this load and is not committed yet."""
+        return (file_hash, delivery.target) in self._ledger.pending
+
+    def _is_later(self, delivery: Delivery, known: KnownContent) -> bool:
+        """Whether a mapping would read another date from this delivery of a known content."""
+        return (
+            self._targets[delivery.target].reads_delivery_date
+            and delivery.delivered_on is not None
+            and (known.delivered_on is None or known.delivered_on < delivery.delivered_on)
+        )
 
     def _is_known_path(self, delivery: Delivery) -> bool:
         file_hash = self._ledger.hash_of(delivery)

@@ -13,6 +13,10 @@ from dagster_project.load.ingest.batch_staging import SourceUnit
 from dagster_project.load.ingest.canonical_rows import LoadStamp, ingest_canonical
 from dagster_project.load.ingest.ledger_entries import (
     delete_content,
+    newest_dates,
+    remove_members,
+    supersede_earlier,
+    write_delivery_date,
     write_loaded,
     write_paths,
     write_quarantined_file,
@@ -48,8 +52,12 @@ class LoadCommitter:
 
     def batch(
         self, target: Target, units: Sequence[SourceUnit], base: str
-    ) -> tuple[list[FileOutcome], int]:
-        """Commit a staged batch: one outcome per unit, and the number of schema events."""
+    ) -> tuple[list[FileOutcome], int, int]:
+        """Commit a staged batch.
+
+        Gives one outcome per unit, the number of schema events, and the number of earlier
+        contents that the batch replaces.
+        """
         with self._transaction():
             for unit in units:
                 if (unit.content.file_hash, target.name) in self._ledger.contents:
@@ -64,14 +72,31 @@ class LoadCommitter:
                 self._definition(unit.delivery, unit.content.file_hash) for unit in units
             ]
             write_loaded(self._con, units, outcomes, definitions, self._stamp)
-        return outcomes, events
+            for unit, definition in zip(units, definitions, strict=True):
+                content = (unit.content.file_hash, target.name)
+                self._ledger.mark_loaded(content, definition, unit.delivery.delivered_on)
+            superseded = self._supersede(
+                target.name,
+                [unit.delivery.name for unit in units],
+                [unit.content.file_hash for unit in units],
+            )
+        return outcomes, events, superseded
 
-    def known_content(self, delivery: Delivery, file_hash: str, state: str) -> None:
-        """Remember a path whose content needs no loading: a ``duplicate``, or an ``archive`` of
-        which every member is loaded."""
+    def duplicate(self, delivery: Delivery, file_hash: str) -> None:
+        """Remember a path whose content is loaded; the newest of its delivery dates counts."""
         definition = self._definition(delivery, file_hash)
         with self._transaction():
-            write_paths(self._con, [(delivery, file_hash, state, definition)], self._stamp)
+            write_paths(self._con, [(delivery, file_hash, "duplicate", definition)], self._stamp)
+            self._supersede(delivery.target, [delivery.name], [file_hash])
+
+    def archive(self, delivery: Delivery, file_hash: str, members: Sequence[str]) -> None:
+        """Remember an archive of which every member is loaded; earlier members go."""
+        definition = self._definition(delivery, file_hash)
+        with self._transaction():
+            write_paths(self._con, [(delivery, file_hash, "archive", definition)], self._stamp)
+            gone = remove_members(self._con, delivery.name, members)
+            if gone:
+                self._supersede(delivery.target, gone)
 
     def quarantined_file(self, delivery: Delivery, error: DamagedFileError) -> None:
         """Quarantine a file as a whole."""
@@ -86,6 +111,21 @@ class LoadCommitter:
         """Replace the list of paths in landing that are not read."""
         with self._transaction():
             write_skipped_paths(self._con, skipped, self._stamp)
+
+    def _supersede(self, target: str, paths: Sequence[str], current: Sequence[str] = ()) -> int:
+        """Take away what lay under ``paths`` before the ``current`` hashes; how many contents."""
+        gone, kept = supersede_earlier(self._con, target, paths)
+        for file_hash in gone:
+            self._ledger.mark_superseded((file_hash, target))
+        before = [self._ledger.hashes[path] for path in paths if path in self._ledger.hashes]
+        for file_hash, day in newest_dates(self._con, target, [*current, *kept, *before]).items():
+            content = (file_hash, target)
+            known = self._ledger.contents.get(content)
+            if known and known.definition is not None and known.delivered_on != day:
+                write_delivery_date(self._con, file_hash, target, day)
+                self._ledger.mark_dated(content, day)
+        self._ledger.hashes.update(dict(zip(paths, current, strict=False)))
+        return len(gone)
 
     def _ingest(self, target: Target, units: Sequence[SourceUnit], base: str) -> list[FileOutcome]:
         schema = RecordSchema(

@@ -14,7 +14,7 @@ from dagster_project.load.ingest.file_preparation import FilePreparation, hash_d
 from dagster_project.load.landing.discovery import Delivery
 from dagster_project.load.ledger.load_summary import LoadSummary
 from dagster_project.load.planning import LoadPlanner
-from dagster_project.load.reading.file_content import DamagedFileError
+from dagster_project.load.reading.file_content import DamagedFileError, FileContent
 from dagster_project.load.validation.load_targets import Target
 
 # A batch is one transaction: large enough to spare statements, small enough to bound memory.
@@ -50,7 +50,14 @@ class FileLoader:
         """Load the new files of one target."""
         units: list[SourceUnit] = []
         for delivery in self._unpacked(deliveries):
-            unit = self._prepared(target, delivery)
+            content = self._hashed(delivery)
+            if content is None:
+                continue
+            if self._planner.is_pending(delivery, content.file_hash):
+                # What its date is to be can only be said of rows that are there.
+                self._load_units(target, units)
+                units = []
+            unit = self._prepared(target, delivery, content)
             if unit:
                 units.append(unit)
             if sum(u.delivery.size_bytes for u in units) >= BATCH_BYTES:
@@ -63,22 +70,35 @@ class FileLoader:
             if delivery.format != "zip":
                 yield delivery
                 continue
+            members = []
             try:
                 file_hash = hash_delivery(delivery).file_hash
-                yield from self._preparation.members(delivery)
+                for member in self._preparation.members(delivery):
+                    members.append(member.name)
+                    yield member
             except DamagedFileError as error:
                 self._set_aside(delivery, error)
                 continue
             # Remembered after its members: a load that is killed before opens it again.
-            self._committer.known_content(delivery, file_hash, "archive")
+            self._committer.archive(delivery, file_hash, members)
 
-    def _prepared(self, target: Target, delivery: Delivery) -> SourceUnit | None:
+    def _hashed(self, delivery: Delivery) -> FileContent | None:
         self._summary.files_opened += 1
         try:
-            content = self._planner.as_delivered(hash_delivery(delivery))
+            return self._planner.as_delivered(hash_delivery(delivery))
+        except DamagedFileError as error:
+            self._set_aside(delivery, error)
+        except FileNotFoundError:
+            self._summary.add_waiting(delivery.name, "vanished", f"{delivery.name} went away.")
+        return None
+
+    def _prepared(
+        self, target: Target, delivery: Delivery, content: FileContent
+    ) -> SourceUnit | None:
+        try:
             if self._planner.take(delivery, content.file_hash):
                 return self._preparation.unit(delivery, content, target)
-            self._committer.known_content(delivery, content.file_hash, "duplicate")
+            self._committer.duplicate(delivery, content.file_hash)
             self._summary.add_duplicate(delivery.name)
         except DamagedFileError as error:
             self._set_aside(delivery, error)
@@ -97,13 +117,14 @@ class FileLoader:
     def _load_batch(self, target: Target, units: list[SourceUnit]) -> None:
         try:
             base = stage(self._con, units)
-            outcomes, events = self._committer.batch(target, units, base)
+            outcomes, events, superseded = self._committer.batch(target, units, base)
         except (EngineReadError, DamagedFileError, *DATA_ERRORS) as error:
             self._load_halves(target, units, error)
             return
         finally:
             self._con.execute(f"DROP TABLE IF EXISTS {STAGE}")
         self._summary.schema_events += events
+        self._summary.files_superseded += superseded
         for unit, outcome in zip(units, outcomes, strict=True):
             self._summary.add_loaded(unit.delivery.name, outcome)
 

@@ -3,12 +3,13 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from datetime import date
 
 import duckdb
 
 from dagster_project.load.ingest.batch_staging import SourceUnit
 from dagster_project.load.ingest.canonical_rows import LoadStamp
-from dagster_project.load.landing.discovery import Delivery, SkippedPath
+from dagster_project.load.landing.discovery import Delivery, SkippedPath, delivery_date
 from dagster_project.load.ledger.load_summary import FileOutcome
 from dagster_project.load.ledger.schema import insert_rows, raw_name
 from dagster_project.load.reading.file_content import DamagedFileError
@@ -16,13 +17,22 @@ from dagster_project.warehouse import quoted
 
 
 def delete_content(con: duckdb.DuckDBPyConnection, file_hash: str, target: str) -> None:
-    """Remove a file's rows and its entries, so that it can be loaded again."""
+    """Remove a content's rows and its entries, so that it can be loaded again."""
+    delete_rows(con, file_hash, target)
+    con.execute(
+        f"DELETE FROM ledger.files WHERE file_hash = {quoted(file_hash)} "
+        f"AND target = {quoted(target)}"
+    )
+
+
+def delete_rows(con: duckdb.DuckDBPyConnection, file_hash: str, target: str) -> None:
+    """Remove a content's raw rows and what is said of its records; its entry stays."""
     own = f"WHERE file_hash = {quoted(file_hash)} AND target = {quoted(target)}"
     for system, table in con.execute(
         f"SELECT DISTINCT system, table_name FROM ledger.file_tables {own}"
     ).fetchall():
         con.execute(f"DELETE FROM {raw_name(system, table)} WHERE _file_hash = {quoted(file_hash)}")
-    for name in ("files", "file_tables", "quarantine", "left_out"):
+    for name in ("file_tables", "quarantine", "left_out"):
         con.execute(f"DELETE FROM ledger.{name} {own}")
 
 
@@ -52,7 +62,6 @@ def write_loaded(
     stamp: LoadStamp,
 ) -> None:
     """The ledger's entries of a batch that was taken in, and what each file was read by."""
-    close_superseded(con, [unit.delivery for unit in units])
     files, tables, left_out = [], [], []
     for unit, outcome, definition in zip(units, outcomes, definitions, strict=True):
         delivery, file_hash = unit.delivery, unit.content.file_hash
@@ -129,7 +138,6 @@ def write_quarantined_file(
 ) -> None:
     """The entries of a file that is quarantined as a whole: one record, quarantined."""
     delete_content(con, file_hash, delivery.target)
-    close_superseded(con, [delivery])
     own = (file_hash, delivery.name, delivery.system_or_mapping, delivery.target)
     counts = (1, 0, 1, 0, 0)
     facts = (delivery.delivered_on, delivery.size_bytes, *counts, None, definition, None)
@@ -144,22 +152,88 @@ def write_quarantined_file(
     write_paths(con, [(delivery, file_hash, "quarantined", definition)], stamp)
 
 
-def close_superseded(con: duckdb.DuckDBPyConnection, deliveries: Sequence[Delivery]) -> None:
-    """Close the entries of contents that were quarantined whole and delivered again.
+def supersede_earlier(
+    con: duckdb.DuckDBPyConnection, target: str, paths: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """Take away what lay under ``paths`` before; hashes of contents that went, and that stay.
 
-    A file that was cut off, or still being written, and then came complete under its name is no
-    longer in quarantine; the ledger keeps that it was there.
+    The content that arrived last under a path stands for it: rows and quarantined records of an
+    earlier one go, and its entry says that it was superseded. A content that lies under another
+    path too stays, and is that path's from now on.
     """
-    names = ", ".join(quoted(delivery.name) for delivery in deliveries)
-    gone = f"path IN ({names}) AND target = {quoted(deliveries[0].target)}"
-    hashes = f"SELECT file_hash FROM ledger.files WHERE {gone} AND outcome = 'quarantined'"
-    con.execute(
-        f"DELETE FROM ledger.quarantine WHERE level = 'file' AND {gone} AND file_hash IN ({hashes})"
+    names = ", ".join(map(quoted, paths))
+    current = f"SELECT file_hash FROM ledger.paths WHERE target = {quoted(target)}"
+    earlier = (
+        f"target = {quoted(target)} AND path IN ({names}) AND outcome <> 'superseded' "
+        f"AND file_hash NOT IN ({current} AND path IN ({names}) AND path = files.path)"
     )
+    kept = [
+        file_hash
+        for (file_hash,) in con.execute(
+            f"SELECT file_hash FROM ledger.files WHERE {earlier} AND file_hash IN ({current})"
+        ).fetchall()
+    ]
     con.execute(
-        "UPDATE ledger.files SET outcome = 'superseded', records = 0, quarantined = 0 "
-        f"WHERE {gone} AND outcome = 'quarantined'"
+        "UPDATE ledger.files SET path = (SELECT min(p.path) FROM ledger.paths p "
+        "WHERE p.file_hash = files.file_hash AND p.target = files.target) "
+        f"WHERE {earlier} AND file_hash IN ({current})"
     )
+    gone = [
+        file_hash
+        for (file_hash,) in con.execute(
+            f"SELECT file_hash FROM ledger.files WHERE {earlier} AND file_hash NOT IN ({current})"
+        ).fetchall()
+    ]
+    for file_hash in gone:
+        delete_rows(con, file_hash, target)
+    con.execute(
+        "UPDATE ledger.files SET outcome = 'superseded', records = 0, accepted = 0, "
+        "quarantined = 0, left_out = 0, erased = 0 "
+        f"WHERE {earlier} AND file_hash NOT IN ({current})"
+    )
+    return gone, kept
+
+
+def remove_members(
+    con: duckdb.DuckDBPyConnection, archive: str, members: Sequence[str]
+) -> list[str]:
+    """Forget the paths within an archive that it no longer holds; these paths."""
+    held = ", ".join(map(quoted, ["", *members]))
+    own = f"starts_with(path, {quoted(archive + '!')}) AND path NOT IN ({held})"
+    gone = [p for (p,) in con.execute(f"SELECT path FROM ledger.paths WHERE {own}").fetchall()]
+    con.execute(f"DELETE FROM ledger.paths WHERE {own}")
+    return gone
+
+
+def newest_dates(
+    con: duckdb.DuckDBPyConnection, target: str, file_hashes: Sequence[str]
+) -> dict[str, date | None]:
+    """The delivery date of each content: the newest in the names that it lies under now."""
+    dates: dict[str, date | None] = {}
+    hashes = ", ".join(map(quoted, file_hashes))
+    for file_hash, path in con.execute(
+        f"SELECT file_hash, path FROM ledger.paths WHERE target = {quoted(target)} "
+        f"AND file_hash IN ({hashes})"
+    ).fetchall():
+        known, found = dates.get(file_hash), delivery_date(path)
+        dates[file_hash] = max(known, found) if known and found else known or found
+    return dates
+
+
+def write_delivery_date(
+    con: duckdb.DuckDBPyConnection, file_hash: str, target: str, delivered_on: date | None
+) -> None:
+    """Date a content's rows and its entry."""
+    own = f"file_hash = {quoted(file_hash)} AND target = {quoted(target)}"
+    for system, table in con.execute(
+        f"SELECT DISTINCT system, table_name FROM ledger.file_tables WHERE {own}"
+    ).fetchall():
+        con.execute(
+            f"UPDATE {raw_name(system, table)} SET _delivered_on = ? "
+            f"WHERE _file_hash = {quoted(file_hash)}",
+            [delivered_on],
+        )
+    con.execute(f"UPDATE ledger.files SET delivered_on = ? WHERE {own}", [delivered_on])
 
 
 def write_skipped_paths(

@@ -37,6 +37,7 @@ class LoadSummary:
     """Counts of one load. ``rows`` has the raw rows added, by ``system.table``.
 
     ``files_known`` were not opened, because size and time of change are those of the ledger.
+    ``files_superseded`` counts earlier contents whose path got another content.
     ``files_duplicate`` were opened and held content that was loaded before. ``nulled`` counts
     invalid cells that became NULL.
     """
@@ -45,6 +46,7 @@ class LoadSummary:
     files_loaded: int = 0
     files_known: int = 0
     files_duplicate: int = 0
+    files_superseded: int = 0
     files_quarantined: int = 0
     files_waiting: int = 0
     files_opened: int = 0
@@ -140,6 +142,7 @@ class LoadSummary:
         ]
         for count, what in (
             (self.files_duplicate, "holding content that was loaded before"),
+            (self.files_superseded, "replacing what lay under their name before"),
             (self.files_quarantined, "that cannot be read"),
             (self.files_waiting, "not complete yet"),
         ):
@@ -160,6 +163,7 @@ class LoadSummary:
                 "files_loaded",
                 "files_known",
                 "files_duplicate",
+                "files_superseded",
                 "files_quarantined",
                 "files_waiting",
                 "records",

@@ -42,6 +42,13 @@ class Target:
         return self.settings.plausible_from, min(today + ahead, date(9999, 12, 31))
 
     @property
+    def reads_delivery_date(self) -> bool:
+        """Whether a mapping makes values of the date in the file's name."""
+        return self.mapping is not None and "delivered_on(" in self.mapping.model_dump_json(
+            include={"leave_out", "tables"}
+        )
+
+    @property
     def declared_dates(self) -> str:
         """How the source's settings want dates written; empty when they are silent."""
         if self.settings.date_formats:

@@ -45,21 +45,6 @@ def test_same_content_under_another_name_is_skipped_and_said(landing):
     assert landing.load().files_opened == 0
 
 
-def test_same_name_with_new_content_is_another_delivery(landing):
-    """A corrected file is taken for the one that it corrects."""
-    landing.put("crm/contacts.csv", CONTACTS)
-    landing.load()
-    landing.put("crm/contacts.csv", CONTACTS.replace("Bob", "Rob"))
-    landing.load()
-    assert landing.query("SELECT first_name FROM crm.contacts ORDER BY ALL") == [
-        ("Ann",),
-        ("Ann",),
-        ("Bob",),
-        ("Rob",),
-    ]
-    assert landing.query("SELECT count(*) FROM ledger.files") == [(2,)]
-
-
 def test_order_and_batches_of_delivery_do_not_matter(make_landing):
     """The marts depend on which file came first."""
     files = {f"crm/contacts_2026-01-{n:02}.csv": f"contact_id\n{n}\n{n + 1}\n" for n in range(1, 9)}
