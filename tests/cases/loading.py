@@ -9,3 +9,14 @@ def order_dated_1900(loaded: LoadedCase) -> None:
     assert loaded.query("SELECT min(ordered_at) >= '2024-01-01' FROM shop.orders") == [(True,)]
     [finding] = loaded.findings("implausible_date")
     assert (finding.count, finding.lines, finding.column) == (2, (152, 153), "ordered_at")
+
+
+@case("header-repeated-and-total-row")
+def header_repeated_and_total_row(loaded: LoadedCase) -> None:
+    """Neither the header nor the total is a customer."""
+    assert loaded.query("SELECT contact_id FROM crm.contacts ORDER BY 1") == [("1",), ("2",)]
+    assert loaded.query("SELECT rule, records FROM ledger.left_out ORDER BY 1") == [
+        ("repeated_header", 1),
+        ("total_row", 1),
+    ]
+    assert "The header stands here again" in loaded.text

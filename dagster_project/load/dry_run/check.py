@@ -22,6 +22,7 @@ from dagster_project.load.landing.discovery import Discovery, discover
 from dagster_project.load.ledger.schema import create_raw_tables
 from dagster_project.load.run import load_files
 from dagster_project.load.validation.load_targets import load_targets, load_words
+from dagster_project.load.validation.row_rules import ROW_RULES
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect_file
 
@@ -176,7 +177,7 @@ def read_report(con: duckdb.DuckDBPyConnection, mappings: dict[str, Mapping]) ->
             "left_out",
             None,
             rule,
-            f"Left out by the rule {rule}. {mappings[target].leave_out[rule].description}",
+            f"Left out by the rule {rule}. {_description(rule, mappings.get(target))}",
             count,
         )
         for path, target, rule, count in con.execute(
@@ -192,6 +193,13 @@ def read_report(con: duckdb.DuckDBPyConnection, mappings: dict[str, Mapping]) ->
         ).fetchall()
     ]
     return CheckReport(tuple(files), tuple(findings))
+
+
+def _description(rule: str, mapping: Mapping | None) -> str:
+    """What a rule that left records out is about."""
+    if mapping and rule in mapping.leave_out:
+        return mapping.leave_out[rule].description
+    return ROW_RULES[rule]
 
 
 def _is_public(target: str, column: str) -> bool:

@@ -12,7 +12,12 @@ from dagster_project.load.landing.corrections import Corrected
 from dagster_project.load.landing.discovery import Delivery
 from dagster_project.load.ledger.schema import insert_rows
 from dagster_project.load.reading.csv_dialect import CsvDialect
-from dagster_project.load.reading.file_content import FileContent, count_lines, record_lines
+from dagster_project.load.reading.file_content import (
+    FileContent,
+    LineCount,
+    count_lines,
+    record_lines,
+)
 from dagster_project.load.reading.header_matching import HeaderMatch
 from dagster_project.load.validation.casting import ColumnFormat
 from dagster_project.warehouse import identifier, quoted
@@ -51,7 +56,7 @@ class SourceUnit:
     column_formats: dict[str, ColumnFormat] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     starts: np.ndarray | None = None
-    lines: int | None = None
+    lines: LineCount | None = None
     columns: tuple[ParquetColumn, ...] = ()
 
     @property
@@ -95,7 +100,7 @@ def stage(con: duckdb.DuckDBPyConnection, units: Sequence[SourceUnit]) -> str:
     return _with_lines(con, units)
 
 
-def _counted(unit: SourceUnit) -> int:
+def _counted(unit: SourceUnit) -> LineCount:
     return count_lines(unit.delivery.path, unit.delivery.compression)
 
 
@@ -205,6 +210,7 @@ def _parquet_text(path: tuple[str, ...], kind: str) -> str:
 
 def _with_lines(con: duckdb.DuckDBPyConnection, units: Sequence[SourceUnit]) -> str:
     counts = _records_per_file(con, units)
+    _refuse_surplus_fields(con, units)
     assert units[0].dialect is not None
     after_header = units[0].dialect.header_line + 1
     firsts = np.concatenate(([0], np.cumsum(counts)))[:-1]
@@ -280,6 +286,33 @@ def _records_per_file(con: duckdb.DuckDBPyConnection, units: Sequence[SourceUnit
     return counts
 
 
+def _refuse_surplus_fields(con: duckdb.DuckDBPyConnection, units: Sequence[SourceUnit]) -> None:
+    """EngineReadError where a record may have a field too many.
+
+    DuckDB's reader tolerates one delimiter behind the last field: ``1299,90,`` would be two
+    fields. Then the lines have more empty fields at their ends than the records have.
+    """
+    width = len(units[0].header)
+    cases = " ".join(
+        f"WHEN c{width - 1 - empty} IS NOT NULL THEN {empty}" for empty in range(width)
+    )
+    row = con.execute(
+        f"SELECT coalesce(sum(CASE {cases} ELSE {width - 1} END), 0) FROM temp.load_stage"
+    ).fetchone()
+    ends = 0
+    for unit in units:
+        assert unit.lines is not None
+        assert unit.dialect is not None
+        counted = unit.lines.empty_ends.get(unit.dialect.delimiter)
+        if counted is None:
+            # A delimiter of the settings: such files are read record by record.
+            raise EngineReadError("unusual delimiter")
+        ends += counted - unit.dialect.empty_ends
+    if row and ends != row[0]:
+        raise EngineReadError("surplus fields")
+
+
 def _one_line_each(unit: SourceUnit, count: int, after_header: int) -> bool:
     """Whether every record is one line and no line is blank: then there are as many of each."""
-    return unit.lines - (after_header - 1) == count
+    assert unit.lines is not None
+    return unit.lines.lines - (after_header - 1) == count

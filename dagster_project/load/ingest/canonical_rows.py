@@ -142,6 +142,11 @@ def ingest_canonical(
             outcomes[number].nulled += count
         if has_bad:
             rejects += rejected_records(con, validated, schema)
+        for number, rule, count in con.execute(
+            f"SELECT _file, {validated.rule}, count(*) FROM {validated.relation} "
+            f"WHERE {validated.rule} IS NOT NULL GROUP BY ALL"
+        ).fetchall():
+            outcomes[number].left_out[rule] = count
     for outcome, number in zip(outcomes, range(len(units)), strict=True):
         outcome.quarantined = bad.get(number, 0)
         if outcome.accepted:
@@ -187,7 +192,8 @@ def _insert(
     columns = [field.name for field in schema.fields]
     columns += ["_file_hash", "_line", "_delivered_on", "_extra"]
     values += ["_hash", "_line", "_date", extras(units[0].header_match.extras)]
-    accepted = f" WHERE NOT {validated.bad}" if has_bad else ""
+    accepted = f" WHERE {validated.rule} IS NULL"
+    accepted += f" AND NOT {validated.bad}" if has_bad else ""
     con.execute(
         f"INSERT INTO {raw_name(*target)} ({column_list(columns)}) "
         f"SELECT {', '.join(values)} FROM {with_unit_columns(validated.relation)}{accepted}"
@@ -208,7 +214,8 @@ def write_nulled_cells(
         return {}
     flags = " OR ".join(faults.values())
     some = con.execute(
-        f"SELECT 1 FROM {validated.relation} WHERE NOT {validated.bad} AND ({flags}) LIMIT 1"
+        f"SELECT 1 FROM {validated.relation} WHERE {validated.rule} IS NULL "
+        f"AND NOT {validated.bad} AND ({flags}) LIMIT 1"
     ).fetchone()
     if some is None:
         return {}
@@ -231,7 +238,10 @@ def _write_nulled_column(
 ) -> None:
     """Write the notes (field, reason code, flag) of one column; add their number to ``counts``."""
     field, code, flag = note
-    where = f"FROM {with_unit_columns(validated.relation)} WHERE NOT {validated.bad} AND {flag}"
+    where = (
+        f"FROM {with_unit_columns(validated.relation)} "
+        f"WHERE {validated.rule} IS NULL AND NOT {validated.bad} AND {flag}"
+    )
     for number, count in con.execute(f"SELECT _file, count(*) {where} GROUP BY 1").fetchall():
         counts[number] = counts.get(number, 0) + count
     con.execute(
@@ -314,6 +324,10 @@ def _originals(
         last = reject.line
         if unit.starts is not None:
             following = unit.starts.searchsorted(reject.line, side="right")
-            last = int(unit.starts[following]) - 1 if following < len(unit.starts) else unit.lines
+            last = (
+                int(unit.starts[following]) - 1
+                if following < len(unit.starts)
+                else unit.lines.lines
+            )
         spans.append((reject.line, last))
     return texts_of_lines(unit.source, unit.delivery.compression, spans)

@@ -135,6 +135,7 @@ class LoadCommitter:
             one_of=target.one_of,
             null_words=tuple(word.lower() for word in target.settings.null_words),
             has_reasons=units[0].kind == "converted",
+            header=units[0].header,
             plausible=target.plausible(self._stamp.at.date()),
             declared_dates=target.declared_dates,
         )

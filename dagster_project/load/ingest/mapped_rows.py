@@ -296,14 +296,16 @@ def _records(
     typed = (
         f"SELECT _file, _row, _line, _date AS _delivered, row_number() OVER (PARTITION BY _file "
         f"ORDER BY _row) AS _number, {own}, {extras(units[0].header_match.extras)} AS _extra, "
-        f"{validated.bad} AS _bad{', ' if values else ''}{values} "
+        f"{validated.bad} AS _bad, {validated.rule} AS _row_rule{', ' if values else ''}{values} "
         f"FROM {with_unit_columns(validated.relation)}"
     )
     rules = " ".join(
         f"WHEN {_sql(mapping.expression(rule.when), columns)} THEN {quoted(name)}"
         for name, rule in mapping.leave_out.items()
     )
-    rule = f"CASE WHEN _bad THEN NULL {rules} END" if rules else "CAST(NULL AS VARCHAR)"
+    # A mapping may have its own word for a line of totals.
+    own = f"CASE WHEN _bad OR _row_rule <> 'total_row' THEN NULL {rules} END"
+    rule = f"coalesce({own}, _row_rule)" if rules else "_row_rule"
     verb = (
         "CREATE OR REPLACE TEMP TABLE load_records AS"
         if is_first

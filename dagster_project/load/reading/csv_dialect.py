@@ -9,10 +9,14 @@ from itertools import islice
 from pathlib import Path
 
 from dagster_project.contracts import SourceSettings
-from dagster_project.load.reading.file_content import DamagedFileError, read_chunks
+from dagster_project.load.reading.file_content import (
+    DELIMITERS,
+    DamagedFileError,
+    empty_ends,
+    read_chunks,
+)
 from dagster_project.load.reading.header_matching import normalised
 
-DELIMITERS = (",", ";", "\t", "|")
 SAMPLE = 256 << 10
 HEADER_WITHIN = 30
 # A field that still holds one of these was split by the wrong delimiter.
@@ -37,6 +41,7 @@ class CsvDialect:
     """``header_line`` is the line (1-based) that the header starts on; 0 when there is none.
 
     ``is_engine_readable``: DuckDB's reader and this module agree on such a file without help.
+    ``empty_ends`` counts the empty fields at the ends of the lines up to the header.
     """
 
     encoding: str
@@ -44,6 +49,7 @@ class CsvDialect:
     header: tuple[str, ...]
     header_line: int
     is_engine_readable: bool
+    empty_ends: int = 0
 
 
 def sniff(
@@ -84,7 +90,8 @@ def sniff(
         and not any('"' in line for line in lines[:start])
         and _suits_engine(path, text)
     )
-    return CsvDialect(encoding, delimiter, tuple(header), start + 1, is_engine_readable)
+    ends = sum(empty_ends(line, delimiter) for line in lines[: start + 1])
+    return CsvDialect(encoding, delimiter, tuple(header), start + 1, is_engine_readable, ends)
 
 
 def head_encoding(head: bytes) -> str:

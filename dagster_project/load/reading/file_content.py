@@ -13,6 +13,11 @@ import numpy as np
 import zstandard
 
 CHUNK = 1 << 20
+_LINE_FEED, _RETURN, _QUOTE = 10, 13, 34
+# Signs between fields that are looked for.
+DELIMITERS = (",", ";", "\t", "|")
+# Enough for the empty fields at the end of any line that is a record.
+_LOOK_BACK = 4096
 LARGE_ARCHIVE = 8 << 20
 # A table of text seldom shrinks more than 100-fold; a bomb shrinks 1,000-fold and more.
 MAX_RATIO = 300
@@ -34,6 +39,18 @@ class DamagedFileError(Exception):
 
 
 @dataclass(frozen=True)
+class LineCount:
+    """Lines of a text file, ended by line feeds (an unended last one counts too).
+
+    ``empty_ends`` counts, by delimiter, the empty fields at the ends of all lines, written as
+    nothing or as two quotes.
+    """
+
+    lines: int
+    empty_ends: dict[str, int]
+
+
+@dataclass(frozen=True)
 class FileContent:
     """``file_hash`` is SHA-256 of the bytes as delivered, ``lines`` counts those inside.
 
@@ -41,7 +58,7 @@ class FileContent:
     """
 
     file_hash: str
-    lines: int | None
+    lines: LineCount | None
 
 
 class _Hashing:
@@ -81,18 +98,49 @@ def hash_file(path: Path, compression: str | None) -> FileContent:
     return FileContent(source.digest.hexdigest(), lines)
 
 
-def count_lines(path: Path, compression: str | None) -> int:
+def count_lines(path: Path, compression: str | None) -> LineCount:
     """Lines of the decompressed bytes; DamagedFileError when the archive is not whole."""
     return _lines(read_chunks(path, compression))
 
 
-def _lines(chunks: Iterable[bytes]) -> int:
-    """Lines are ended by line feeds; an unended last one counts too."""
-    line_feeds, last = 0, b"\n"
+def _lines(chunks: Iterable[bytes]) -> LineCount:
+    lines, ends = 0, dict.fromkeys(DELIMITERS, 0)
+    carried = b"\n" * _LOOK_BACK
     for data in chunks:
-        line_feeds += data.count(b"\n")
-        last = data[-1:]
-    return line_feeds + (last != b"\n")
+        found = _count_lines(carried + data, ends)
+        lines += found
+        carried = (carried + data)[-_LOOK_BACK:]
+    if carried[-1:] != b"\n":
+        lines += _count_lines(carried + b"\n", ends)
+    return LineCount(lines, ends)
+
+
+def _count_lines(data: bytes, ends: dict[str, int]) -> int:
+    """Lines that end behind the first ``_LOOK_BACK`` bytes; adds their empty ends to ``ends``."""
+    array = np.frombuffer(data, dtype=np.uint8)
+    feeds = np.flatnonzero(array[_LOOK_BACK:] == _LINE_FEED) + _LOOK_BACK
+    last = feeds - 1 - (array[feeds - 1] == _RETURN)
+    for delimiter in DELIMITERS:
+        sign, at = ord(delimiter), last
+        while len(at):
+            found = array[at]
+            is_quoted = (found == _QUOTE) & (array[at - 1] == _QUOTE) & (array[at - 2] == sign)
+            ends[delimiter] += int(np.count_nonzero(found == sign))
+            at = np.concatenate((at[found == sign] - 1, at[is_quoted] - 2))
+            at = at[at >= 2]
+    return len(feeds)
+
+
+def empty_ends(line: str, delimiter: str) -> int:
+    """Empty fields at the end of one line of text, as ``LineCount`` counts them."""
+    text, count = line.rstrip("\r\n"), 0
+    while True:
+        if text.endswith(delimiter):
+            text, count = text[:-1], count + 1
+        elif text.endswith(f'{delimiter}""'):
+            text = text[:-2]
+        else:
+            return count
 
 
 def texts_of_lines(
@@ -183,17 +231,27 @@ def record_lines(path: Path, compression: str | None, skip_lines: int) -> np.nda
 
     Lines are those of the file, ended by line feeds. A line feed inside quotes is text of the
     record; quotes are doubled inside quotes, so that their parity tells inside from outside.
-    Blank lines are no records. The first ``skip_lines`` lines (up to the header) are left out.
+    Blank lines are no records. The first ``skip_lines`` lines (up to the header) are left out,
+    and so are their quotes: one that is never closed in a header hides no record.
     """
     starts: list[np.ndarray] = []
-    line, inside, blank, tail = 1, 0, True, 1
-    for data in read_chunks(path, compression):
+    line, inside, blank, tail = 1 + skip_lines, 0, True, 1 + skip_lines
+    for data in _without_lines(read_chunks(path, compression), skip_lines):
         found, line, inside, blank, tail = _record_starts(data, line, inside, blank, tail)
         starts.append(found)
     if not blank:
         starts.append(np.array([tail], dtype=np.int64))
-    lines = np.concatenate(starts) if starts else np.empty(0, dtype=np.int64)
-    return lines[lines > skip_lines]
+    return np.concatenate(starts) if starts else np.empty(0, dtype=np.int64)
+
+
+def _without_lines(chunks: Iterable[bytes], count: int) -> Iterator[bytes]:
+    """The bytes behind the first ``count`` lines."""
+    for data in chunks:
+        while count and data:
+            _, feed, data = data.partition(b"\n")
+            count -= len(feed)
+        if data:
+            yield data
 
 
 def _record_starts(

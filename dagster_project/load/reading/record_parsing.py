@@ -75,8 +75,6 @@ def _csv_record(line: int, text: str, delimiter: str, width: int) -> Record:
                 "broken_quotes",
                 "A quoted field is not closed, or text follows its closing quote.",
             )
-    if len(cells) > width and not any(cell.strip() for cell in cells[width:]):
-        cells = cells[:width]
     if len(cells) != width:
         return Record(
             line,

@@ -12,6 +12,7 @@ from dagster_project.load.validation.casting import (
     cast_cell,
     trimmed,
 )
+from dagster_project.load.validation.row_rules import row_rule
 from dagster_project.warehouse import identifier, quoted
 
 IMPLAUSIBLE = "implausible_date"
@@ -30,7 +31,8 @@ class RecordSchema:
 
     ``one_of`` names fields of which a record needs at least one. ``null_words`` are texts (lower
     case) that mean "no value" in every column. ``plausible`` is the range (first, last day) of
-    events. ``declared_dates`` says how the source's settings want dates written, if they do.
+    events. ``header`` are the names of all of the file's columns. ``declared_dates`` says how the
+    source's settings want dates written, if they do.
     """
 
     fields: Sequence[Field]
@@ -39,6 +41,7 @@ class RecordSchema:
     one_of: Sequence[str] = ()
     null_words: Sequence[str] = ()
     has_reasons: bool = False
+    header: Sequence[str] = ()
     plausible: tuple[date, date] = (date.min, date.max)
     declared_dates: str = ""
 
@@ -47,7 +50,8 @@ class RecordSchema:
 class ValidatedRecords:
     """A relation: the staged columns and, per field, its value, whether its text was invalid.
 
-    ``bad`` is the column that is true for records that go to quarantine, ``why`` an SQL
+    ``rule`` is the column that names the row rule by which a record is left out. ``bad`` is the
+    column that is true for records that go to quarantine, ``why`` an SQL
     expression giving ``position:code`` of the first reason. ``invalid`` has the fields that can
     fail, ``implausible`` those whose event can lie outside the plausible range.
     """
@@ -56,6 +60,7 @@ class ValidatedRecords:
     values: dict[str, str]
     invalid: dict[str, str]
     implausible: dict[str, str]
+    rule: str
     bad: str
     why: str
 
@@ -89,6 +94,11 @@ def validate_records(
     invalid: dict[str, str] = {}
     implausible: dict[str, str] = {}
     reasons: list[str] = []
+    named = row_rule(schema.header) if schema.header else "CAST(NULL AS VARCHAR)"
+    # A record that could not be taken apart has no cells, and is no empty row.
+    whole = "_reason IS NULL" if schema.has_reasons else "true"
+    rule = computed.let(0, f"CASE WHEN {whole} THEN {named} END")
+    reasons.append(f"WHEN {rule} IS NOT NULL THEN NULL")
     if schema.has_reasons:
         reasons.append("WHEN _reason IS NOT NULL THEN '-1:' || _reason")
     for position, field in enumerate(schema.fields):
@@ -122,9 +132,9 @@ def validate_records(
     if schema.one_of:
         present = ", ".join(trimmed(text_of(schema, name)) for name in schema.one_of)
         reasons.append(f"WHEN coalesce({present}) IS NULL THEN '-1:no_identifier'")
-    why = f"CASE {' '.join(reasons)} END" if reasons else "CAST(NULL AS VARCHAR)"
-    bad = computed.let(11, f"({why} IS NOT NULL)" if reasons else "false")
-    return ValidatedRecords(computed.around(base), values, invalid, implausible, bad, why)
+    why = f"CASE {' '.join(reasons)} END"
+    bad = computed.let(11, f"({why} IS NOT NULL)")
+    return ValidatedRecords(computed.around(base), values, invalid, implausible, rule, bad, why)
 
 
 def is_implausible(value: str, plausible: tuple[date, date]) -> str:
