@@ -84,6 +84,13 @@ class Settings(BaseSettings):
     keep_versions: int = Field(
         default=7, ge=3, le=1000, description="Published versions kept for rollback and readers."
     )
+    settle_seconds: float = Field(
+        default=5.0,
+        ge=0,
+        le=86400,
+        description="Seconds that a file in landing/ must have held still, 12 times as many when "
+        "it looks cut off.",
+    )
     memory_limit: str = Field(
         default="2GB", pattern=r"^\d+(\.\d+)?\s?[KMGT]i?B$", description="DuckDB's memory limit."
     )

@@ -1,10 +1,14 @@
 """Fixtures that every test may use."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from dagster_project.settings import PROJECT_ROOT
+
+# Tests load what they wrote a moment ago; those of settling say how long a file must hold still.
+os.environ.setdefault("HOURGLASS_SETTLE_SECONDS", "0")
 
 SHARED_DATA = PROJECT_ROOT.parent / "shared" / "data"
 

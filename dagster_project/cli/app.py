@@ -73,6 +73,10 @@ def run(
     full_refresh: Annotated[
         bool, typer.Option("--full-refresh", help="Read every file in landing/ again.")
     ] = False,
+    now: Annotated[
+        bool,
+        typer.Option("--now", help="Take files at once: nobody is writing them any more."),
+    ] = False,
     sample: Annotated[
         bool,
         typer.Option(
@@ -99,6 +103,7 @@ def run(
             as_of=day,
             full_refresh=full_refresh,
             make_current=make_current,
+            take_now=now,
         )
     )
 

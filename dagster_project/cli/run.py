@@ -1,18 +1,29 @@
 """Run of the daily job from the command line: sample, progress, summary, exit code."""
 
+import os
 import shutil
+import time
 from contextlib import suppress
 from datetime import date
 
 from rich.console import Console
 
 from dagster_project.cli.progress import Steps
-from dagster_project.cli.summary import late_or_odd, ledger_now, refused_files, show_summary
+from dagster_project.cli.summary import (
+    late_or_odd,
+    ledger_now,
+    refused_files,
+    show_summary,
+    waiting_files,
+)
 from dagster_project.operations.lock import run_lock
 from dagster_project.operations.stopping import Stopped, StopSignals
 from dagster_project.publish import current_manifest
 from dagster_project.settings import PROJECT_ROOT, Settings
 from dagster_project.warehouse import connect
+
+# Seconds; longer than any sensible ``settle_seconds`` makes a file wait.
+SETTLED_FOR_SURE = 86400
 
 
 def land_sample(settings: Settings) -> None:
@@ -34,6 +45,9 @@ def land_sample(settings: Settings) -> None:
         # Under its own name only when it is whole: a killed copy is not loaded.
         partial = target.with_name(target.name + ".part")
         shutil.copyfile(source / name, partial)
+        # Whole when it gets its name, so it need not hold still first.
+        long_ago = time.time() - SETTLED_FOR_SURE
+        os.utime(partial, (long_ago, long_ago))
         partial.rename(target)
 
 
@@ -44,6 +58,7 @@ def run_and_show(
     as_of: date | None,
     full_refresh: bool,
     make_current: bool = False,
+    take_now: bool = False,
 ) -> int:
     """Run the daily job, print its summary, return the exit code.
 
@@ -63,6 +78,7 @@ def run_and_show(
             as_of=as_of,
             full_refresh=full_refresh,
             make_current=make_current,
+            take_now=take_now,
             on_step=steps,
         )
     finally:
@@ -86,7 +102,7 @@ def run_and_show(
         console.print(outcome.load["reason"], highlight=False, soft_wrap=True)
         # Nothing new may be just what is wrong.
         ledger = ledger_now(settings) or {}
-        for line in [*refused_files(ledger), *late_or_odd(ledger)]:
+        for line in [*refused_files(ledger), *waiting_files(ledger), *late_or_odd(ledger)]:
             console.print(line, markup=False, highlight=False, soft_wrap=True)
         return 0
     show_summary(console, settings, outcome)

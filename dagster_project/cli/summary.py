@@ -66,6 +66,7 @@ def add_notes(table: Table, ledger: dict[str, Any]) -> None:
     """Rows on files refused whole, sources late or odd, and columns that changed in a week."""
     for title, entries in (
         ("Refused", refused_files(ledger)),
+        ("Waiting", waiting_files(ledger)),
         ("Late or odd", late_or_odd(ledger)),
         (
             "Columns",
@@ -88,6 +89,11 @@ def refused_files(ledger: dict[str, Any]) -> list[str]:
         for row in ledger.get("reasons", [])
         if row["level"] == "file"
     ]
+
+
+def waiting_files(ledger: dict[str, Any]) -> list[str]:
+    """A sentence per file that may still be written: when it will be taken."""
+    return [row["message"] for row in ledger.get("waiting", [])]
 
 
 def late_or_odd(ledger: dict[str, Any]) -> list[str]:

@@ -149,6 +149,7 @@ def run_daily(
     as_of: date | None,
     full_refresh: bool,
     make_current: bool = False,
+    take_now: bool = False,
     on_step: Callable[[IO[str], str, str, float], None],
 ) -> RunOutcome:
     """Run load to publish here and now.
@@ -175,6 +176,7 @@ def run_daily(
                 as_of.isoformat() if as_of else None,
                 full_refresh=full_refresh,
                 make_current=make_current,
+                take_now=take_now,
             ),
             tags={"hourglass/started_by": "command line", PROCESS_TAG: process_tag() or ""},
             remote_job_origin=job_origin(),

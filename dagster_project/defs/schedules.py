@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from dagster_project.load.settling import is_held_back
 from dagster_project.settings import Settings
 
 JOB_NAME = "daily"
@@ -26,6 +27,7 @@ def run_config(
     full_refresh: bool = False,
     force: bool = False,
     make_current: bool = False,
+    take_now: bool = False,
 ) -> dict:
     """The run configuration of the daily job."""
     given = {
@@ -33,6 +35,7 @@ def run_config(
         "full_refresh": full_refresh,
         "force": force,
         "make_current": make_current,
+        "take_now": take_now,
     }
     return {"ops": {"load": {"config": {k: v for k, v in given.items() if v}}}}
 
@@ -43,8 +46,11 @@ def yesterday(settings: Settings, now: datetime) -> str:
     return (settings.as_of or day).isoformat()
 
 
-def landing_fingerprint(landing: Path) -> str:
-    """Changes when a file under ``landing`` is added, replaced or still growing."""
+def landing_fingerprint(landing: Path, settle_seconds: float = 0) -> str:
+    """Changes when a file under ``landing`` is added, replaced or still growing.
+
+    And when one that looks cut off held still so long that a run takes it all the same.
+    """
     digest = hashlib.sha256()
     for folder, folders, files in os.walk(landing):
         folders.sort()
@@ -54,8 +60,9 @@ def landing_fingerprint(landing: Path) -> str:
                 stat = path.stat()
             except FileNotFoundError:
                 continue
+            held = is_held_back(path, settle_seconds)
             digest.update(
-                f"{path.relative_to(landing)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode()
+                f"{path.relative_to(landing)}\0{stat.st_size}\0{stat.st_mtime_ns}\0{held}\n".encode()
             )
     return digest.hexdigest()
 
@@ -145,7 +152,7 @@ def build_sensor(settings: Settings, job: UnresolvedAssetJobDefinition) -> dg.Se
     )
     def new_files(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         state = json.loads(context.cursor or "{}")
-        seen = landing_fingerprint(settings.landing_dir)
+        seen = landing_fingerprint(settings.landing_dir, settings.settle_seconds)
         if seen == state.get("handled"):
             yield dg.SkipReason("No new file in landing/.")
             return

@@ -52,6 +52,9 @@ class LoadConfig(dg.Config):
     full_refresh: bool = Field(
         default=False, description="Read every file in landing/ again, also the known ones."
     )
+    take_now: bool = Field(
+        default=False, description="Every file in landing/ is whole: none has to hold still first."
+    )
     force: bool = Field(default=False, description="Build although nothing changed.")
     make_current: bool = Field(
         default=False, description="Put the version in force although its as_of is a past day."
@@ -196,6 +199,7 @@ def build_load() -> dg.AssetsDefinition:
                     settings,
                     run_id=context.run_id,
                     full_refresh=config.full_refresh,
+                    take_now=config.take_now,
                     progress=context.log.debug,
                 )
                 sync_overrides(con, settings)

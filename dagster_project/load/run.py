@@ -23,6 +23,7 @@ from dagster_project.load.ledger.load_summary import FileMessage, LoadSummary
 from dagster_project.load.ledger.schema import create_raw_tables
 from dagster_project.load.ledger.state import is_ledger_empty, read_ledger_state
 from dagster_project.load.planning import LoadPlanner
+from dagster_project.load.settling import hold_unsettled
 from dagster_project.load.validation.load_targets import Target, load_targets, load_words
 from dagster_project.settings import Settings
 
@@ -35,6 +36,7 @@ def load_landing(
     *,
     run_id: str,
     full_refresh: bool = False,
+    take_now: bool = False,
     progress: Progress | None = None,
     mappings: dict[str, Mapping] | None = None,
 ) -> LoadSummary:
@@ -42,7 +44,8 @@ def load_landing(
 
     Files whose path, size and time of change the ledger knows are not opened. With
     ``full_refresh`` every file that lies in landing is loaded again. A file that cannot be read
-    is quarantined, and the others go on. Raises HourglassError when there is nothing in landing
+    is quarantined, and the others go on. A file that may still be written waits, unless
+    ``take_now`` says that all are whole. Raises HourglassError when there is nothing in landing
     and nothing was ever loaded.
     """
     started = time.monotonic()
@@ -51,6 +54,8 @@ def load_landing(
     targets = load_targets(settings, load_words(), known)
     stamp = LoadStamp(run_id, datetime.now(UTC).replace(tzinfo=None))
     found = discover(settings.landing_dir, load_contract(), file_patterns(known))
+    if not take_now:
+        found = _settled(con, found, settings)
     if not found.deliveries and is_ledger_empty(con):
         raise HourglassError(_nothing_to_load(settings.landing_dir, found, known))
     with _working_folder(settings) as folder:
@@ -71,6 +76,13 @@ def load_landing(
             )
     summary.seconds = time.monotonic() - started
     return summary
+
+
+def _settled(con: duckdb.DuckDBPyConnection, found: Discovery, settings: Settings) -> Discovery:
+    """What was found without files that may still be written."""
+    ledger = read_ledger_state(con)
+    is_known = [ledger.has_file(delivery) for delivery in found.deliveries]
+    return hold_unsettled(found, is_known, settings.settle_seconds, time.time())
 
 
 def load_files(

@@ -239,7 +239,16 @@ def write_delivery_date(
 def write_skipped_paths(
     con: duckdb.DuckDBPyConnection, skipped: Sequence[SkippedPath], stamp: LoadStamp
 ) -> None:
-    """Keep in quarantine what lies in landing now and is not read, in place of what lay before."""
+    """Keep what lies in landing now and is not read, in place of what lay before.
+
+    What a later load may read waits, the rest is in quarantine.
+    """
+    con.execute("DELETE FROM ledger.waiting")
+    insert_rows(
+        con,
+        "ledger.waiting",
+        [(path.name, path.reason, path.message) for path in skipped if path.waiting],
+    )
     con.execute("DELETE FROM ledger.quarantine WHERE level = 'file' AND file_hash IS NULL")
     insert_rows(
         con,

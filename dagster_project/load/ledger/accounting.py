@@ -11,7 +11,8 @@ def ledger_summary(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     ``records`` = ``accepted`` + ``quarantined`` + ``left_out`` + ``erased``. ``by_source`` has one
     entry per target (``crm.contacts``, or a mapping's name); ``reasons`` counts the records, and
     at the level ``cell`` the values, that were refused. ``deliveries`` and ``schema_changes`` say
-    in sentences which sources are late or odd, and whose columns changed.
+    in sentences which sources are late or odd, and whose columns changed; ``waiting`` which files
+    may still be written.
     """
     totals = _dicts(
         con,
@@ -62,6 +63,7 @@ def ledger_summary(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         GROUP BY ALL ORDER BY newest DESC, source, kind, message
         """,
     )
+    waiting = _dicts(con, "SELECT path, message FROM ledger.waiting ORDER BY path")
     return {
         **totals,
         "by_source": by_source,
@@ -69,6 +71,7 @@ def ledger_summary(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         "rules": rules,
         "deliveries": deliveries,
         "schema_changes": changes,
+        "waiting": waiting,
     }
 
 

@@ -40,6 +40,8 @@ LEDGER_TABLES: dict[str, str] = {
         target VARCHAR, file_hash VARCHAR, path VARCHAR, kind VARCHAR, column_name VARCHAR,
         message VARCHAR, happened_at TIMESTAMP, run_id VARCHAR
     """,
+    # Files in landing that may still be written, rewritten by every load.
+    "waiting": "path VARCHAR, reason VARCHAR, message VARCHAR",
     # How each source with an expectation stands, rewritten by every load.
     "deliveries": """
         source VARCHAR, late_or_odd VARCHAR, due_at TIMESTAMP, last_file_at TIMESTAMP,

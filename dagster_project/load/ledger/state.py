@@ -56,6 +56,11 @@ class LedgerState:
             definition,
         )
 
+    def has_file(self, delivery: Delivery) -> bool:
+        """Whether the path was read with this size and time of change, by whatever definition."""
+        known = self.paths.get(delivery.name)
+        return known is not None and known[1:3] == (delivery.size_bytes, delivery.mtime_ns)
+
     def mark_taken(self, content: ContentKey) -> None:
         """Note that this load reads a content."""
         self.taken.add(content)
