@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 from dagster_project.errors import BusyError, HourglassError
+from dagster_project.private_files import FILE_MODE, private_folder
 from dagster_project.settings import Settings
 
 RAW_SCHEMAS = ("crm", "shop", "marketing", "call_center")
@@ -81,7 +82,7 @@ def connect(
     One process writes the file and nobody else may have it open.
     """
     try:
-        settings.warehouse_dir.mkdir(parents=True, exist_ok=True)
+        private_folder(settings.warehouse_dir)
     except OSError as error:
         raise HourglassError(
             f"The data directory {settings.data_dir} cannot be written ({error.strerror}). "
@@ -95,6 +96,7 @@ def connect(
         threads=settings.threads,
         keep_order=keep_order,
     )
+    settings.warehouse_path.chmod(FILE_MODE)
     try:
         for schema in SCHEMAS:
             con.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")

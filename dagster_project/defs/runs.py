@@ -32,6 +32,7 @@ from dagster_project.defs.dead_runs import PROCESS_TAG, close_dead_runs, process
 from dagster_project.defs.groups import PARAMETERS_KEY
 from dagster_project.defs.publish import VERSION_KEY
 from dagster_project.defs.schedules import JOB_NAME, run_config
+from dagster_project.private_files import close_to_others, private_folder
 from dagster_project.settings import PROJECT_ROOT, Settings
 
 LOCATION = "dagster_project.definitions"
@@ -56,7 +57,7 @@ class RunOutcome:
 def ensure_dagster_home(settings: Settings) -> Path:
     """The project's own DAGSTER_HOME below the data directory, configured like the repository's."""
     home = settings.dagster_home
-    home.mkdir(parents=True, exist_ok=True)
+    private_folder(home)
     config = yaml.safe_load((PROJECT_ROOT / "dagster.yaml").read_text())
     config["storage"]["sqlite"]["base_dir"] = str(home)
     text = "# Written by hourglass from the dagster.yaml of the repository.\n" + yaml.safe_dump(
@@ -191,6 +192,7 @@ def run_daily(
             if left is not None and not left.is_finished:
                 instance.report_run_failed(left, "The process that worked on this run was stopped.")
         _prune(instance, settings)
+    close_to_others(settings.dagster_home)
     return outcome
 
 

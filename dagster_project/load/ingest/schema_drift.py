@@ -9,9 +9,7 @@ import duckdb
 from dagster_project.load.ingest.batch_staging import SourceUnit
 from dagster_project.load.ingest.canonical_rows import LoadStamp
 from dagster_project.load.ledger.schema import insert_rows
-from dagster_project.load.reading.header_matching import normalised
-
-MOST_DIGITS = 5
+from dagster_project.load.reading.header_matching import normalised, safe_name
 
 
 def write_schema_changes(
@@ -34,7 +32,7 @@ def write_schema_changes(
     events: list[tuple[object, ...]] = []
     for unit in units:
         found: list[tuple[str, str | None, str]] = []
-        for name, _ in unit.header_match.extras:
+        for name, _ in unit.header_match.extras if unit.header_match.is_header else ():
             found.append(("unknown_column", name, _unknown(name, unit.header_match.missing)))
         for name, header in unit.header_match.by_alias.items():
             found.append(
@@ -43,8 +41,10 @@ def write_schema_changes(
         found = [event for event in found if event[:2] not in said]
         said.update(event[:2] for event in found)
         columns = set(unit.header)
-        if before is not None and columns != before:
+        if before is not None and columns != before and unit.header_match.is_header:
             found.append(("columns_changed", None, _difference(before, columns)))
+        if not unit.header_match.is_header and unit.header_match.extras:
+            found.append(("unknown_column", None, _doubtful(unit)))
         before = columns
         events += [
             (target, unit.content.file_hash, unit.delivery.name, *event, stamp.at, stamp.run_id)
@@ -66,6 +66,13 @@ def _unknown(name: str, missing: Sequence[str]) -> str:
     return f"The column {safe_name(name)} is not in the contract; it is kept.{hint}"
 
 
+def _doubtful(unit: SourceUnit) -> str:
+    return (
+        f"{len(unit.header_match.extras)} columns are not in the contract; they are kept. Their "
+        "names are not shown: perhaps the first line is a record, and the file has no header."
+    )
+
+
 def _last_columns(con: duckdb.DuckDBPyConnection, target: str) -> set[str] | None:
     row = con.execute(
         "SELECT reading FROM ledger.files WHERE target = ? AND outcome = 'loaded' "
@@ -83,10 +90,3 @@ def _difference(before: set[str], now: set[str]) -> str:
     if removed:
         parts.append(f"gone: {', '.join(removed)}")
     return f"The file's columns differ from those of the file before it ({'; '.join(parts)})."
-
-
-def safe_name(name: str) -> str:
-    """A column's name as events may show it: the first record of a file without a header may
-    have been taken for one, and then a name is somebody's e-mail or phone number."""
-    looks_like_value = "@" in name or sum(letter.isdigit() for letter in name) > MOST_DIGITS
-    return "(a name that looks like a value)" if looks_like_value else name

@@ -6,7 +6,9 @@ a full refresh, a changed mapping or a lost warehouse does not undo the correcti
 
 import csv
 import hashlib
+import re
 from pathlib import Path
+from typing import Any
 
 from dagster_project.errors import UsageError
 
@@ -19,6 +21,10 @@ ID, PATH, LINE, REASON, MESSAGE, ORIGINAL = META = (
     "quarantine_message",
     "quarantine_original",
 )
+
+# How a cell begins that a spreadsheet runs; apostrophes are counted, so that each can be undone.
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_NUMBER = re.compile(r"[+-]?[\d.,]+")
 
 # The cells by column, by line of the file.
 Corrected = dict[int, dict[str, str]]
@@ -53,9 +59,23 @@ def read_corrected(path: Path) -> list[tuple[str, int, dict[str, str]]]:
         key, _, line = (row.pop(ID) or "").partition("-")
         if len(key) != 16 or not line.isdigit():
             raise UsageError(f"{path}, record {number - 1}: {ID} is not one that was exported.")
-        cells = {name: text for name, text in row.items() if name and name not in META and text}
+        cells = {
+            name: restored(text) for name, text in row.items() if name and name not in META and text
+        }
         found.append((key, int(line), cells))
     return found
+
+
+def neutralised(cell: Any) -> Any:
+    """A cell that no spreadsheet runs: one that begins like a formula gets an apostrophe."""
+    if not isinstance(cell, str) or _NUMBER.fullmatch(cell) or not _FORMULA.match(cell):
+        return cell
+    return f"'{cell}"
+
+
+def restored(cell: str) -> str:
+    """A cell as it was before ``neutralised``."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def correction_of(corrections: Corrections, file_hash: str) -> Corrected:

@@ -11,7 +11,8 @@ from typing import Any
 import duckdb
 
 from dagster_project.errors import UsageError
-from dagster_project.load.landing.corrections import FOLDER, META, read_corrected
+from dagster_project.load.landing.corrections import FOLDER, META, neutralised, read_corrected
+from dagster_project.private_files import FILE_MODE, private_folder
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ def export_quarantine(
 
     One file per target and set of columns, since records of different shape share no header. The
     columns ``quarantine_*`` say which record it is and why it is there; the others hold its cells
-    as far as it could be taken apart.
+    as far as it could be taken apart. Cells that a spreadsheet would take for formulas are
+    neutralised, and restored by a replay. The folder and its files are the owner's alone.
     """
     rows = con.execute(
         """
@@ -98,7 +100,7 @@ def export_quarantine(
         reading = json.loads(reading_text)
         cells = _cells(reading, entry[-1] or "")
         groups.setdefault((name, tuple(reading["header"])), []).append((*entry, *cells))
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder)
     paths = []
     for (name, header), records in groups.items():
         mark = hashlib.sha256("\x1f".join(header).encode()).hexdigest()[:6]
@@ -106,7 +108,8 @@ def export_quarantine(
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow([*META, *header])
-            writer.writerows(records)
+            writer.writerows([neutralised(cell) for cell in record] for record in records)
+        path.chmod(FILE_MODE)
         paths.append(path)
     return paths
 
@@ -157,7 +160,9 @@ def accept_corrections(con: duckdb.DuckDBPyConnection, landing: Path, path: Path
             )
     mark = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     kept = landing / FOLDER
-    kept.mkdir(parents=True, exist_ok=True)
+    private_folder(kept)
     number = len(list(kept.glob("*.csv"))) + 1
-    shutil.copyfile(path, kept / f"{number:06}-{mark}.csv")
+    copy = kept / f"{number:06}-{mark}.csv"
+    shutil.copyfile(path, copy)
+    copy.chmod(FILE_MODE)
     return len(corrected)

@@ -4,11 +4,16 @@ import difflib
 import hashlib
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from dagster_project.contracts import Table
 from dagster_project.load.reading.file_content import DamagedFileError
+
+MOST_DIGITS = 5
+LONGEST_NAME = 80
+# How much a column's name must be like a wanted one to be shown beside it.
+LIKE_A_NAME = 0.75
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class HeaderMatch:
     by_alias: dict[str, str]
     missing: tuple[str, ...]
     fingerprint: str
+    is_header: bool
 
 
 def table_fields(table: Table, words: dict[str, tuple[tuple[str, str], ...]]) -> tuple[Field, ...]:
@@ -112,6 +118,7 @@ def match_header(
         extras=_extras(header, taken),
         by_alias=by_alias,
         missing=tuple(missing),
+        is_header=is_header(header, taken),
         fingerprint=hashlib.sha256("\x1f".join(sorted(names)).encode()).hexdigest()[:16],
     )
 
@@ -152,11 +159,38 @@ def _missing_message(lacking: list[str], header: Sequence[str], taken: set[int])
     free = [name.strip() for position, name in enumerate(header) if position not in taken]
     parts = []
     for name in lacking:
-        near = difflib.get_close_matches(name, free, n=2, cutoff=0.5)
+        near = difflib.get_close_matches(name, free, n=2, cutoff=LIKE_A_NAME)
         hint = f" (nearest: {', '.join(near)})" if near else ""
         parts.append(f"{name}{hint}")
-    found = ", ".join(name.strip() for name in header[:40])
+    lack = f"Required columns are missing: {', '.join(parts)}."
+    if not is_header(header, taken):
+        return (
+            f"{lack} Of the {len(header)} cells of the line that should be the header, "
+            f"{len(taken)} name columns: perhaps it is a record, and the file has no header. Add "
+            "one, or name the columns in the source's settings (header)."
+        )
+    found = ", ".join(safe_name(name.strip()) for name in header[:40])
     return (
-        f"Required columns are missing: {', '.join(parts)}. The header has: {found}. "
-        "Add them, or add the sender's name for them to the contract's aliases."
+        f"{lack} The header has: {found}. Add them, or add the sender's name for them to the "
+        "contract's aliases."
     )
+
+
+def is_header(header: Sequence[str], taken: Set[int]) -> bool:
+    """Whether a line is a header beyond doubt, so that messages may show its names.
+
+    The first record of a file without a header may have been taken for one; its cells are a
+    person's name, address and telephone.
+    """
+    return 0 < len(header) <= 3 * len(taken)
+
+
+def safe_name(name: str) -> str:
+    """A column's name as messages may show it: not one that looks like somebody's value."""
+    looks_like_value = (
+        "@" in name
+        or "\n" in name
+        or len(name) > LONGEST_NAME
+        or sum(letter.isdigit() for letter in name) > MOST_DIGITS
+    )
+    return "(a name that looks like a value)" if looks_like_value else name

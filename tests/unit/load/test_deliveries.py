@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from dagster_project.contracts import SourceSettings
 from dagster_project.contracts.mapping import Mapping
 from dagster_project.load.delivery_expectations import DeliveryStatus, assess_deliveries, due
-from dagster_project.load.ingest.schema_drift import safe_name
+from dagster_project.load.reading.header_matching import safe_name
 from dagster_project.load.validation.load_targets import load_targets, load_words
 
 NOW = datetime(2026, 3, 20, 5, 0)  # a Friday
