@@ -24,7 +24,7 @@ FILES = {
     "3,2026-01-01,paid,1,x,y,Annabel Featherstone\n",
     "crm/surveys.csv": "survey_id,kind,score,answered_at,email\n"
     "Annabel,nps,Featherstone,2026-01-01,annabel@mail.test\n",
-    "marketing/messages.jsonl": '{"message_id": "1", "Annabel": "Featherstone"}\n{"a',
+    "marketing/messages.jsonl": '{"message_id": "Annabel", "x": "Featherstone"}\n{"Annabel',
     "shop/products.csv": "Annabel,Featherstone,x,product_id\n1,2,3,4\n4,5\n",
     "call_center/calls.parquet": "Annabel Featherstone",
 }
