@@ -11,12 +11,12 @@ from dagster_project.defs.activation import (
     build_delivery_sensor,
     deliver_audiences,
 )
-from dagster_project.defs.dead_runs import build_dead_runs_sensor
 from dagster_project.defs.identity import identity
 from dagster_project.defs.predictions import predictions
 from dagster_project.defs.publish import publish
 from dagster_project.defs.quality import build_gate, build_mart_checks
 from dagster_project.defs.resources import build_resources
+from dagster_project.defs.run_history import build_history_sensor
 from dagster_project.defs.schedules import build_job, build_schedule, build_sensor
 from dagster_project.defs.sources import build_load
 from dagster_project.defs.transform import build_models
@@ -43,7 +43,7 @@ def build_definitions(settings: Settings, **resources: object) -> dg.Definitions
         sensors=[
             build_sensor(settings, job),
             build_delivery_sensor(settings),
-            build_dead_runs_sensor(),
+            build_history_sensor(settings),
         ],
         resources={**build_resources(settings, project), **resources},
         # One process writes a DuckDB file; the default executor starts one per step.

@@ -10,7 +10,7 @@ import dagster as dg
 from dagster_dbt import DbtCliResource
 from packaging.version import Version
 
-from dagster_project.defs.dead_runs import PROCESS_TAG, process_tag
+from dagster_project.defs.run_history import PROCESS_TAG, process_tag
 from dagster_project.errors import BusyError, HourglassError
 from dagster_project.operations.lock import run_lock
 from dagster_project.settings import Settings

@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, suppress
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -28,15 +28,19 @@ from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from sqlalchemy import QueuePool, event
 
-from dagster_project.defs.dead_runs import PROCESS_TAG, close_dead_runs, process_tag
 from dagster_project.defs.groups import PARAMETERS_KEY
 from dagster_project.defs.publish import VERSION_KEY
+from dagster_project.defs.run_history import (
+    PROCESS_TAG,
+    close_dead_runs,
+    process_tag,
+    prune_history,
+)
 from dagster_project.defs.schedules import JOB_NAME, run_config
 from dagster_project.private_files import close_to_others, private_folder
 from dagster_project.settings import PROJECT_ROOT, Settings
 
 LOCATION = "dagster_project.definitions"
-KEPT_RUNS = 200
 
 
 @dataclass
@@ -191,7 +195,8 @@ def run_daily(
             left = instance.get_run_by_id(run.run_id)
             if left is not None and not left.is_finished:
                 instance.report_run_failed(left, "The process that worked on this run was stopped.")
-        _prune(instance, settings)
+        prune_history(instance, settings)
+        shutil.rmtree(settings.dagster_home / "storage" / "tmp", ignore_errors=True)
     close_to_others(settings.dagster_home)
     return outcome
 
@@ -283,20 +288,3 @@ def _follow(
         outcome.failures.append(event.message or "the run failed")
     elif kind == dg.DagsterEventType.RUN_SUCCESS:
         outcome.success = True
-
-
-def _prune(instance: dg.DagsterInstance, settings: Settings) -> None:
-    """Forget all but the newest runs: each leaves about 0.5 MB of events and a log file."""
-    for record in instance.get_run_records(limit=50, cursor=_nth_run(instance, KEPT_RUNS)):
-        if record.dagster_run.is_finished:
-            instance.delete_run(record.dagster_run.run_id)
-    logs = sorted((settings.dagster_home / "logs").glob("*.log"))
-    for path in logs[:-KEPT_RUNS]:
-        with suppress(FileNotFoundError):
-            path.unlink()
-    shutil.rmtree(settings.dagster_home / "storage" / "tmp", ignore_errors=True)
-
-
-def _nth_run(instance: dg.DagsterInstance, n: int) -> str | None:
-    records = instance.get_run_records(limit=n)
-    return records[-1].dagster_run.run_id if len(records) == n else "none"

@@ -9,13 +9,16 @@ import dagster as dg
 import pytest
 from dagster._core.storage.dagster_run import DagsterRunStatus
 
-from dagster_project.defs.dead_runs import (
+from dagster_project.defs import run_history
+from dagster_project.defs.run_history import (
     PROCESS_TAG,
     UNTAGGED,
-    build_dead_runs_sensor,
+    build_history_sensor,
     close_dead_runs,
     process_tag,
+    prune_history,
 )
+from dagster_project.settings import load_settings
 
 
 @dg.job
@@ -27,6 +30,11 @@ def nothing() -> None:
 def instance():
     with dg.instance_for_test() as instance:
         yield instance
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return load_settings(data_dir=tmp_path)
 
 
 def started_run(instance: dg.DagsterInstance, tag: str | None) -> str:
@@ -66,9 +74,25 @@ def test_a_run_that_never_said_its_process_is_given_time(instance):
     assert close_dead_runs(instance, now=later) == [run]
 
 
-def test_the_daemon_closes_them_too(instance):
+def test_the_daemon_closes_them_too(instance, settings):
     """Nobody starts a run by hand, and so the schedule's runs wait behind a dead one."""
     dead = started_run(instance, dead_process())
     with dg.build_sensor_context(instance=instance) as context:
-        build_dead_runs_sensor()(context)
+        build_history_sensor(settings)(context)
     assert instance.get_run_by_id(dead).is_failure
+
+
+def test_only_the_newest_runs_are_kept(instance, settings, monkeypatch):
+    """A year of daily runs fills the disk; or a run that is at work is forgotten."""
+    monkeypatch.setattr(run_history, "KEPT_RUNS", 2)
+    working = started_run(instance, process_tag())
+    runs = [instance.create_run_for_job(nothing).run_id for _ in range(4)]
+    for run_id in runs:
+        instance.report_run_failed(instance.get_run_by_id(run_id))
+    (settings.dagster_home / "logs").mkdir(parents=True)
+    for number in range(4):
+        (settings.dagster_home / "logs" / f"{number}.log").write_text("")
+    prune_history(instance, settings)
+    kept = {run.run_id for run in instance.get_runs()}
+    assert kept == {working, *runs[-2:]}
+    assert {path.name for path in (settings.dagster_home / "logs").iterdir()} == {"2.log", "3.log"}

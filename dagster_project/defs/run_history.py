@@ -1,4 +1,4 @@
-"""Dead runs: those that Dagster shows as started while their process is gone.
+"""Run history: runs whose process is gone are closed, and the oldest runs are forgotten.
 
 After ``kill -9`` or a power cut nobody tells Dagster, and with one run at a time the queue starts
 no other. Each run says as a tag which process works on it; who finds that process gone closes the
@@ -15,11 +15,16 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.storage.dagster_run import DagsterRunStatus, RunRecord
 
+from dagster_project.settings import Settings
+
 PROCESS_TAG = "hourglass/process"
 OPEN = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 # A process writes its tag within seconds of the run's start.
 UNTAGGED = timedelta(minutes=5)
 SENSOR_SECONDS = 30
+# Two months of daily runs; each leaves 9 MB: its events in a file of its own and in the index.
+KEPT_RUNS = 60
+PRUNED_AT_ONCE = 50
 MESSAGE = (
     "The process that worked on this run is gone: it was killed, or the machine went down. The "
     "version in force is untouched; start the run again."
@@ -47,20 +52,42 @@ def close_dead_runs(instance: dg.DagsterInstance, *, now: datetime | None = None
     return closed
 
 
-def build_dead_runs_sensor() -> dg.SensorDefinition:
-    """Runs in the daemon, always: a queue behind a dead run helps nobody."""
+def prune_history(instance: dg.DagsterInstance, settings: Settings) -> None:
+    """Forget all but the newest runs, and their log files."""
+    beyond = instance.get_run_records(cursor=_nth_run(instance, KEPT_RUNS), limit=PRUNED_AT_ONCE)
+    for record in beyond:
+        if record.dagster_run.is_finished:
+            instance.delete_run(record.dagster_run.run_id)
+    logs = sorted((settings.dagster_home / "logs").glob("*.log"))
+    for path in logs[:-KEPT_RUNS]:
+        with suppress(FileNotFoundError):
+            path.unlink()
+
+
+def build_history_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Runs in the daemon, always: a queue behind a dead run helps nobody, and where nobody calls
+    the command line nothing else forgets a run.
+    """
 
     @dg.sensor(
-        name="dead_runs",
+        name="run_history",
         minimum_interval_seconds=SENSOR_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Closes runs whose process is gone, so that the queue goes on.",
+        description="Closes runs whose process is gone, so that the queue goes on, and forgets the "
+        "oldest runs.",
     )
-    def dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    def run_history(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         closed = close_dead_runs(context.instance)
+        prune_history(context.instance, settings)
         return dg.SkipReason(f"Closed {len(closed)} dead runs." if closed else "No dead run.")
 
-    return dead_runs
+    return run_history
+
+
+def _nth_run(instance: dg.DagsterInstance, n: int) -> str | None:
+    """The id of the n-th newest run; an id that no run has when there are fewer."""
+    records = instance.get_run_records(limit=n)
+    return records[-1].dagster_run.run_id if len(records) == n else "none"
 
 
 def _is_dead(record: RunRecord, now: datetime) -> bool:
