@@ -14,6 +14,7 @@ from dagster_project.quality import (
     ExpectationRunner,
     Suite,
     record_gate,
+    rerun_stale,
     run_suite,
 )
 from dagster_project.settings import Settings
@@ -145,6 +146,9 @@ def build_gate(marts: Sequence[str]) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         with told_plainly(context):
             with connect(settings) as con:
+                # Started again from here, after a suite was mended, nothing else would run it.
+                for mart in rerun_stale(con, settings):
+                    context.log.info(f"The checks of {mart} were run again.")
                 record = record_gate(con, settings)
             for result in record.warnings:
                 context.log.warning(result.sentence)

@@ -15,6 +15,7 @@ from dagster_project.quality.gate import (
     latest_record,
     marts_of,
     record_gate,
+    rerun_stale,
     run_gate,
     run_suite,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "record_dbt_results",
     "record_gate",
     "recorded_rules",
+    "rerun_stale",
     "run_gate",
     "run_suite",
     "warm_up",

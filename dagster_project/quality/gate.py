@@ -130,6 +130,37 @@ def run_gate(
     return record_gate(con, settings, suites_dir=suites_dir)
 
 
+def rerun_stale(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    *,
+    suites_dir: Path = SUITES_DIR,
+    runner: ExpectationRunner | None = None,
+) -> list[str]:
+    """Run again the suites whose results do not count: changed since, not of this build, or not
+    complete, as after a suite was mended. The marts whose checks ran.
+    """
+    build_id = current_build_id(con)
+    create_quality_tables(con)
+    fingerprints = _Fingerprints(con)
+    kept: dict[str, set[tuple[str, str]]] = {}
+    for mart, check, state in con.execute(
+        "SELECT mart, check_name, state FROM quality.check_results WHERE build_id = ?", [build_id]
+    ).fetchall():
+        kept.setdefault(mart, set()).add((check, state))
+    stale = [
+        suite.mart
+        for suite in load_suites(suites_dir, project_dir=settings.project_dir).values()
+        if kept.get(suite.mart)
+        != {(check, _state(suite, fingerprints)) for check in suite.check_names}
+    ]
+    if stale and runner is None:
+        runner = ExpectationRunner(con)
+    for mart in stale:
+        run_suite(con, settings, mart, suites_dir=suites_dir, runner=runner)
+    return stale
+
+
 def record_gate(
     con: duckdb.DuckDBPyConnection, settings: Settings, *, suites_dir: Path = SUITES_DIR
 ) -> GateRecord:
@@ -157,7 +188,7 @@ def record_gate(
             if result is None:
                 results.append(_missing(suite, check, "It did not run on this build."))
             elif state_then != state:
-                text = "A mart that it reads was rebuilt after it ran: run the checks again."
+                text = "Its suite or a mart that it reads changed after it ran: run it again."
                 results.append(_missing(suite, check, text))
             else:
                 results.append(CheckResult.from_json(result))

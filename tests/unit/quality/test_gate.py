@@ -11,12 +11,13 @@ from dagster_project.quality import (
     expected_checks,
     latest_record,
     record_gate,
+    rerun_stale,
     run_gate,
     run_suite,
 )
 from dagster_project.quality.fingerprint import fingerprint
 from dagster_project.quality.results import GateRecord
-from tests.small_warehouse import fill, record_dbt
+from tests.small_warehouse import SUITES, AllPass, fill, pass_gate, record_dbt
 
 
 def outcomes(record: GateRecord) -> dict[tuple[str, str], str]:
@@ -220,3 +221,27 @@ def test_fingerprints_see_every_change_but_not_the_order(con):
     build = fingerprint(con, "marts", "build")
     con.execute("UPDATE marts.build SET published_at = TIMESTAMP '2024-07-02'")
     assert fingerprint(con, "marts", "build") == build
+
+
+def test_a_mended_suite_heals_the_gate(con, settings, suites_dir, tmp_path):
+    """The gate is started again after its suite was mended, says that a mart was rebuilt, which
+    none was, and fails for ever."""
+    pass_gate(con, settings, suites_dir, tmp_path / "dbt")
+    assert rerun_stale(con, settings, suites_dir=suites_dir) == []
+    mended = SUITES["customers"].replace("max_value: 1000", "max_value: 2000")
+    (suites_dir / "customers.yml").write_text(mended)
+    stale = record_gate(con, settings, suites_dir=suites_dir)
+    assert "Its suite or a mart that it reads changed" in stale.blocking[0].message
+    again = rerun_stale(con, settings, suites_dir=suites_dir, runner=AllPass())
+    # The suite of customers, and no other reads it.
+    assert again == ["customers"]
+    record_gate(con, settings, suites_dir=suites_dir).require_passed()
+
+
+def test_checks_that_never_ran_are_run_by_the_gate(con, settings, suites_dir, tmp_path):
+    """Somebody materialises the gate alone after a new build, and no check ever runs."""
+    pass_gate(con, settings, suites_dir, tmp_path / "dbt")
+    fill(con, "b2", stamp=2)
+    record_dbt(con, tmp_path / "dbt")
+    assert set(rerun_stale(con, settings, suites_dir=suites_dir, runner=AllPass())) == set(SUITES)
+    record_gate(con, settings, suites_dir=suites_dir).require_passed()
