@@ -29,9 +29,9 @@ from dagster_project.load.reading.record_parsing import (
     Record,
     json_records,
     record_texts,
-    sheet_records,
     text_encoding,
 )
+from dagster_project.load.reading.workbooks import read_workbook
 from dagster_project.load.validation.load_targets import Target
 from dagster_project.privacy.search import ERASED, Patterns
 from dagster_project.warehouse import connect_file, identifier, quoted
@@ -251,7 +251,8 @@ def _count(con: duckdb.DuckDBPyConnection, sql: str) -> int:
 def _sheet(delivery: Delivery, target: Target, removal: Removal, out: Path) -> Rewritten:
     """The sheet that is read, as text cells on their rows; other sheets are left out."""
     table = target.table.name if target.table else ""
-    header, records = sheet_records(delivery.path, known_names(target.fields), table)
+    book = read_workbook(delivery.path, known_names(target.fields), table)
+    header, records = book.header, book.records
     result = Rewritten()
     first = min((record.line for record in records), default=2) - 1
     rows: dict[int, list[str]] = {max(1, first): list(header)}

@@ -43,7 +43,7 @@ class SourceUnit:
     ``column_formats`` and ``notes`` say how its columns turned out to be written; ``starts`` holds
     the line of each record where records are not one line each. ``lines`` is None until counted.
     ``columns`` are a Parquet file's; records within it are taken apart into their fields, called
-    by dotted names as in JSON.
+    by dotted names as in JSON. ``skipped_sheets`` are those of a workbook that do not fit.
     """
 
     delivery: Delivery
@@ -58,6 +58,7 @@ class SourceUnit:
     starts: np.ndarray | None = None
     lines: LineCount | None = None
     columns: tuple[ParquetColumn, ...] = ()
+    skipped_sheets: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[object, ...]:

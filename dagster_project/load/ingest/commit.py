@@ -11,6 +11,7 @@ import duckdb
 
 from dagster_project.load.ingest.batch_staging import SourceUnit
 from dagster_project.load.ingest.canonical_rows import LoadStamp, ingest_canonical
+from dagster_project.load.ingest.file_preparation import check_unchanged
 from dagster_project.load.ingest.ledger_entries import (
     delete_content,
     newest_dates,
@@ -71,6 +72,9 @@ class LoadCommitter:
             definitions = [
                 self._definition(unit.delivery, unit.content.file_hash) for unit in units
             ]
+            # What was read is what was hashed: a file may be replaced between the two.
+            for unit in units:
+                check_unchanged(unit.delivery)
             write_loaded(self._con, units, outcomes, definitions, self._stamp)
             for unit, definition in zip(units, definitions, strict=True):
                 content = (unit.content.file_hash, target.name)

@@ -11,7 +11,7 @@ import duckdb
 from dagster_project.load.ingest.batch_staging import STAGE, EngineReadError, SourceUnit, stage
 from dagster_project.load.ingest.commit import LoadCommitter
 from dagster_project.load.ingest.file_preparation import FilePreparation, hash_delivery
-from dagster_project.load.landing.discovery import Delivery
+from dagster_project.load.landing.discovery import Delivery, no_permission
 from dagster_project.load.ledger.load_summary import LoadSummary
 from dagster_project.load.planning import LoadPlanner
 from dagster_project.load.reading.file_content import DamagedFileError, FileContent
@@ -90,6 +90,8 @@ class FileLoader:
             self._set_aside(delivery, error)
         except FileNotFoundError:
             self._summary.add_waiting(delivery.name, "vanished", f"{delivery.name} went away.")
+        except PermissionError:
+            self._summary.add_skipped(no_permission(delivery.name))
         return None
 
     def _prepared(

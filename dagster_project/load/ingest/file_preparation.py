@@ -94,7 +94,7 @@ class FilePreparation:
         out = self.new_path(".parquet")
         corrected = correction_of(self.corrections, content.file_hash)
         known = known_names(target.fields)
-        dialect = None
+        dialect, skipped = None, ()
         if delivery.format == "csv":
             path, compression = delivery.path, delivery.compression
             dialect = sniff(path, compression, target.settings, known)
@@ -106,11 +106,20 @@ class FilePreparation:
         elif delivery.format == "json":
             header = convert_json(delivery, target.explode, corrected, out)
         elif delivery.format == "xlsx":
-            header = convert_sheet(delivery, known, corrected, out)
+            header, skipped = convert_sheet(delivery, known, corrected, out)
         else:
             raise DamagedFileError("unreadable", "The file is damaged; send it again.")
         header_match = match_header(header, target.fields, target.one_of)
-        return SourceUnit(delivery, content, "converted", out, header, header_match, dialect)
+        return SourceUnit(
+            delivery,
+            content,
+            "converted",
+            out,
+            header,
+            header_match,
+            dialect,
+            skipped_sheets=skipped,
+        )
 
     def _readable(self, path: Path) -> Path:
         """A path without the characters that DuckDB would take for a pattern."""
@@ -175,9 +184,14 @@ def _fields(path: tuple[str, ...], kind: Any) -> Iterator[ParquetColumn]:
 def hash_delivery(delivery: Delivery) -> FileContent:
     """Hash a delivered file; DamagedFileError with reason ``changing`` when it is still written."""
     content = hash_file(delivery.path, delivery.compression)
+    check_unchanged(delivery)
+    return content
+
+
+def check_unchanged(delivery: Delivery) -> None:
+    """DamagedFileError with reason ``changing`` when a file is not what was discovered."""
     status = delivery.path.stat()
     if "!" not in delivery.name and (
         status.st_size != delivery.size_bytes or status.st_mtime_ns != delivery.mtime_ns
     ):
         raise DamagedFileError("changing", "The file changed while it was read; it waits.")
-    return content

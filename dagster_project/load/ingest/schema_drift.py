@@ -19,7 +19,8 @@ def write_schema_changes(
 
     ``unknown_column``: an undeclared column, kept in ``_extra``; once per name. ``alias_used``: a
     column known by another name; once per pair. ``columns_changed``: the file's columns are not
-    those of the file before it. Returns the number of events.
+    those of the file before it. ``sheet_not_read``: a sheet of a workbook that does not fit.
+    Returns the number of events.
     """
     target = units[0].delivery.target
     said = {
@@ -38,6 +39,10 @@ def write_schema_changes(
             found.append(
                 ("alias_used", f"{name} = {header}", f"{safe_name(header)} was read as {name}.")
             )
+        found += [
+            ("sheet_not_read", name, f"The sheet {safe_name(name)} was not read: {_DOES_NOT_FIT}")
+            for name in unit.skipped_sheets
+        ]
         found = [event for event in found if event[:2] not in said]
         said.update(event[:2] for event in found)
         columns = set(unit.header)
@@ -64,6 +69,9 @@ def _unknown(name: str, missing: Sequence[str]) -> str:
         else ""
     )
     return f"The column {safe_name(name)} is not in the contract; it is kept.{hint}"
+
+
+_DOES_NOT_FIT = "its header does not fit the table. Deliver it as a file of its own if it is data."
 
 
 def _doubtful(unit: SourceUnit) -> str:

@@ -84,12 +84,18 @@ def discover(landing: Path, systems: dict[str, System], mappings: Patterns) -> D
     if not landing.is_dir():
         return found
     root = landing.resolve()
-    for folder, names, files in os.walk(landing):
+    for folder, names, files in os.walk(
+        landing, onerror=lambda error: _skip_folder(error, landing, found)
+    ):
         here = Path(folder)
         names[:] = sorted(n for n in names if not _is_marker(n) and _may_enter(here / n, found))
         for name in sorted(files):
             path = here / name
-            if not _is_marker(name):
+            if _is_marker(name):
+                continue
+            if not _is_text(str(path.relative_to(landing))):
+                found.skipped.append(_odd_name(_shown(path, landing)))
+            else:
                 _add(path, path.relative_to(landing).as_posix(), root, systems, mappings, found)
     found.deliveries.sort(key=lambda delivery: delivery.name)
     return found
@@ -123,6 +129,24 @@ def table_of(stem: str, tables: list[str]) -> str | None:
         if lowered.startswith(table) and not lowered[len(table) : len(table) + 1].isalpha():
             return table
     return None
+
+
+def _skip_folder(error: OSError, landing: Path, found: Discovery) -> None:
+    name = _shown(Path(error.filename), landing)
+    found.skipped.append(
+        SkippedPath(
+            name,
+            "unreadable_folder",
+            f"The folder {name} cannot be read, and nothing in it was. Let the user who runs "
+            "Hourglass read it.",
+        )
+    )
+
+
+def _shown(path: Path, landing: Path) -> str:
+    """A path below landing as text; bytes that are none become question marks."""
+    name = path.relative_to(landing).as_posix()
+    return name.encode("utf-8", "replace").decode()
 
 
 def _is_marker(name: str) -> bool:
@@ -177,6 +201,8 @@ def _add(
             )
         elif isinstance(target, SkippedPath):
             found.skipped.append(target)
+        elif not os.access(path, os.R_OK):
+            found.skipped.append(no_permission(name))
         else:
             found.deliveries.append(delivery(path, name, target))
     except OSError:
@@ -205,8 +231,34 @@ def delivery(path: Path, name: str, target: str) -> Delivery:
 def _inside(path: Path, root: Path) -> bool:
     try:
         return path.resolve(strict=True).is_relative_to(root)
-    except OSError:
+    except (OSError, RuntimeError):
+        # A link to itself; Python 3.11 and 3.12 have a RuntimeError for it.
         return False
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _odd_name(name: str) -> SkippedPath:
+    return SkippedPath(
+        name,
+        "odd_name",
+        f"The name {name} is no text in UTF-8 and the file is not read. Rename it.",
+    )
+
+
+def no_permission(name: str) -> SkippedPath:
+    """A file that the user who runs the load may not read."""
+    return SkippedPath(
+        name,
+        "no_permission",
+        f"{name} may not be read. Let the user who runs Hourglass read it.",
+    )
 
 
 def is_named_as(name: str, patterns: Collection[str]) -> bool:

@@ -20,9 +20,9 @@ from dagster_project.load.reading.record_parsing import (
     Record,
     csv_records,
     json_records,
-    sheet_records,
     text_encoding,
 )
+from dagster_project.load.reading.workbooks import read_workbook
 
 BATCH = 20_000
 
@@ -69,11 +69,11 @@ def convert_json(
 
 def convert_sheet(
     delivery: Delivery, known: Set[str], corrected: Corrected, out: Path
-) -> tuple[str, ...]:
-    """Write a spreadsheet's rows to ``out``; its header."""
-    header, records = sheet_records(delivery.path, known, delivery.target.split(".")[-1])
-    _write(_correct(records, header, corrected), len(header), out)
-    return header
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Write a workbook's rows to ``out``; its header, and the names of sheets that do not fit."""
+    book = read_workbook(delivery.path, known, delivery.target.split(".")[-1])
+    _write(_correct(book.records, book.header, corrected), len(book.header), out)
+    return book.header, book.skipped
 
 
 def _correct(

@@ -9,20 +9,17 @@ import codecs
 import csv
 import json
 import re
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 from dagster_project.load.reading.csv_dialect import (
-    HEADER_WITHIN,
     UTF8,
     CsvDialect,
     detect_encoding,
 )
 from dagster_project.load.reading.file_content import DamagedFileError, read_chunks
-from dagster_project.load.reading.header_matching import normalised
 
 # A record under way is given up as broken quoting when it grows beyond this many characters.
 MAX_RECORD = 1 << 20
@@ -319,53 +316,3 @@ def _json_text(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     return json.dumps(value, ensure_ascii=False)
-
-
-def sheet_records(path: Path, known: Set[str], sheet: str) -> tuple[tuple[str, ...], list[Record]]:
-    """Header and records of a spreadsheet: the sheet of that name, otherwise the first with rows.
-
-    The header is the row, among the first 30, that names the most ``known`` columns.
-    """
-    import python_calamine
-
-    try:
-        book = python_calamine.CalamineWorkbook.from_path(path)
-        named = [name for name in book.sheet_names if normalised(name) == normalised(sheet)]
-        rows: list[list[Any]] = []
-        for name in named or book.sheet_names:
-            rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
-            if rows:
-                break
-    except python_calamine.CalamineError:
-        raise DamagedFileError(
-            "broken_archive", "The spreadsheet is damaged or protected; save it again as .xlsx."
-        ) from None
-    texts = [[_sheet_text(cell) for cell in row] for row in rows]
-    scores = [
-        len({normalised(cell) for cell in row if cell} & known) for row in texts[:HEADER_WITHIN]
-    ]
-    filled = [index for index, row in enumerate(texts) if any(row)]
-    if not filled:
-        raise DamagedFileError("no_header", "The spreadsheet is empty: it has not even a header.")
-    start = scores.index(max(scores)) if max(scores) else filled[0]
-    header = tuple(cell or "" for cell in texts[start])
-    records = [
-        Record(index + 1, row, json.dumps(row, ensure_ascii=False))
-        for index, row in enumerate(texts)
-        if index > start and any(row)
-    ]
-    return header, records
-
-
-def _sheet_text(value: Any) -> str | None:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-    if isinstance(value, datetime):
-        return value.isoformat(sep=" ")
-    if isinstance(value, date | time):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return str(value.total_seconds())
-    return None if value in (None, "") else str(value)

@@ -54,8 +54,8 @@ def start(folder: Path, steps: int) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def moments(forgotten) -> list[int]:
-    """Moments to die at, out of all that there are: about 130 for this company."""
-    return sorted(seeded().sample(range(1, 125), KILLS))
+    """Moments to die at, out of all that there are: about 120 for this company."""
+    return sorted(seeded().sample(range(1, 110), KILLS))
 
 
 def test_a_killed_erasure_is_finished_by_the_next(company, forgotten, moments, tmp_path):
