@@ -18,7 +18,7 @@ SOAKS := tests/pipeline/test_publish_faults.py tests/pipeline/test_killed_run.py
   tests/integration/dbt_core
 
 .DEFAULT_GOAL := help
-.PHONY: help run ui test test-pythons wheel soak bench lint format contracts lock clean
+.PHONY: help run ui test test-pythons wheel soak bench lint format contracts texts lock clean
 
 help:
 	@echo "make run    land the committed sample and run the daily job"
@@ -29,6 +29,7 @@ help:
 	@echo "make soak   the long tests: kills, random files, random deliveries"
 	@echo "make bench  speed and memory as ratios, accuracy against the truth"
 	@echo "make lint   ruff, sqlfluff"
+	@echo "make texts  bring the report's message catalogues up to the code; then translate them"
 	@echo "make contracts  write what follows from the source contract and the code"
 
 run: $(VENV)/.run
@@ -78,6 +79,9 @@ format: $(VENV)/.dev
 
 # Staging models, dbt's YAML, exposures and pages from the contract and the code; then the asset graph
 # that reviewers see (tests/integration/definitions.json).
+texts: $(VENV)/.dev
+	$(BIN)/python -m dagster_project.report.catalogues
+
 contracts: $(VENV)/.dev
 	$(BIN)/python -m dagster_project.contracts.generate
 	UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest tests/integration/test_definitions.py -k reviewed

@@ -8,7 +8,7 @@ import os
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
@@ -80,6 +80,14 @@ class Settings(BaseSettings):
         default=10,
         ge=0,
         description="Gate: contacts and accounts that the largest customer may gain in one build.",
+    )
+    language: Literal["en", "ru"] = Field(
+        default="en", description="Language in which the report opens; the other is a link away."
+    )
+    report_url: str = Field(
+        default="http://127.0.0.1:3001/",
+        pattern=r"^https?://\S+/$",
+        description="Where the report is served; hourglass ui does so on the port after its own.",
     )
     keep_versions: int = Field(
         default=7, ge=3, le=1000, description="Published versions kept for rollback and readers."

@@ -191,9 +191,9 @@ def record_dbt(con: duckdb.DuckDBPyConnection, folder: Path, **given: Any) -> No
     record_dbt_results(con, small_settings(folder.parent), *dbt_files(folder, **given))
 
 
-def report_page(con: duckdb.DuckDBPyConnection, **_: Any) -> str:
+def report_page(con: duckdb.DuckDBPyConnection, **_: Any) -> dict[str, str]:
     rows = con.execute("SELECT count(*) FROM customers").fetchall()
-    return f"<!doctype html><p>{rows[0][0]} customers</p>"
+    return {"index.html": f"<!doctype html><p>{rows[0][0]} customers</p>"}
 
 
 def _result(unique_id: str, status: str, moment: datetime) -> dict[str, Any]:

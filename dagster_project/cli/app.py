@@ -14,6 +14,7 @@ from dagster_project.cli.audiences import audiences
 from dagster_project.cli.identity import identity
 from dagster_project.cli.inspection import check, explain
 from dagster_project.cli.mappings import mappings
+from dagster_project.cli.metric import metric
 from dagster_project.cli.options import DataDir
 from dagster_project.cli.privacy import export_person, forget, privacy
 from dagster_project.cli.quarantine import quarantine
@@ -184,6 +185,7 @@ app.command()(explain)
 app.command()(forget)
 app.command("export-person")(export_person)
 app.command()(privacy)
+app.command()(metric)
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(identity, name="identity")
 app.add_typer(mappings, name="mappings")

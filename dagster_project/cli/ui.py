@@ -4,12 +4,13 @@ import os
 import socket
 import sys
 
+from dagster_project.cli.report_server import start as start_report
 from dagster_project.errors import UsageError
 from dagster_project.settings import PROJECT_ROOT, Settings
 
 
 def serve_ui(settings: Settings, *, host: str, port: int) -> None:
-    """Become Dagster's web server and daemon.
+    """Become Dagster's web server and daemon, with the report served on the port after.
 
     This process is replaced, so that whoever stops it stops them, and no daemon is left behind.
     """
@@ -18,10 +19,14 @@ def serve_ui(settings: Settings, *, host: str, port: int) -> None:
     _require_free(host, port)
     home = ensure_dagster_home(settings)
     sys.stderr.write(f"Dagster: http://{host}:{port} (stop with Ctrl+C)\n")
+    sys.stderr.write(f"Report:  http://{host}:{port + 1}\n")
+    # A child of this process, which keeps its number when it becomes Dagster.
+    start_report(settings.published_dir, host, port + 1)
     environment = {
         **os.environ,
         "DAGSTER_HOME": str(home),
         "HOURGLASS_DATA_DIR": str(settings.data_dir),
+        "HOURGLASS_REPORT_URL": f"http://{host}:{port + 1}/",
     }
     command = [
         *(sys.executable, "-m", "dagster", "dev"),

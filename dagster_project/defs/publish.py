@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 
 import dagster as dg
 
@@ -9,8 +10,9 @@ from dagster_project.defs.groups import Group
 from dagster_project.defs.quality import GATE_KEY
 from dagster_project.defs.resources import RunLock, told_plainly
 from dagster_project.load.ledger.accounting import ledger_summary
+from dagster_project.publish import list_versions
 from dagster_project.publish import publish as publish_version
-from dagster_project.report import render
+from dagster_project.report import kept_versions, render
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect
 
@@ -41,8 +43,8 @@ FRESH = dg.FreshnessPolicy.time_window(
             group_name=Group.REPORT,
             kinds={"html"},
             owners=["team:analytics"],
-            description="One self-contained page: headline numbers, cohorts, attribution, "
-            "identity, quarantine and checks. Opens from disk.",
+            description="A folder of self-contained pages, in English and Russian: headline "
+            "numbers, cohorts, channels, value, data quality. Opens from disk.",
         ),
     ],
 )
@@ -55,7 +57,11 @@ def publish(
         version = publish_version(
             con,
             settings,
-            render=render,
+            render=partial(
+                render,
+                first_language=settings.language,
+                kept=kept_versions(v.published for v in list_versions(settings)),
+            ),
             ledger=ledger_summary(con),
             progress=context.log.debug,
         )
@@ -68,5 +74,10 @@ def publish(
         },
     )
     yield dg.MaterializeResult(
-        asset_key=REPORT_KEY, metadata={"page": dg.MetadataValue.url(version.report.as_uri())}
+        asset_key=REPORT_KEY,
+        metadata={
+            # Browsers refuse a file:// address that a page of another origin links to.
+            "page": dg.MetadataValue.url(settings.report_url),
+            "file": dg.MetadataValue.path(str(version.report)),
+        },
     )

@@ -66,7 +66,7 @@ def publish(
     time, knowledge is today's. It is marked, and stays beside the version in force unless the
     build was asked to become current.
 
-    ``render(con, *, quality, manifest, ledger)`` gives the report's HTML from the new marts.
+    ``render(con, *, quality, manifest, ledger)`` gives the report's files from the new marts.
     Raises HourglassError, with the version in force unchanged, when the gate's record is missing,
     is of another build or did not pass, when a mart is no longer the one that was checked, or
     when the files cannot be written.

@@ -18,15 +18,17 @@ from dagster_project.quality.results import Fingerprint, GateRecord
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect_file, identifier, quoted
 
-# The oldest format that keeps what the marts use: a reader two DuckDB releases behind opens it.
-STORAGE_VERSION = "v1.4.0"
+# The oldest format that keeps what the marts use: readers from DuckDB 0.10 to 2.0 open it (tried
+# with 0.10.3, 1.0.0, 1.1.3, 1.2.2, 1.3.2, 1.4.4, 1.5.6 and 2.0.0: docs/bi.md says how).
+STORAGE_VERSION = "v1.0.0"
 # BI drivers mishandle every other type.
 PUBLISHED_TYPES = ("BIGINT", "INTEGER", "DOUBLE", "VARCHAR", "BOOLEAN", "DATE", "TIMESTAMP")
 LARGEST_DECIMAL = 18
 # A cache of work that the next run repeats; the fewer copies of direct identifiers, the better.
 NOT_COPIED = frozenset({"normalised"})
 
-Render = Callable[..., str]
+# The report's files: content by path below report/.
+Render = Callable[..., Mapping[str, str]]
 
 
 def write_marts(
@@ -122,11 +124,13 @@ def write_report(
     manifest: Mapping[str, Any],
     ledger: Mapping[str, Any],
 ) -> None:
-    """Write report/index.html from what ``render`` makes of the new marts."""
+    """Write report/ from what ``render`` makes of the new marts."""
     with _reopened(settings, published / DATABASE) as con:
-        html = render(con, quality=quality, manifest=manifest, ledger=ledger)
-    (published / "report").mkdir()
-    (published / "report" / "index.html").write_text(html, encoding="utf-8")
+        files = render(con, quality=quality, manifest=manifest, ledger=ledger)
+    for name, content in files.items():
+        path = published / "report" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

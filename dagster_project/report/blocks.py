@@ -1,13 +1,30 @@
-"""What a section of the page is made of. The template knows these and nothing about marts."""
+"""Page blocks: tables, figures, tiles, facts, notes, and what they stand on.
+
+The template knows these and nothing about marts. Texts are in the page's language already.
+"""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from dagster_project.report.charts import Plot, Spark
+from dagster_project.report.flows import Sankey, Stages
 
 # Steps of the sequential colour scale of a heat map; the style sheet has one class for each.
 HEAT_STEPS = 9
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a table or chart stands on, as the reader is told.
+
+    ``marts`` are (name, definition, rows); ``definition`` is the mart's own comment. ``period``
+    says in words from when to when, ``sql`` runs as it is on the version's marts.duckdb.
+    """
+
+    marts: tuple[tuple[str, str, int], ...]
+    period: str
+    sql: str
 
 
 @dataclass(frozen=True)
@@ -51,18 +68,26 @@ class Table:
     note: str | None = None
     is_wide: bool = False
     is_heat: bool = False
+    source: Source | None = None
+    # What the script needs to make it again from a cube, see cubes.py.
+    pivot: str | None = None
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart with its reading in words and the numbers behind it as a table."""
+    """A chart with its reading in words and the numbers behind it as a table, whose source it has.
+
+    ``plot`` is one of the shapes that the template draws: a Plot over time, a Sankey diagram, the
+    stages of a funnel.
+    """
 
     kind: ClassVar[str] = "figure"
     id: str
     title: str
-    plot: Plot
+    plot: "Plot | Sankey | Stages"
     table: Table
     note: str | None = None
+    pivot: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +109,7 @@ class Tiles:
 
     kind: ClassVar[str] = "tiles"
     tiles: list[Tile]
+    source: Source | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +126,7 @@ class Note:
 
     kind: ClassVar[str] = "note"
     text: str
+    is_lead: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,15 +141,27 @@ class Folded:
 Block = Table | Figure | Tiles | Facts | Note | Folded
 
 
+class Embedded(Protocol):
+    """Data that the page carries for its script, see cubes.py."""
+
+    id: str
+
+    def to_json(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: how its numbers are computed, then the numbers, or why there are none."""
+    """A part of a page: how it is to be read, then the numbers, or why there are none.
+
+    Definitions stand in the marts' own comments and are shown with each table's source.
+    """
 
     id: str
     title: str
     definition: str
     blocks: list[Block] = field(default_factory=list)
     absent: str | None = None
+    cubes: tuple[Embedded, ...] = ()
 
 
 def heat_step(share: float, top: float) -> int:

@@ -1,4 +1,4 @@
-"""Series to geometry, in per cent of a plot whose text is real text.
+"""Time charts: series to geometry, in per cent of a plot whose text is real text.
 
 The marks are one SVG stretched over the plot with strokes that do not scale; labels are HTML in
 percentages. So a chart has the reader's font size at any width, follows the colour scheme, prints,
@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from dagster_project.report import formats
+from dagster_project.report.language import noted, t
 
 Value = int | float | Decimal | None
 
@@ -35,18 +36,21 @@ class Series:
 
 @dataclass(frozen=True)
 class Unit:
-    """What the plot counts in: how a period is called, read and written under the plot."""
+    """What the plot counts in: how a period is read and written under the plot.
 
-    word: str
+    ``incomplete`` says, as a message of the catalogue, that a period has not ended.
+    """
+
+    incomplete: str
     name: Callable[[date], str]
     label: Callable[[date], str]
 
 
-MONTHS = Unit("month", formats.month_name, lambda month: f"{month:%b}")
+MONTHS = Unit(noted("month not complete"), formats.month_name, formats.month_only)
 WEEKS = Unit(
-    "week",
-    lambda monday: f"Week of {formats.day(monday)}",
-    lambda monday: f"{monday.day} {monday:%b}",
+    noted("week not complete"),
+    lambda monday: t("Week of {day}").format(day=formats.day(monday)),
+    formats.day_only,
 )
 
 
@@ -98,6 +102,7 @@ class Band:
 class Plot:
     """A chart over months, ready for the template. Coordinates are per cent."""
 
+    shape: ClassVar[str] = "time"
     summary: str
     ticks: list[Tick]
     labels: list[Label]
@@ -266,11 +271,12 @@ def _reading(
         value = item.values[index]
         if item.mark == "range":
             if value is not None:
-                parts.append(f"{item.label}: {reading(value[0])} to {reading(value[1])}")
+                text = t("{low} to {high}").format(low=reading(value[0]), high=reading(value[1]))
+                parts.append(f"{item.label}: {text}")
         elif value is not None or unit is MONTHS:
             text = formats.NO_VALUE if value is None else reading(value)
             parts.append(f"{item.label}: {text}")
-    suffix = f" ({unit.word} not complete)" if is_open else ""
+    suffix = f" ({t(unit.incomplete)})" if is_open else ""
     return f"{unit.name(month)}{suffix}\n" + "\n".join(parts)
 
 
@@ -289,14 +295,23 @@ def _summary(
             if value is not None and not is_open
         ]
         if not known:
-            sentences.append(f"{item.label}: no complete month yet.")
+            sentences.append(t("{series}: no complete month yet.").format(series=item.label))
             continue
         first, last = known[0], known[-1]
         high = max(known, key=lambda pair: pair[1])
         sentences.append(
-            f"{item.label}: {reading(first[1])} in {formats.month_name(first[0])}, "
-            f"{reading(last[1])} in {formats.month_name(last[0])}, "
-            f"highest {reading(high[1])} in {formats.month_name(high[0])}."
+            t(
+                "{series}: {first} in {first_month}, {last} in {last_month}, highest {high} in "
+                "{high_month}."
+            ).format(
+                series=item.label,
+                first=reading(first[1]),
+                first_month=formats.month_name(first[0]),
+                last=reading(last[1]),
+                last_month=formats.month_name(last[0]),
+                high=reading(high[1]),
+                high_month=formats.month_name(high[0]),
+            )
         )
     return " ".join(sentences)
 

@@ -1,10 +1,21 @@
-"""Numbers, dates and foreign text as a reader sees them."""
+"""Number and date formats of the page's language (CLDR, through Babel), and foreign text made safe.
+
+Values are the marts': shares are 0 to 1, money is in the reporting currency, durations in seconds.
+"""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
+
+from babel import Locale
+from babel.dates import format_date, format_skeleton
+from babel.lists import format_list
+from babel.numbers import format_compact_decimal, format_decimal
+
+from dagster_project.report.language import locale, t
 
 Number = int | float | Decimal
 
@@ -33,7 +44,7 @@ _UNSAFE = re.compile(
 )
 
 _CODE = re.compile("[a-z][a-z0-9]*(_[a-z0-9]+)*")
-_ABBREVIATIONS = {"sms": "SMS"}
+_ABBREVIATIONS = {"pos": "POS", "qr": "QR", "sms": "SMS"}
 
 
 def clean(value: object) -> str:
@@ -48,7 +59,20 @@ def _grouped(value: Number, places: int) -> str:
     exact = Decimal(str(value)).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
     if exact == 0:
         exact = abs(exact)
-    return f"{exact:,}".replace("-", MINUS)
+    # As Babel's format_decimal writes it; a page has thousands of numbers.
+    group, point = _separators(locale())
+    return f"{exact:,}".translate({ord(","): group, ord("."): point, ord("-"): MINUS})
+
+
+@cache
+def _separators(spoken: Locale) -> tuple[str, str]:
+    symbols = spoken.number_symbols["latn"]
+    return symbols["group"], symbols["decimal"]
+
+
+@cache
+def _date(value: date, pattern: str, spoken: Locale) -> str:
+    return format_date(value, format=pattern, locale=spoken)
 
 
 def count(value: Number | None) -> str:
@@ -61,14 +85,30 @@ def decimal(value: Number | None, places: int = 2) -> str:
     return NO_VALUE if value is None else _grouped(value, places)
 
 
+def _with_percent(number: str) -> str:
+    return locale().percent_formats[None].pattern.replace("#,##0", number)
+
+
 def percent(share: Number | None, places: int = 1) -> str:
     """A share (1 is all) in per cent."""
-    return NO_VALUE if share is None else f"{_grouped(Decimal(str(share)) * 100, places)}%"
+    if share is None:
+        return NO_VALUE
+    return _with_percent(_grouped(Decimal(str(share)) * 100, places))
+
+
+def points(share: Number | None) -> str:
+    """A difference of shares in percentage points, without a sign for per cent."""
+    return NO_VALUE if share is None else _grouped(Decimal(str(share)) * 100, 1)
+
+
+def _significant(value: float) -> str:
+    """Three significant digits at most."""
+    return format_decimal(Decimal(f"{value:.3g}"), locale=locale()).replace("-", MINUS)
 
 
 def axis_percent(share: Number) -> str:
     """A share on an axis: no more decimals than its tick needs."""
-    return f"{float(share) * 100:.3g}%".replace("-", MINUS)
+    return _with_percent(_significant(float(share) * 100))
 
 
 def duration(seconds: Number | None) -> str:
@@ -76,7 +116,11 @@ def duration(seconds: Number | None) -> str:
     if seconds is None:
         return NO_VALUE
     whole = int(Decimal(str(seconds)).quantize(Decimal(1), rounding=ROUND_HALF_UP))
-    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 60:
+        return t("{seconds} s").format(seconds=whole)
+    return t("{minutes} min {seconds} s").format(
+        minutes=count(whole // 60), seconds=f"{whole % 60:02d}"
+    )
 
 
 @dataclass(frozen=True)
@@ -85,11 +129,20 @@ class Money:
 
     code: str | None
 
-    def _signed(self, number: str) -> str:
+    @property
+    def around(self) -> tuple[str, str]:
+        """What stands before and after a number in the page's language."""
         if not self.code:
-            return number
-        sign = _SIGNS.get(self.code, f"{self.code}\u00a0")
-        return f"{MINUS}{sign}{number[1:]}" if number.startswith(MINUS) else f"{sign}{number}"
+            return "", ""
+        sign = _SIGNS.get(self.code, self.code)
+        if locale().currency_formats["standard"].pattern.startswith("\u00a4"):
+            return (sign if sign in _SIGNS.values() else f"{sign}\u00a0"), ""
+        return "", f"\u00a0{sign}"
+
+    def _signed(self, number: str) -> str:
+        before, after = self.around
+        minus = MINUS if number.startswith(MINUS) else ""
+        return f"{minus}{before}{number.removeprefix(MINUS)}{after}"
 
     def whole(self, value: Number | None) -> str:
         """To the unit, for reading."""
@@ -107,22 +160,31 @@ class Money:
 
 
 def short(value: Number) -> str:
-    """A number for an axis: 950, 12k, 1.5M."""
+    """A number for an axis: 950, 12K, 1.5M."""
     size = abs(float(value))
-    for limit, suffix in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if size >= limit:
-            return f"{float(value) / limit:.3g}".replace("-", MINUS) + suffix
-    return f"{float(value):.3g}".replace("-", MINUS)
+    if size < 1000:
+        return _significant(float(value))
+    rounded = float(f"{float(value):.3g}")
+    # A compact number of Babel has a fixed number of decimals: as many as are not zero.
+    scaled = rounded / 1000 ** ((len(str(int(abs(rounded)))) - 1) // 3)
+    places = next(n for n in range(3) if n == 2 or round(scaled, n) == scaled)
+    text = format_compact_decimal(rounded, locale=locale(), fraction_digits=places)
+    return text.replace("-", MINUS)
 
 
 def month_name(month: date) -> str:
-    """``November 2011``."""
-    return f"{month:%B} {month.year}"
+    """``November 2011``, ``ноябрь 2011 г.``"""
+    return _date(month, "LLLL y" + _year(), locale())
 
 
 def month_short(month: date) -> str:
-    """``Nov 2011``."""
-    return f"{month:%b} {month.year}"
+    """``Nov 2011``, ``нояб. 2011``."""
+    return _date(month, "LLL y", locale())
+
+
+def month_only(month: date) -> str:
+    """``Nov``, for an axis whose years stand below."""
+    return _date(month, "LLL", locale())
 
 
 def day(value: date | datetime | str | None) -> str:
@@ -131,20 +193,34 @@ def day(value: date | datetime | str | None) -> str:
         return NO_VALUE
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
-    return f"{value.day} {value:%B} {value.year}"
+    return _date(value, "d MMMM y" + _year(), locale())
 
 
 def day_short(value: date | None) -> str:
     """``9 Dec 2011``."""
-    return NO_VALUE if value is None else f"{value.day} {month_short(value)}"
+    if value is None:
+        return NO_VALUE
+    return _date(value, "d MMM y", locale())
+
+
+def day_only(value: date) -> str:
+    """``9 Dec``, for an axis."""
+    return format_skeleton("MMMd", value, locale=locale())
+
+
+def _year() -> str:
+    """What a year is followed by in a running text."""
+    return "\u00a0'г'." if locale().language == "ru" else ""
 
 
 def words(code: str | None) -> str:
-    """A code in words, ``at_risk`` as ``At risk``; what is no code stays as it is."""
+    """A code in words, ``at_risk`` as ``At risk``, in the page's language where its catalogue has
+    it; what is no code stays as it is.
+    """
     text = clean(code)
     if text in _ABBREVIATIONS or not _CODE.fullmatch(text):
-        return _ABBREVIATIONS.get(text, text)
-    return text[0].upper() + text[1:].replace("_", " ")
+        return t(_ABBREVIATIONS.get(text, text))
+    return t(text[0].upper() + text[1:].replace("_", " "))
 
 
 def moment(value: datetime | str | None) -> str:
@@ -158,10 +234,9 @@ def moment(value: datetime | str | None) -> str:
 
 def listing(names: Sequence[str]) -> str:
     """``a``, ``a and b`` or ``a, b and c``."""
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
+    return format_list(list(names), locale=locale())
 
 
-def plural(number: int, one: str, many: str | None = None) -> str:
-    """``1 file`` or ``2 files``."""
-    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+def first_small(text: str) -> str:
+    """``text`` as part of a sentence: its first letter small, unless an abbreviation begins it."""
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]

@@ -1,8 +1,15 @@
-"""The page: header, sections, one template, one style sheet, one small script, all in one file."""
+"""HTML pages: the report of one version as a small site of self-contained files, per language.
+
+One template, one style sheet, one script, all inside each page: it opens from disk and asks
+nothing of any network.
+"""
 
 import base64
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -11,9 +18,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from dagster_project.errors import HourglassError
-from dagster_project.report import formats
-from dagster_project.report.context import Context
-from dagster_project.report.sections import SECTIONS, checks
+from dagster_project.report import formats, headline, language, texts
+from dagster_project.report.blocks import Section
+from dagster_project.report.context import Context, Kept
+from dagster_project.report.cubes import safe_json
+from dagster_project.report.kept import HEADLINE
+from dagster_project.report.language import DEFAULT, LANGUAGES, speaking, t
+from dagster_project.report.pages import PAGES
+from dagster_project.report.sections import checks
 
 
 def render(
@@ -22,39 +34,43 @@ def render(
     quality: Mapping[str, Any],
     manifest: Mapping[str, Any],
     ledger: Mapping[str, Any],
-) -> str:
-    """The report of one version as a self-contained HTML document (UTF-8).
+    first_language: str = DEFAULT,
+    languages: Sequence[str] = tuple(LANGUAGES),
+    kept: Sequence[Kept] = (),
+) -> dict[str, str]:
+    """The report of one version: UTF-8 content by path below ``report/``.
 
-    ``con`` reads the version's marts.duckdb; ``quality`` is the gate's record, ``manifest`` the
-    version's, ``ledger`` the counts of the load. Holds no direct identifiers, because the marts
-    hold none and no record of the quarantine is given. Raises HourglassError when a mart, or
-    the row of ``build``, is missing.
+    Beside the pages lies ``headline.json``, which later versions are compared with.
+    Pages of ``first_language`` lie at the top, ``index.html`` first; those of the others in a
+    folder per language. ``con`` reads the version's marts.duckdb; ``quality`` is the gate's record,
+    ``manifest`` the version's, ``ledger`` the counts of the load; ``kept`` are versions to compare
+    with. Holds no direct identifiers, because the marts hold none and no record of the quarantine
+    is given. Raises HourglassError when a mart, or the row of ``build``, is missing.
     """
-    build = _build(con)
-    as_of = build["as_of"]
-    context = context_of(con, quality=quality, manifest=manifest, ledger=ledger)
-    style, script = _asset("style.css"), _asset("script.js")
-    environment = Environment(
-        loader=PackageLoader("dagster_project.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    context = context_of(con, quality=quality, manifest=manifest, ledger=ledger, kept=kept)
+    environment = _environment()
+    files: dict[str, str] = {}
+    for code in languages:
+        with speaking(code):
+            written = [
+                _Written(page.slug, t(page.title), _sections(context, page)) for page in PAGES
+            ]
+            folder = "" if code == first_language else f"{code}/"
+            for page in written:
+                files[f"{folder}{page.slug}.html"] = _write(
+                    environment, context, page, written, first_language
+                )
+    files[HEADLINE] = json.dumps(
+        {
+            "version": manifest.get("version"),
+            "as_of": context.as_of.isoformat(),
+            "published_at": manifest.get("published_at"),
+            "values": headline.compared(context),
+        },
+        indent=2,
+        default=str,
     )
-    return environment.get_template("page.html.j2").render(
-        sections=[section.build(context) for section in SECTIONS],
-        style=Markup(style),
-        script=Markup(script),
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        as_of=formats.day(as_of),
-        as_of_iso=as_of.isoformat(),
-        version=formats.clean(manifest.get("version")),
-        build_id=formats.clean(manifest.get("build_id")),
-        published=formats.moment(manifest.get("published_at")),
-        time_zone=formats.clean(build["time_zone"]),
-        currency=formats.clean(build["currency"] or "not named by the extracts"),
-        verdict=checks.verdict(quality.get("results", [])),
-    )
+    return files
 
 
 def context_of(
@@ -63,6 +79,7 @@ def context_of(
     quality: Mapping[str, Any],
     manifest: Mapping[str, Any],
     ledger: Mapping[str, Any],
+    kept: Sequence[Kept] = (),
 ) -> Context:
     """What every section is given, see ``render``."""
     build = _build(con)
@@ -71,9 +88,92 @@ def context_of(
         build["as_of"],
         formats.Money(build["currency"]),
         frozenset(filter(None, (build["sources"] or "").split(", "))),
+        build["time_zone"],
         quality,
         manifest,
         ledger,
+        tuple(kept),
+    )
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A page in the language that is spoken, before it is HTML."""
+
+    slug: str
+    title: str
+    sections: list[Section]
+
+
+def _sections(context: Context, page: Any) -> list[Section]:
+    return [section.build(context) for section in page.sections]
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("dagster_project.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    script = _asset("script.js")
+    environment.globals |= {
+        "t": t,
+        "nt": language.nt,
+        "is_translated": language.is_translated,
+        "count": formats.count,
+        "style": Markup(_asset("style.css")),
+        "script": Markup(script),
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    }
+    return environment
+
+
+def _write(
+    environment: Environment,
+    context: Context,
+    page: _Written,
+    pages: Sequence[_Written],
+    first_language: str,
+) -> str:
+    spoken = language.language()
+    here = "" if spoken.code == first_language else "../"
+    cubes = {cube.id: cube for section in page.sections for cube in section.cubes}
+    manifest = context.manifest
+    return environment.get_template("page.html.j2").render(
+        page=page,
+        pages=[
+            {
+                "title": other.title,
+                "href": f"{other.slug}.html",
+                "current": other.slug == page.slug,
+                "is_absent": all(section.absent for section in other.sections),
+            }
+            for other in pages
+        ],
+        language=spoken,
+        languages=[
+            {
+                "name": other.name,
+                "tag": other.tag,
+                "current": other.code == spoken.code,
+                "href": f"{here}{'' if other.code == first_language else other.code + '/'}"
+                f"{page.slug}.html",
+            }
+            for other in LANGUAGES.values()
+        ],
+        cubes=list(cubes.values()),
+        texts=safe_json(texts.for_script(context)),
+        checks_href="quality.html#checks",
+        as_of=formats.day(context.as_of),
+        version=formats.clean(manifest.get("version")),
+        build_id=formats.clean(manifest.get("build_id")),
+        published=formats.moment(manifest.get("published_at")),
+        time_zone=formats.clean(context.time_zone),
+        currency=formats.clean(context.money.code or t("not named by the extracts")),
+        verdict=checks.verdict(context.quality.get("results", [])),
     )
 
 

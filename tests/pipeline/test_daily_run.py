@@ -71,7 +71,9 @@ def test_no_direct_identifier_is_published(sample_company):
         ]
     assert emails
     published = sample_company.data_dir / "published" / "current"
-    text = (published / "report" / "index.html").read_bytes().lower()
+    pages = sorted((published / "report").rglob("*.*"))
+    assert len(pages) > 20
+    text = b"".join(path.read_bytes().lower() for path in pages)
     marts = (published.resolve() / "marts.duckdb").read_bytes().lower()
     for email in emails:
         assert email.lower().encode() not in text

@@ -5,6 +5,7 @@ When these fail, the page of every published version is blank, illegible or unus
 
 import re
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -59,9 +60,21 @@ _CONTRAST = """
 _PAGE_WIDTH = "() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
 
 
+def _written(folder: Path, con: duckdb.DuckDBPyConnection, **records: Any) -> Path:
+    known = {
+        "quality": company.quality(),
+        "manifest": company.manifest(),
+        "ledger": company.ledger(),
+    }
+    for name, content in render(con, **(known | records)).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    return folder
+
+
 @pytest.fixture(scope="module")
 def report(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("report") / "index.html"
     with duckdb.connect() as con:
         company.create_tables(con)
         company.fill(con)
@@ -70,54 +83,52 @@ def report(tmp_path_factory) -> Path:
             "'</script><img src=x onerror=alert(1)>' || repeat('w', 300) as channel, "
             "'last' as model, 'first' as sale_kind, 0 as attributed_revenue"
         )
-        html = render(
-            con,
-            quality=company.quality(),
-            manifest=company.manifest(),
-            ledger=company.ledger(),
-        )
-    path.write_text(html, encoding="utf-8")
-    return path
+        return _written(tmp_path_factory.mktemp("report"), con)
 
 
 @pytest.fixture(scope="module")
 def empty_report(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("report") / "index.html"
     with duckdb.connect() as con:
         company.create_tables(con)
-        html = render(con, quality={"results": []}, manifest=company.manifest(), ledger={})
-    path.write_text(html, encoding="utf-8")
-    return path
+        folder = tmp_path_factory.mktemp("report")
+        return _written(folder, con, quality={"results": []}, ledger={})
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 360])
 def test_opens_clean_legible_and_as_wide_as_the_screen(report, scheme, width):
-    """The page logs errors, asks the network, scrolls sideways, or is grey on grey."""
-    with open_page(report, width=width, scheme=scheme, is_mobile=width < 500) as seen:
-        seen.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-        assert seen.page.evaluate(_PAGE_WIDTH) == [width, width]
-        worst = seen.page.evaluate(_CONTRAST)
-        assert worst["ratio"] >= 4.5, worst
+    """A page logs errors, asks the network, scrolls sideways, or is grey on grey."""
+    paths = sorted(report.rglob("*.html"))
+    with open_page(paths[0], width=width, scheme=scheme, is_mobile=width < 500) as seen:
+        for path in paths:
+            seen.page.goto(path.as_uri())
+            seen.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+            assert seen.page.evaluate(_PAGE_WIDTH) == [width, width], path
+            worst = seen.page.evaluate(_CONTRAST)
+            assert worst["ratio"] >= 4.5, (path, worst)
         background = seen.page.evaluate("getComputedStyle(document.body).backgroundColor")
         brightness = sum(map(int, re.findall(r"\d+", background)[:3])) / 3
         assert brightness < 64 if scheme == "dark" else brightness > 240
         assert seen.errors == []
-        assert seen.requests == [report.as_uri()]
+        assert set(seen.requests) == {path.as_uri() for path in paths}
 
 
 @pytest.mark.parametrize("width", [1280, 360])
 def test_empty_report_opens_clean(empty_report, width):
     """A company's first run greets with an error."""
-    with open_page(empty_report, width=width, is_mobile=width < 500) as seen:
-        assert seen.page.evaluate(_PAGE_WIDTH) == [width, width]
-        assert seen.page.get_by_text("No sales: shop.orders was not").count() == 2
+    paths = sorted(empty_report.rglob("*.html"))
+    with open_page(paths[0], width=width, is_mobile=width < 500) as seen:
+        for path in paths:
+            seen.page.goto(path.as_uri())
+            assert seen.page.evaluate(_PAGE_WIDTH) == [width, width], path
+        seen.page.goto((empty_report / "index.html").as_uri())
+        assert seen.page.get_by_text("No sales: shop.orders was not").count() == 1
         assert seen.errors == []
 
 
 def test_keyboard_reaches_content_and_wide_tables(report):
     """Who uses no mouse cannot skip the contents, or see the right half of a table."""
-    with open_page(report, width=800) as seen:
+    with open_page(report / "cohorts.html", width=800) as seen:
         page = seen.page
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.className") == "skip"
@@ -132,8 +143,11 @@ def test_keyboard_reaches_content_and_wide_tables(report):
                 break
             page.wait_for_timeout(50)
         assert table.evaluate("box => document.activeElement === box && box.scrollLeft > 0")
+        assert "has-left" in (table.get_attribute("class") or "")
+        page.goto((report / "quality.html").as_uri())
         fitting = page.get_by_role("group", name="Reconciliation")
         assert fitting.get_attribute("tabindex") == "-1"
+        page.goto((report / "customers.html").as_uri())
         summary = page.get_by_text("The numbers as a table: Net revenue by month")
         summary.focus()
         page.keyboard.press("Enter")
@@ -142,13 +156,14 @@ def test_keyboard_reaches_content_and_wide_tables(report):
 
 def test_screen_reader_finds_landmarks_charts_and_tables(report):
     """A chart is silent, or a table a heap of numbers without heads."""
-    with open_page(report) as seen:
+    with open_page(report / "customers.html") as seen:
         page = seen.page
         for role in ("banner", "main", "navigation", "contentinfo"):
             assert page.get_by_role(role).count() == 1
-        assert page.get_by_role("region", name="Marketing channels").count() == 1
+        assert page.get_by_role("region", name="Revenue and customers").count() == 1
         chart = page.get_by_role("img", name=re.compile(r"Identified buyers: £.+ in November 2022"))
         assert chart.count() == 1
+        page.goto((report / "cohorts.html").as_uri())
         table = page.get_by_role("table", name="Bought in period k", exact=True)
         assert table.get_by_role("rowheader", name="Nov 2022").count() == 1
         assert table.get_by_role("columnheader", name="period 12", exact=True).count() == 1
@@ -156,7 +171,7 @@ def test_screen_reader_finds_landmarks_charts_and_tables(report):
 
 def test_pointer_gets_the_reading_and_escape_removes_it(report):
     """The exact numbers of a chart cannot be had, or a reading stays in the way."""
-    with open_page(report) as seen:
+    with open_page(report / "customers.html") as seen:
         page = seen.page
         tip = page.locator("#tip")
         assert tip.is_hidden()
@@ -166,17 +181,34 @@ def test_pointer_gets_the_reading_and_escape_removes_it(report):
         assert tip.inner_text().startswith("February 2023\nIdentified buyers: £")
         page.keyboard.press("Escape")
         assert tip.is_hidden()
+        page.goto((report / "cohorts.html").as_uri())
         page.locator("#cohorts-bounded td[data-tip]").nth(2).hover()
         assert "customers" in tip.inner_text()
 
 
 def test_nothing_is_lost_without_script_and_on_paper(report):
     """Mail previews, locked-down browsers and printers show an empty page."""
-    with open_page(report, java_script_enabled=False) as seen:
+    with open_page(report / "index.html", java_script_enabled=False) as seen:
         assert seen.page.locator("#tile-net_revenue").is_visible()
+        seen.page.goto((report / "customers.html").as_uri())
+        assert seen.page.locator("#filters").is_hidden()
         assert seen.page.locator("#revenue-chart svg path").count() > 0
         seen.page.emulate_media(media="print", color_scheme="dark")
         assert seen.page.locator("nav").is_hidden()
         style = seen.page.locator("body")
         assert style.evaluate("e => getComputedStyle(e).color") == "rgb(0, 0, 0)"
         assert seen.page.pdf()[:5] == b"%PDF-"
+
+
+def test_the_language_is_one_link_away(report):
+    """Who reads Russian finds no Russian page, or is led to another subject."""
+    with open_page(report / "channels.html") as seen:
+        page = seen.page
+        assert page.locator("html").get_attribute("lang") == "en-GB"
+        page.get_by_role("link", name="Русский").click()
+        assert page.url == (report / "ru" / "channels.html").as_uri()
+        assert page.locator("html").get_attribute("lang") == "ru"
+        assert page.get_by_role("heading", level=1).inner_text() == "Каналы"
+        page.get_by_role("link", name="English").click()
+        assert page.url == (report / "channels.html").as_uri()
+        assert seen.errors == []

@@ -11,6 +11,7 @@ from dagster_project.report.blocks import (
     Table,
 )
 from dagster_project.report.context import Context, Row
+from dagster_project.report.language import nt, t
 from dagster_project.thresholds import threshold
 
 # The marts that this part of the report reads.
@@ -47,17 +48,12 @@ def build(context: Context) -> Section:
     """Campaigns by what is credited to them, experiments with their verdict, loyalty in facts."""
     section = {
         "id": "campaigns",
-        "title": "Campaigns, experiments, loyalty",
-        "definition": (
-            "Sales are credited to the campaign of the last touch before them that was not direct. "
-            "A rate of an experiment is the share of its subjects with a sale within "
-            f"{threshold('experiment_window_days')} days of their assignment, with a 95% interval "
-            "of the difference to the control; subjects that were not split as planned make a "
-            "result invalid. Members of the loyalty programme "
-            "stand beside customers who were alike "
-            f"{threshold('loyalty_comparison_days')} days ago, in value and in time since their "
-            "first sale, and are no members; that is a comparison and no proof."
-        ),
+        "title": t("Campaigns, experiments, loyalty"),
+        "definition": t(
+            "Members of the loyalty programme stand beside customers who were alike {days} days "
+            "ago, in value and in time since their first sale, and are no members; that is a "
+            "comparison and no proof."
+        ).format(days=threshold("loyalty_comparison_days")),
     }
     campaigns = context.rows(_CAMPAIGNS)
     experiments = context.rows(_EXPERIMENTS)
@@ -66,7 +62,7 @@ def build(context: Context) -> Section:
         return Section(
             **section,
             absent=context.absent(
-                "campaigns, experiments or members",
+                t("No campaigns, experiments or members"),
                 "marketing.campaigns",
                 "marketing.experiment_assignments",
                 "shop.loyalty_transactions",
@@ -78,12 +74,13 @@ def build(context: Context) -> Section:
     if len(campaigns) > _SHOWN:
         rest = campaigns[_SHOWN : _SHOWN + _FOLDED]
         others = len(campaigns) - _SHOWN
-        label = formats.plural(others, "more campaign")
+        label = nt("{n} more campaign", "{n} more campaigns", others)
         if others > _FOLDED:
-            label = f"The next {_FOLDED} of {label}"
+            label = t("The next {shown} of {n} more campaigns").replace("{shown}", str(_FOLDED))
+        label = label.replace("{n}", formats.count(others))
         blocks.append(Folded(label, [_campaigns(context, "campaigns-rest", rest)]))
     if experiments:
-        blocks.append(_experiments(experiments))
+        blocks.append(_experiments(context, experiments))
     if loyalty["members"]:
         blocks.append(_loyalty(context, loyalty))
     return Section(**section, blocks=blocks)
@@ -98,19 +95,19 @@ def _campaigns(context: Context, key: str, rows: list[Row]) -> Table:
 
     return Table(
         key,
-        "Campaigns by credited revenue",
+        t("Campaigns by credited revenue"),
         [
-            Column("Campaign", "text"),
-            Column("Channel", "text"),
-            Column("Revenue"),
-            Column("Sales"),
-            Column("Cost"),
-            Column("Return"),
-            Column("Visits"),
-            Column("Reached"),
-            Column("Opened"),
-            Column("Clicked"),
-            Column("Left"),
+            Column(t("Campaign"), "text"),
+            Column(t("Channel"), "text"),
+            Column(t("Revenue")),
+            Column(t("Sales")),
+            Column(t("Cost")),
+            Column(t("Return")),
+            Column(t("Visits")),
+            Column(t("Reached")),
+            Column(t("Opened")),
+            Column(t("Clicked")),
+            Column(t("Left")),
         ],
         [
             [
@@ -130,44 +127,40 @@ def _campaigns(context: Context, key: str, rows: list[Row]) -> Table:
             ]
             for row in rows
         ],
-        note="Return is credited revenue over cost. Reached are people who got a message; opened, "
-        "clicked and left (unsubscribed) are shares of the messages delivered.",
+        note=t(
+            "Return is credited revenue over cost. Reached are people who got a message; opened, "
+            "clicked and left (unsubscribed) are shares of the messages delivered."
+        ),
         is_wide=True,
+        source=context.source(_CAMPAIGNS),
     )
 
 
 def _verdict(row: Row) -> str:
     if row["is_valid"] is False:
-        return "Invalid: not split as planned"
+        return t("Invalid: not split as planned")
     if row["is_control"]:
-        return "Control"
+        return t("Control")
     if row["rate_p_value"] is None:
-        return "Not known yet"
+        return t("Not known yet")
     if row["rate_p_value"] >= _SURE:
-        return "No difference shown"
-    return "Better" if row["rate_difference"] > 0 else "Worse"
+        return t("No difference shown")
+    return t("Better") if row["rate_difference"] > 0 else t("Worse")
 
 
-def _points(value: float | None) -> str:
-    """A difference of shares in percentage points."""
-    if value is None:
-        return formats.NO_VALUE
-    return formats.percent(value).removesuffix("%")
-
-
-def _experiments(rows: list[Row]) -> Table:
+def _experiments(context: Context, rows: list[Row]) -> Table:
     return Table(
         "campaigns-experiments",
-        "Experiments",
+        t("Experiments"),
         [
-            Column("Experiment", "text"),
-            Column("Variant", "text"),
-            Column("Subjects"),
-            Column("Bought"),
-            Column("Difference", hint="percentage points"),
-            Column("95% interval", "text"),
+            Column(t("Experiment"), "text"),
+            Column(t("Variant"), "text"),
+            Column(t("Subjects")),
+            Column(t("Bought")),
+            Column(t("Difference"), hint=t("percentage points")),
+            Column(t("95% interval"), "text"),
             Column("p"),
-            Column("Result", "text"),
+            Column(t("Result"), "text"),
         ],
         [
             [
@@ -175,32 +168,42 @@ def _experiments(rows: list[Row]) -> Table:
                 Cell(formats.clean(row["variant"])),
                 Cell(formats.count(row["subjects"]), row["subjects"]),
                 Cell(formats.percent(row["conversion_rate"]), row["conversion_rate"]),
-                Cell(_points(row["rate_difference"]), row["rate_difference"]),
+                Cell(formats.points(row["rate_difference"]), row["rate_difference"]),
                 Cell(
                     formats.NO_VALUE
                     if row["rate_ci_low"] is None
-                    else f"{_points(row['rate_ci_low'])} to {_points(row['rate_ci_high'])}"
+                    else t("{rate_ci_low} to {rate_ci_high}").format(
+                        rate_ci_low=formats.points(row["rate_ci_low"]),
+                        rate_ci_high=formats.points(row["rate_ci_high"]),
+                    )
                 ),
                 Cell(formats.decimal(row["rate_p_value"], 3), row["rate_p_value"]),
                 Cell(_verdict(row)),
             ]
             for row in rows
         ],
-        note=f"A difference is called one when its p is below {_SURE}; of twenty experiments "
-        "without any effect one will be.",
+        note=t(
+            "A difference is called one when its p is below {sure}; of twenty experiments "
+            "without any effect one will be."
+        ).format(sure=_SURE),
         is_wide=True,
+        source=context.source(_EXPERIMENTS),
     )
 
 
 def _loyalty(context: Context, totals: Row) -> Facts:
     items = [
-        ("Members of the loyalty programme", formats.count(totals["members"]), totals["members"]),
-        ("Points outstanding", formats.count(totals["balance"]), totals["balance"]),
+        (
+            t("Members of the loyalty programme"),
+            formats.count(totals["members"]),
+            totals["members"],
+        ),
+        (t("Points outstanding"), formats.count(totals["balance"]), totals["balance"]),
     ]
     if totals["expiring"] is not None:
         items.append(
             (
-                f"Expiring within {threshold('loyalty_notice_days')} days",
+                t("Expiring within {days} days").format(days=threshold("loyalty_notice_days")),
                 formats.count(totals["expiring"]),
                 totals["expiring"],
             )
@@ -209,10 +212,14 @@ def _loyalty(context: Context, totals: Row) -> Facts:
         gap = totals["own"] - totals["others"]
         items.append(
             (
-                f"Net revenue of a member in {threshold('loyalty_comparison_days')} days "
-                f"({formats.count(totals['matched'])} matched)",
-                f"{context.money.exact(totals['own'])}, "
-                f"{context.money.exact(totals['others'])} of others who were alike",
+                t("Net revenue of a member in {days} days ({matched} matched)").format(
+                    days=threshold("loyalty_comparison_days"),
+                    matched=formats.count(totals["matched"]),
+                ),
+                t("{own}, {others} of others who were alike").format(
+                    own=context.money.exact(totals["own"]),
+                    others=context.money.exact(totals["others"]),
+                ),
                 gap,
             )
         )

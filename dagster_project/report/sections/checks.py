@@ -6,14 +6,24 @@ from decimal import Decimal
 from dagster_project.report import formats
 from dagster_project.report.blocks import Block, Cell, Column, Facts, Folded, Section, Table
 from dagster_project.report.context import Context, Row
+from dagster_project.report.language import noted, nt, t
 
 # The marts that this part of the report reads.
 MARTS: tuple[str, ...] = ("attribution_channels", "cohort_retention", "orders")
 
 # Worst first; the words are shown beside a sign, so that no meaning is in a colour alone.
-STATUSES = {"fail": "Failed", "error": "Not answered", "warn": "Warning", "pass": "Passed"}
+STATUSES = {
+    "fail": noted("Failed"),
+    "error": noted("Not answered"),
+    "warn": noted("Warning"),
+    "pass": noted("Passed"),
+}
 
-_KINDS = {"expectation": "expectation", "dbt_test": "model test", "dbt_model": "model"}
+_KINDS = {
+    "expectation": noted("expectation"),
+    "dbt_test": noted("model test"),
+    "dbt_model": noted("model"),
+}
 
 
 def status(result: Row) -> str:
@@ -28,17 +38,27 @@ def status(result: Row) -> str:
 def verdict(results: list[Row]) -> dict[str, str]:
     """The gate's outcome in one line, and its status: pass, warn or fail."""
     tally = Counter(map(status, results))
-    total = formats.plural(len(results), "check")
     bad = tally["fail"] + tally["error"]
     if not results:
-        return {"status": "fail", "text": "No check reported on this build"}
+        return {"status": "fail", "text": t("No check reported on this build")}
     if bad:
-        return {"status": "fail", "text": f"{formats.count(bad)} of {total} did not pass"}
+        return {
+            "status": "fail",
+            "text": nt(
+                "{bad} of {n} check did not pass", "{bad} of {n} checks did not pass", len(results)
+            ).format(bad=formats.count(bad), n=formats.count(len(results))),
+        }
     if tally["warn"]:
-        warned = formats.plural(tally["warn"], "warning")
-        passed = formats.count(tally["pass"])
-        return {"status": "warn", "text": f"{passed} of {total} passed, {warned}"}
-    return {"status": "pass", "text": f"All {total} passed"}
+        passed = nt("{passed} of {n} check passed", "{passed} of {n} checks passed", len(results))
+        warned = nt("{n} warning", "{n} warnings", tally["warn"])
+        return {
+            "status": "warn",
+            "text": f"{passed}, {warned.format(n=formats.count(tally['warn']))}".format(
+                passed=formats.count(tally["pass"]), n=formats.count(len(results))
+            ),
+        }
+    passed = nt("The only check passed", "All {n} checks passed", len(results))
+    return {"status": "pass", "text": passed.format(n=formats.count(len(results)))}
 
 
 _NET = """
@@ -78,7 +98,7 @@ def build(context: Context) -> Section:
     blocks: list[Block] = [
         Facts(
             [
-                (label, formats.count(tally[state]), tally[state])
+                (t(label), formats.count(tally[state]), tally[state])
                 for state, label in reversed(STATUSES.items())
                 if tally[state] or state in ("pass", "warn")
             ]
@@ -87,21 +107,25 @@ def build(context: Context) -> Section:
     ]
     concerns = [result for result in results if status(result) != "pass"]
     if concerns:
-        blocks.append(_table("checks-concerns", "Checks that did not simply pass", concerns))
+        blocks.append(_table("checks-concerns", t("Checks that did not simply pass"), concerns))
     if results:
         blocks.append(
             Folded(
-                f"All {formats.plural(len(results), 'check')} by mart",
-                [_table("checks-all", "Every check of this build", results)],
+                nt("{n} check by mart", "All {n} checks by mart", len(results)).format(
+                    n=formats.count(len(results))
+                ),
+                [_table("checks-all", t("Every check of this build"), results)],
             )
         )
     return Section(
         "checks",
-        "Checks",
-        "A version is published only when every expected check reported on exactly this build and "
-        "no blocking one failed; a warning is shown and does not block. The reconciliation is "
-        "computed from the published marts again: the net revenue of all sales must be the same "
-        "by cohort and by channel, to the cent.",
+        t("Checks"),
+        t(
+            "A version is published only when every expected check reported on exactly this build "
+            "and no blocking one failed; a warning does not block. The reconciliation is computed "
+            "from the published marts again: the net revenue of all sales must be the same by "
+            "cohort and by channel, to the cent."
+        ),
         blocks,
     )
 
@@ -111,20 +135,20 @@ def _table(key: str, caption: str, results: list[Row]) -> Table:
         key,
         caption,
         [
-            Column("Mart", "code"),
-            Column("Check", "code"),
-            Column("Result", "status"),
-            Column("Failing rows"),
-            Column("Kind", "text"),
-            Column("What it guards", "text"),
+            Column(t("Mart"), "code"),
+            Column(t("Check"), "code"),
+            Column(t("Result"), "status"),
+            Column(t("Failing rows")),
+            Column(t("Kind"), "text"),
+            Column(t("What it guards"), "text"),
         ],
         [
             [
                 Cell(formats.clean(result["mart"])),
                 Cell(formats.clean(result["check"])),
-                Cell(STATUSES[status(result)], status=status(result)),
+                Cell(t(STATUSES[status(result)]), status=status(result)),
                 Cell(formats.count(result["failing_rows"]), result["failing_rows"]),
-                Cell(_KINDS.get(result["kind"], formats.clean(result["kind"]))),
+                Cell(t(_KINDS.get(result["kind"], formats.clean(result["kind"])))),
                 Cell(_text(result)),
             ]
             for result in results
@@ -137,8 +161,8 @@ def _text(result: Row) -> str:
     """Why the check exists; what it says too when it did not pass. Keys of rows are not shown."""
     why, message = result["why"] or "", result["message"] or ""
     if result["outcome"] == "passed":
-        return formats.clean(why)
-    return formats.clean(message if why in message else f"{message} {why}")
+        return formats.clean(t(why))
+    return formats.clean(message if why in message else f"{message} {t(why)}")
 
 
 def _reconciliation(context: Context) -> Table:
@@ -148,20 +172,24 @@ def _reconciliation(context: Context) -> Table:
     attributed = context.row(_ATTRIBUTED)
     by_cohort = cohorts + net["unidentified"]
     lines = [
-        ("Net revenue of all sales", net["total"], None),
-        ("By cohort, with sales of unidentified buyers", by_cohort, by_cohort - net["total"]),
+        (t("Net revenue of all sales"), net["total"], None),
+        (t("By cohort, with sales of unidentified buyers"), by_cohort, by_cohort - net["total"]),
         *(
-            (f"By channel, {label}", attributed[name], attributed[name] - net["total"])
+            (
+                t("By channel, {label}").format(label=label),
+                attributed[name],
+                attributed[name] - net["total"],
+            )
             for name, label in (
-                ("smallest", "the model with the least"),
-                ("largest", "the model with the most"),
+                ("smallest", t("the model with the least")),
+                ("largest", t("the model with the most")),
             )
         ),
     ]
     return Table(
         "checks-reconciliation",
-        "Reconciliation",
-        [Column("Net revenue", "text"), Column("Amount"), Column("Difference")],
+        t("Reconciliation"),
+        [Column(t("Net revenue"), "text"), Column(t("Amount")), Column(t("Difference"))],
         [
             [
                 Cell(label),
@@ -173,4 +201,5 @@ def _reconciliation(context: Context) -> Table:
             ]
             for label, amount, difference in lines
         ],
+        source=context.source(_NET),
     )

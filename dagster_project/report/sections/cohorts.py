@@ -10,12 +10,13 @@ from dagster_project.report.blocks import (
     Cell,
     Column,
     Folded,
-    Note,
     Section,
     Table,
     heat_step,
 )
 from dagster_project.report.context import Context, Row
+from dagster_project.report.language import noted, t
+from dagster_project.report.sections import cohort_cuts
 
 # The marts that this part of the report reads.
 MARTS: tuple[str, ...] = ("cohort_retention", "cohort_retention_by")
@@ -48,28 +49,6 @@ _WORTH = """
     order by cohort_start
 """
 
-# Periods of 30 days after which the cuts are compared: a month, a quarter, half a year, a year.
-_LATER = (1, 3, 6, 12)
-
-_CUTS = """
-    select
-        dimension, dimension_value as name, period_number,
-        sum(cohort_size) as customers, sum(active_customers) as active
-    from cohort_retention_by
-    where
-        period_kind = 'rolling_30d' and is_complete and dimension is not null
-        and dimension_value is not null
-    group by 1, 2, 3
-"""
-
-_DIMENSIONS = {
-    "acquisition_channel": "Acquisition channel",
-    "first_category": "First category",
-    "first_sales_channel": "First sales channel",
-    "region": "Region",
-    "segment": "Segment of today",
-}
-
 
 @dataclass(frozen=True)
 class _Kind:
@@ -80,21 +59,23 @@ class _Kind:
     period: str
 
 
-_MONTH = _Kind(formats.month_short, formats.month_name, "period")
-_WEEK = _Kind(formats.day_short, lambda start: f"of the week of {formats.day(start)}", "week")
-_CLOCK = _Kind(formats.month_short, formats.month_name, "span of 30 days")
+_MONTH = _Kind(formats.month_short, formats.month_name, noted("period"))
+_WEEK = _Kind(
+    formats.day_short,
+    lambda start: t("of the week of {start}").format(start=formats.day(start)),
+    noted("week"),
+)
+_CLOCK = _Kind(formats.month_short, formats.month_name, noted("span of 30 days"))
 
 
 def build(context: Context) -> Section:
     """Bounded and unbounded retention by month; folded: worth, weeks, own clock, and cuts."""
     section = {
         "id": "cohorts",
-        "title": "Cohorts",
-        "definition": (
+        "title": t("Cohorts"),
+        "definition": t(
             "A cohort is the customers whose first sale falls in a calendar month; period k is k "
-            "months later. The first map counts who bought in period k, the second who bought in "
-            "period k or later; both divide by the size of the cohort. Means are weighted by "
-            "cohort size and use complete cells only."
+            "months later. Means are weighted by cohort size and use complete cells only."
         ),
     }
     kinds: dict[str, list[Row]] = {}
@@ -102,30 +83,43 @@ def build(context: Context) -> Section:
         kinds.setdefault(cell["period_kind"], []).append(cell)
     if not kinds.get("month"):
         return Section(
-            **section, absent=context.absent("sales of identified buyers", "shop.orders")
+            **section, absent=context.absent(t("No sales of identified buyers"), "shop.orders")
         )
     cells, note = _newest(kinds["month"])
     blocks: list[Block] = [
-        _map(cells, "bounded", "Bought in period k", note, _MONTH),
-        _map(cells, "unbounded", "Bought in period k or later", note, _MONTH, later="_or_later"),
+        _map(context, cells, "bounded", t("Bought in period k"), note, _MONTH),
+        _map(
+            context,
+            cells,
+            "unbounded",
+            t("Bought in period k or later"),
+            note,
+            _MONTH,
+            later="_or_later",
+        ),
         Folded(
-            "What a cohort is worth, and when it has paid for itself",
+            t("What a cohort is worth, and when it has paid for itself"),
             [_value_map(context, cells), _worth(context)],
         ),
     ]
     if kinds.get("week"):
         weeks, note = _newest(kinds["week"])
-        table = _map(weeks, "week", "Bought in the k-th week after the first sale's", note, _WEEK)
-        blocks.append(Folded("By week", [table]))
+        table = _map(
+            context, weeks, "week", t("Bought in the k-th week after the first sale's"), note, _WEEK
+        )
+        blocks.append(Folded(t("By week"), [table]))
     if kinds.get("rolling_30d"):
         spans, note = _newest(kinds["rolling_30d"])
-        caption = "Bought in the k-th span of 30 days since their own first sale"
+        caption = t("Bought in the k-th span of 30 days since their own first sale")
         blocks.append(
-            Folded("By each customer's own clock", [_map(spans, "clock", caption, note, _CLOCK)])
+            Folded(
+                t("By each customer's own clock"),
+                [_map(context, spans, "clock", caption, note, _CLOCK)],
+            )
         )
-    cuts = _cuts(context)
+    cuts = cohort_cuts.blocks(context)
     if cuts:
-        blocks.append(Folded("By channel, category, region and segment", cuts))
+        blocks.append(Folded(t("By channel, category, region and segment"), cuts))
     return Section(**section, blocks=blocks)
 
 
@@ -136,9 +130,10 @@ def _newest(cells: list[Row]) -> tuple[list[Row], str]:
     cells = [c for c in cells if c["cohort_start"] in shown and c["period_number"] <= _PERIODS]
     note = ""
     if not all(cell["is_complete"] for cell in cells):
-        note = "Hatched cells belong to a period that has not ended; they can still grow."
+        note = t("Hatched cells belong to a period that has not ended; they can still grow.")
     if len(starts) > _COHORTS:
-        note = f"{note} Shown are the {_COHORTS} newest of {len(starts)} cohorts.".strip()
+        more = t("Shown are the {shown} newest of {n} cohorts.")
+        note = f"{note} {more.format(shown=_COHORTS, n=len(starts))}".strip()
     return cells, note
 
 
@@ -150,9 +145,12 @@ def _grid(cells: list[Row]) -> tuple[dict[tuple[date, int], Row], list[date], li
 
 def _columns(periods: list[int]) -> list[Column]:
     return [
-        Column("Cohort", "text"),
-        Column("Size"),
-        *(Column(str(period), "heat", hint=f"period {period}") for period in periods),
+        Column(t("Cohort"), "text"),
+        Column(t("Size")),
+        *(
+            Column(str(period), "heat", hint=t("period {period}").format(period=period))
+            for period in periods
+        ),
     ]
 
 
@@ -164,7 +162,13 @@ def _head(
 
 
 def _map(
-    cells: list[Row], key: str, caption: str, note: str, kind: _Kind, later: str = ""
+    context: Context,
+    cells: list[Row],
+    key: str,
+    caption: str,
+    note: str,
+    kind: _Kind,
+    later: str = "",
 ) -> Table:
     rate = f"retention_rate{later}"
     active = f"active{later}_customers"
@@ -179,17 +183,20 @@ def _map(
             return Cell("")
         share = float(found[rate])
         is_open = not found["is_complete"]
-        tip = (
-            f"Cohort {kind.name(start)}, {kind.period} {period}\n"
-            f"{formats.count(found[active])} of {formats.count(found['cohort_size'])} customers, "
-            f"{formats.percent(share)}"
+        tip = t("Cohort {start}, {period} {number}\n{found} of {size} customers, {share}").format(
+            start=kind.name(start),
+            period=t(kind.period),
+            number=period,
+            found=formats.count(found[active]),
+            size=formats.count(found["cohort_size"]),
+            share=formats.percent(share),
         )
         return Cell(
             formats.percent(share, 0),
             found[rate],
             heat=heat_step(share, top) if period > 0 else None,
             is_incomplete=is_open,
-            tip=tip + ("\nperiod not complete" if is_open else ""),
+            tip=tip + ("\n" + t("period not complete") if is_open else ""),
         )
 
     def mean(period: int) -> Cell:
@@ -209,10 +216,11 @@ def _map(
         caption,
         _columns(periods),
         [[*_head(grid, s, periods, kind), *(cell(s, p) for p in periods)] for s in starts],
-        total=[Cell("Weighted mean"), Cell(""), *(mean(period) for period in periods)],
+        total=[Cell(t("Weighted mean")), Cell(""), *(mean(period) for period in periods)],
         note=note,
         is_wide=True,
         is_heat=True,
+        source=context.source(_CELLS),
     )
 
 
@@ -238,18 +246,20 @@ def _value_map(context: Context, cells: list[Row]) -> Table:
             heat=heat_step(value, top),
             is_incomplete=not grid[start, period]["is_complete"],
             tip=(
-                f"Cohort {formats.month_name(start)}, up to period {period}\n"
-                f"{context.money.exact(value)} per customer"
+                t("Cohort {start}, up to period {period}\n{value} per customer").format(
+                    start=formats.month_name(start), period=period, value=context.money.exact(value)
+                )
             ),
         )
 
     return Table(
         "cohorts-value",
-        "Net revenue of the cohort up to period k, per customer of the cohort",
+        t("Net revenue of the cohort up to period k, per customer of the cohort"),
         _columns(periods),
         [[*_head(grid, s, periods, _MONTH), *(cell(s, p) for p in periods)] for s in starts],
         is_wide=True,
         is_heat=True,
+        source=context.source(_CELLS),
     )
 
 
@@ -258,8 +268,8 @@ def _worth(context: Context) -> Table:
 
     def payback(row: Row) -> Cell:
         if row["payback"] is not None:
-            return Cell(f"period {row['payback']}", row["payback"])
-        return Cell("not yet" if row["has_ratio"] else formats.NO_VALUE)
+            return Cell(t("period {payback}").format(payback=row["payback"]), row["payback"])
+        return Cell(t("not yet") if row["has_ratio"] else formats.NO_VALUE)
 
     def margin(row: Row) -> Cell:
         if row["margin"] is None or not row["customers"]:
@@ -269,15 +279,15 @@ def _worth(context: Context) -> Table:
 
     return Table(
         "cohorts-payback",
-        "What a customer has brought so far, and cost",
+        t("What a customer has brought so far, and cost"),
         [
-            Column("Cohort", "text"),
-            Column("Size"),
-            Column("Net revenue each"),
-            Column("Known margin each"),
-            Column("Revenue of known margin"),
-            Column("Acquisition cost each"),
-            Column("Paid back in"),
+            Column(t("Cohort"), "text"),
+            Column(t("Size")),
+            Column(t("Net revenue each")),
+            Column(t("Known margin each")),
+            Column(t("Revenue of known margin")),
+            Column(t("Acquisition cost each")),
+            Column(t("Paid back in")),
         ],
         [
             [
@@ -292,81 +302,12 @@ def _worth(context: Context) -> Table:
             for row in rows
         ],
         note=(
-            "Cost is the month's ad spend over all of its new customers, whatever brought them. It "
-            "is paid back by the margin of sales whose goods have a known cost, and of them alone."
+            t(
+                "Cost is the month's ad spend over all of its new customers, whatever brought "
+                "them. It is paid back by the margin of sales whose goods have a known cost, and "
+                "of them alone."
+            )
         ),
         is_wide=True,
+        source=context.source(_WORTH),
     )
-
-
-def _cuts(context: Context) -> list[Block]:
-    """A table per dimension: who bought so long after, among cohorts that are old enough."""
-    found: dict[str, dict[str, dict[int, Row]]] = {}
-    for row in context.rows(_CUTS):
-        values = found.setdefault(row["dimension"], {})
-        values.setdefault(row["name"], {})[row["period_number"]] = row
-
-    def rate(periods: dict[int, Row], period: int) -> float | None:
-        row = periods.get(period)
-        return float(row["active"] / row["customers"]) if row and row["customers"] else None
-
-    def share(periods: dict[int, Row], period: int, top: float) -> Cell:
-        value = rate(periods, period)
-        if value is None:
-            return Cell("")
-        row = periods[period]
-        return Cell(
-            formats.percent(value, 0),
-            value,
-            heat=heat_step(value, top),
-            tip=(
-                f"{formats.count(row['active'])} of {formats.count(row['customers'])} customers "
-                f"bought {30 * period} to {30 * period + 29} days after their first sale"
-            ),
-        )
-
-    blocks: list[Block] = []
-    unknown: list[str] = []
-    for dimension, label in _DIMENSIONS.items():
-        values = found.get(dimension, {})
-        ranked = sorted(
-            ((name, periods) for name, periods in values.items() if 0 in periods),
-            key=lambda pair: (-pair[1][0]["customers"], pair[0]),
-        )
-        if not ranked:
-            continue
-        if [name for name, _ in ranked] == ["(none)"]:
-            unknown.append(label.lower())
-            continue
-        shown = ranked[:_COHORTS]
-        rates = [rate(periods, period) for _, periods in shown for period in _LATER]
-        top = max((value for value in rates if value is not None), default=0.0)
-        blocks.append(
-            Table(
-                f"cohorts-by-{dimension.replace('_', '-')}",
-                f"Bought in the 30 days from that day after the first sale, by {label.lower()}",
-                [
-                    Column(label, "text"),
-                    Column("Customers"),
-                    *(Column(f"Day {30 * p}", "heat") for p in _LATER),
-                ],
-                [
-                    [
-                        Cell(formats.words(name)),
-                        Cell(formats.count(periods[0]["customers"]), periods[0]["customers"]),
-                        *(share(periods, period, top) for period in _LATER),
-                    ]
-                    for name, periods in shown
-                ],
-                note=(
-                    "Segments are made by what customers did since: these rows describe outcomes "
-                    "and predict nothing."
-                    if dimension == "segment"
-                    else None
-                ),
-                is_heat=True,
-            )
-        )
-    if unknown:
-        blocks.append(Note(f"No customer has one, so there is no table: {', '.join(unknown)}."))
-    return blocks

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from dagster_project.report import formats
 from dagster_project.report.blocks import Block, Cell, Column, Facts, Section, Table, bar_share
 from dagster_project.report.context import Context
+from dagster_project.report.language import noted, nt, t
 
 # The marts that this part of the report reads.
 MARTS: tuple[str, ...] = ("customers",)
@@ -26,33 +27,41 @@ class _Cut:
 _CUTS = (
     _Cut(
         "lifecycle_stage",
-        "Customers by lifecycle stage",
-        "No stage",
-        "By days since the last sale, against the median and the 90th percentile of the gaps "
-        "between sales of customers who buy as often: beyond the first is at risk, beyond the "
-        "second lapsed. New: one sale, at most 30 days ago. Lead: no sale.",
+        noted("Customers by lifecycle stage"),
+        noted("No stage"),
+        noted(
+            "By days since the last sale, against the median and the 90th percentile of the gaps "
+            "between sales of customers who buy as often: beyond the first is at risk, beyond the "
+            "second lapsed. New: one sale, at most 30 days ago. Lead: no sale."
+        ),
     ),
     _Cut(
         "rfm_segment",
-        "Customers by RFM segment",
-        "No sale yet",
-        "Recency, frequency and net revenue are scored 1 to 5 by the share of customers who are "
-        "worse; a table of names turns scores into segments.",
+        noted("Customers by RFM segment"),
+        noted("No sale yet"),
+        noted(
+            "Recency, frequency and net revenue are scored 1 to 5 by the share of customers who "
+            "are worse; a table of names turns scores into segments."
+        ),
     ),
     _Cut(
         "value_tier",
-        "Customers by value tier",
-        "No sale yet",
-        "A: the best customers who make the first 80% of gross margin (of net revenue where a "
-        "margin is not known), B up to 95%, C the rest.",
+        noted("Customers by value tier"),
+        noted("No sale yet"),
+        noted(
+            "A: the best customers who make the first 80% of gross margin (of net revenue where a "
+            "margin is not known), B up to 95%, C the rest."
+        ),
         is_by_name=True,
     ),
     _Cut(
         "acquisition_channel",
-        "Customers by the channel that brought them",
-        "Not known",
-        "Channel of the last touch up to the first sale, else of the first touch, else as the CRM "
-        "or the shop recorded it.",
+        noted("Customers by the channel that brought them"),
+        noted("Not known"),
+        noted(
+            "Channel of the last touch up to the first sale, else of the first touch, else as "
+            "the CRM or the shop recorded it."
+        ),
     ),
 )
 
@@ -70,16 +79,12 @@ def build(context: Context) -> Section:
     """A table with bars per cut that the build has computed, and how many may be contacted."""
     section = {
         "id": "customers",
-        "title": "Customers",
-        "definition": (
-            "A customer is a person with at least one record that bears an identifier: contact, "
-            "account, guest order, call or ticket. Consent belongs to the address used, and "
-            "unknown is no."
-        ),
+        "title": t("Customers"),
+        "definition": t("Consent belongs to the address used, and unknown is no."),
     }
     consent = context.row(_CONSENT)
     if not consent["customers"]:
-        return Section(**section, absent="No customers: no record bears an identifier.")
+        return Section(**section, absent=t("No customers: no record bears an identifier."))
     present = {
         row["column_name"]
         for row in context.rows(
@@ -97,12 +102,16 @@ def build(context: Context) -> Section:
         Facts(
             [
                 (
-                    f"May be contacted by {label}",
+                    t(label),
                     f"{formats.count(consent[name])} "
                     f"({formats.percent(consent[name] / consent['customers'])})",
                     consent[name],
                 )
-                for name, label in (("email", "e-mail"), ("sms", "SMS"), ("calls", "telephone"))
+                for name, label in (
+                    ("email", noted("May be contacted by e-mail")),
+                    ("sms", noted("May be contacted by SMS")),
+                    ("calls", noted("May be contacted by telephone")),
+                )
             ]
         )
     )
@@ -111,8 +120,7 @@ def build(context: Context) -> Section:
 
 def _cut(context: Context, cut: _Cut) -> Table:
     order = "name nulls last" if cut.is_by_name else "customers desc, name"
-    rows = context.rows(
-        f"""
+    sql = f"""
         select
             {cut.column} as name,
             count(*) as customers,
@@ -120,32 +128,36 @@ def _cut(context: Context, cut: _Cut) -> Table:
         from customers
         group by 1
         order by {order}
-        """
-    )
+    """
+    rows = context.rows(sql)
     total = sum(row["customers"] for row in rows)
     top = max(row["customers"] for row in rows)
     shown = [
-        (formats.words(row["name"] or cut.missing), row["customers"], row["net_revenue"])
+        (
+            formats.words(row["name"]) if row["name"] else t(cut.missing),
+            row["customers"],
+            row["net_revenue"],
+        )
         for row in rows[:_GROUPS]
     ]
     rest = rows[_GROUPS:]
     if rest:
         shown.append(
             (
-                f"{len(rest)} more",
+                nt("{n} more", "{n} more", len(rest)).format(n=len(rest)),
                 sum(row["customers"] for row in rest),
                 sum(row["net_revenue"] for row in rest),
             )
         )
     return Table(
         f"customers-by-{cut.column.replace('_', '-')}",
-        cut.caption,
+        t(cut.caption),
         [
-            Column("Group", "text"),
+            Column(t("Group"), "text"),
             Column("", "bar"),
-            Column("Customers"),
-            Column("Share"),
-            Column("Net revenue"),
+            Column(t("Customers")),
+            Column(t("Share")),
+            Column(t("Net revenue")),
         ],
         [
             [
@@ -157,5 +169,6 @@ def _cut(context: Context, cut: _Cut) -> Table:
             ]
             for name, number, revenue in shown
         ],
-        note=cut.note,
+        note=t(cut.note),
+        source=context.source(sql),
     )

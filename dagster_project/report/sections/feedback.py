@@ -16,15 +16,16 @@ from dagster_project.report.blocks import (
 )
 from dagster_project.report.charts import Series, time_plot
 from dagster_project.report.context import CHART_MONTHS, Context, Row, add_months, month_range
+from dagster_project.report.language import noted, t
 
 # The marts that this part of the report reads.
 MARTS: tuple[str, ...] = ("churn_reasons", "feedback", "satisfaction")
 
 _KINDS = {
-    "nps": "Recommendation (NPS)",
-    "csat": "Satisfaction (CSAT)",
-    "ces": "Effort (CES)",
-    "review": "Reviews",
+    "nps": noted("Recommendation (NPS)"),
+    "csat": noted("Satisfaction (CSAT)"),
+    "ces": noted("Effort (CES)"),
+    "review": noted("Reviews"),
 }
 
 _BY_KIND = """
@@ -58,9 +59,9 @@ _CUTS = f"""
 """
 
 _DIMENSIONS = {
-    "channel": "Where it was",
-    "acquisition_channel": "Acquisition channel",
-    "segment": "Segment of today",
+    "channel": noted("Where it was"),
+    "acquisition_channel": noted("Acquisition channel"),
+    "segment": noted("Segment of today"),
 }
 
 _REASONS = """
@@ -82,33 +83,31 @@ def build(context: Context) -> Section:
     """A row per kind over all time; NPS and CSAT by month where they were asked."""
     section = {
         "id": "feedback",
-        "title": "Feedback",
-        "definition": (
-            "NPS is the per cent that answered 9 or 10 less the per cent that answered 0 to 6. "
-            "CSAT is good over good and bad answers, where 4 and 5 are good and 3 is neutral. "
-            "Texts of comments and reviews are not shown."
-        ),
+        "title": t("Feedback"),
+        "definition": t("Texts of comments and reviews are not shown."),
     }
     rows = {row["kind"]: row for row in context.rows(_BY_KIND)}
     since = add_months(context.as_of.replace(day=1), -11)
     reasons = context.rows(_REASONS, {"since": since})
     if not rows and not reasons:
-        absent = context.absent("answers", "crm.surveys", "shop.reviews", "call_center.tickets")
+        absent = context.absent(
+            t("No answers"), "crm.surveys", "shop.reviews", "call_center.tickets"
+        )
         return Section(**section, absent=absent)
     kinds = [kind for kind in _KINDS if kind in rows]
     kinds += sorted((kind for kind in rows if kind not in _KINDS), key=str)
     scores = context.row(_ALL)
     blocks: list[Block] = []
     if rows:
-        blocks.append(_by_kind(rows, kinds, scores))
+        blocks.append(_by_kind(context, rows, kinds, scores))
     figure = _figure(context, {row["month"]: row for row in context.rows(_BY_MONTH)})
     if figure:
         blocks.append(figure)
     if reasons:
-        blocks.append(_reasons(reasons))
+        blocks.append(_reasons(context, reasons, since))
     cuts = [table for name in _DIMENSIONS if (table := _cut(context, name, since)).rows]
     if cuts:
-        blocks.append(Folded("By channel and segment", list(cuts)))
+        blocks.append(Folded(t("By channel and segment"), list(cuts)))
     return Section(**section, blocks=blocks)
 
 
@@ -124,47 +123,53 @@ def _csat(row: Row | None) -> float | None:
     return float(row["good"]) / float(row["good"] + row["bad"]) * 100
 
 
-def _by_kind(rows: dict[str, Row], kinds: list[str], scores: Row) -> Table:
+def _by_kind(context: Context, rows: dict[str, Row], kinds: list[str], scores: Row) -> Table:
     return Table(
         "feedback-table",
-        "Feedback by kind",
-        [Column("Kind", "text"), Column("Answers"), Column("Mean score"), Column("Result")],
+        t("Feedback by kind"),
+        [
+            Column(t("Kind"), "text"),
+            Column(t("Answers")),
+            Column(t("Mean score")),
+            Column(t("Result")),
+        ],
         [
             [
-                Cell(_KINDS.get(kind, formats.clean(kind))),
+                Cell(t(_KINDS[kind]) if kind in _KINDS else formats.clean(kind)),
                 Cell(formats.count(rows[kind]["answers"]), rows[kind]["answers"]),
                 Cell(formats.decimal(rows[kind]["mean_score"]), rows[kind]["mean_score"]),
                 _result(kind, scores),
             ]
             for kind in kinds
         ],
+        source=context.source(_BY_KIND),
     )
 
 
 def _result(kind: str, row: Row) -> Cell:
     if kind == "nps" and (score := _nps(row)) is not None:
-        return Cell(f"NPS {formats.decimal(score, 1)}", score)
+        return Cell(t("NPS {score}").format(score=formats.decimal(score, 1)), score)
     if kind == "csat" and (score := _csat(row)) is not None:
-        return Cell(f"CSAT {formats.decimal(score, 1)}%", score)
+        return Cell(t("CSAT {score}%").format(score=formats.decimal(score, 1)), score)
     return Cell(formats.NO_VALUE)
 
 
-def _reasons(rows: list[Row]) -> Table:
+def _reasons(context: Context, rows: list[Row], since: date) -> Table:
     def said(row: Row) -> int:
         return (row["surveys"] or 0) + (row["calls"] or 0) + (row["tickets"] or 0)
 
     top = max(said(row) for row in rows)
     return Table(
         "feedback-reasons",
-        "Reasons that people declared, last 12 months",
+        t("Reasons that people declared, last 12 months"),
         [
-            Column("Reason", "text"),
+            Column(t("Reason"), "text"),
             Column("", "bar"),
-            Column("In surveys"),
-            Column("In calls"),
-            Column("In tickets"),
-            Column("Customers"),
-            Column("Of these lapsed"),
+            Column(t("In surveys")),
+            Column(t("In calls")),
+            Column(t("In tickets")),
+            Column(t("Customers")),
+            Column(t("Of these lapsed")),
         ],
         [
             [
@@ -178,16 +183,22 @@ def _reasons(rows: list[Row]) -> Table:
             for row in rows
         ],
         note=(
-            "Customers count once a month and place. What a call or ticket is about is a reason to "
-            "leave only where the customer then left. Words that no group knows are (other)."
+            t(
+                "Customers count once a month and place. What a call or ticket is about is a "
+                "reason to leave only where the customer then left. Words that no group knows "
+                "are (other)."
+            )
         ),
         is_wide=True,
+        source=context.source(
+            _REASONS, {"since": since}, first=since, last=context.as_of.replace(day=1)
+        ),
     )
 
 
 def _cut(context: Context, dimension: str, since: date) -> Table:
     rows = context.rows(_CUTS, {"dimension": dimension, "since": since})
-    label = _DIMENSIONS[dimension]
+    label = t(_DIMENSIONS[dimension])
 
     def cells(row: Row) -> list[Cell]:
         nps, csat = _nps(row), _csat(row)
@@ -203,18 +214,26 @@ def _cut(context: Context, dimension: str, since: date) -> Table:
 
     return Table(
         f"feedback-by-{dimension.replace('_', '-')}",
-        f"NPS, CSAT and reviews, last 12 months: {label.lower()}",
+        t("NPS, CSAT and reviews, last 12 months: {label}").format(
+            label=formats.first_small(label)
+        ),
         [
             Column(label, "text"),
-            Column("NPS"),
-            Column("Answers"),
-            Column("CSAT (%)"),
-            Column("Answers"),
-            Column("Rating"),
-            Column("Reviews"),
+            Column(t("NPS")),
+            Column(t("Answers")),
+            Column(t("CSAT (%)")),
+            Column(t("Answers")),
+            Column(t("Rating")),
+            Column(t("Reviews")),
         ],
         [[Cell(formats.words(row["name"])), *cells(row)] for row in rows[:_SHOWN]],
         is_wide=True,
+        source=context.source(
+            _CUTS,
+            {"dimension": dimension, "since": since},
+            first=since,
+            last=context.as_of.replace(day=1),
+        ),
     )
 
 
@@ -240,13 +259,13 @@ def _figure(context: Context, found: dict[date, Row]) -> Figure | None:
 
     table = Table(
         "feedback-months",
-        "NPS and CSAT by month",
+        t("NPS and CSAT by month"),
         [
-            Column("Month", "text"),
-            Column("NPS"),
-            Column("Answers"),
-            Column("CSAT (%)"),
-            Column("Answers"),
+            Column(t("Month"), "text"),
+            Column(t("NPS")),
+            Column(t("Answers")),
+            Column(t("CSAT (%)")),
+            Column(t("Answers")),
         ],
         [
             [
@@ -261,6 +280,7 @@ def _figure(context: Context, found: dict[date, Row]) -> Figure | None:
             ]
             for index, month in enumerate(months)
         ],
+        source=context.source(_BY_MONTH, months=months),
     )
     plot = time_plot(
         months,
@@ -269,4 +289,6 @@ def _figure(context: Context, found: dict[date, Row]) -> Figure | None:
         reading=one_decimal,
         complete_until=context.last_complete_month,
     )
-    return Figure("feedback-chart", f"{' and '.join(known)} by month", plot, table)
+    return Figure(
+        "feedback-chart", t("{known} by month").format(known=" and ".join(known)), plot, table
+    )

@@ -6,6 +6,7 @@ from dagster_project.report import formats
 from dagster_project.report.blocks import Block, Cell, Column, Figure, Note, Section, Table
 from dagster_project.report.charts import WEEKS, Series, time_plot
 from dagster_project.report.context import Context, Row
+from dagster_project.report.language import t
 
 # The marts that this part of the report reads.
 MARTS: tuple[str, ...] = ("demand_forecast", "model_quality")
@@ -34,20 +35,18 @@ def build(context: Context) -> Section:
     """All goods as a chart, then a line per category with the error of the rule that was used."""
     section = {
         "id": "forecast",
-        "title": "Demand ahead",
-        "definition": (
+        "title": t("Demand ahead"),
+        "definition": t(
             "Units of goods sold per complete week, and the middle of what is expected of the "
-            "eight weeks after, with the range that should hold 19 weeks of 20: the mean of "
-            "exponential smoothing and ARIMA with the season of up to three years (of one year, "
-            "half of it), or another method where it was clearly closer from earlier weeks, "
-            "repeating the same week a year before (the last, of less than a year and a half) "
-            "among them."
+            "eight weeks after, with the range that should hold 19 weeks of 20. The method is the "
+            "one that was closest from earlier weeks."
         ),
     }
     rows = context.rows(_WEEKLY)
     if not rows:
         return Section(
-            **section, absent=context.absent("goods sold in a complete week", "shop.order_lines")
+            **section,
+            absent=context.absent(t("No goods sold in a complete week"), "shop.order_lines"),
         )
     weeks: dict[str, list[Row]] = {}
     for row in rows:
@@ -55,29 +54,31 @@ def build(context: Context) -> Section:
     reasons = {row["model"]: row["note"] for row in context.rows(_REASONS)}
     blocks: list[Block] = []
     if TOTAL in weeks:
-        blocks.append(_figure(weeks[TOTAL]))
+        blocks.append(_figure(context, weeks[TOTAL]))
         if not any(row["is_forecast"] for row in weeks[TOTAL]):
             reason = formats.clean(reasons.get(f"demand_forecast.{TOTAL}"))
-            blocks.append(Note(f"The weeks ahead are not forecast: {reason}."))
+            blocks.append(
+                Note(t("The weeks ahead are not forecast: {reason}.").format(reason=reason))
+            )
     categories = [name for name in weeks if name != TOTAL]
     if categories:
-        blocks.append(_table(weeks, categories, reasons))
+        blocks.append(_table(context, weeks, categories, reasons))
     return Section(**section, blocks=blocks)
 
 
-def _figure(rows: list[Row]) -> Figure:
+def _figure(context: Context, rows: list[Row]) -> Figure:
     past = [row for row in rows if not row["is_forecast"]][-_PAST_WEEKS:]
     ahead = [row for row in rows if row["is_forecast"]]
     shown = past + ahead
-    title = "Units of all goods by week"
+    title = t("Units of all goods by week")
     last = past[-1]["week_start"] if past else None
     series = [
-        Series("Sold", [row["units_sold"] for row in shown]),
-        Series("Expected", [row["forecast_units"] for row in shown]),
+        Series(t("Sold"), [row["units_sold"] for row in shown]),
+        Series(t("Expected"), [row["forecast_units"] for row in shown]),
     ]
     if ahead:
         series.append(
-            Series("Range that should hold 19 of 20", [_range(row) for row in shown], "range")
+            Series(t("Range that should hold 19 of 20"), [_range(row) for row in shown], "range")
         )
     plot = time_plot(
         [row["week_start"] for row in shown],
@@ -88,7 +89,7 @@ def _figure(rows: list[Row]) -> Figure:
         unit=WEEKS,
         summary=_summary(past, ahead),
     )
-    return Figure("forecast-chart", title, plot, _weeks_table(shown, title))
+    return Figure("forecast-chart", title, plot, _weeks_table(context, shown, title))
 
 
 def _range(row: Row) -> tuple[Any, Any] | None:
@@ -103,26 +104,36 @@ def _summary(past: list[Row], ahead: list[Row]) -> str:
     if known:
         high = max(known, key=lambda row: row["units_sold"])
         sentences.append(
-            f"Sold: {formats.count(known[-1]['units_sold'])} units in the week of "
-            f"{formats.day(known[-1]['week_start'])}, most in the week of "
-            f"{formats.day(high['week_start'])} with {formats.count(high['units_sold'])}."
+            t(
+                "Sold: {units_sold} units in the week of {week_start}, most in the week of "
+                "{best_week} with {best}."
+            ).format(
+                units_sold=formats.count(known[-1]["units_sold"]),
+                week_start=formats.day(known[-1]["week_start"]),
+                best_week=formats.day(high["week_start"]),
+                best=formats.count(high["units_sold"]),
+            )
         )
     if ahead:
         units = sum(row["forecast_units"] or 0 for row in ahead)
-        sentences.append(f"Expected: {formats.count(units)} units in the {len(ahead)} weeks after.")
-    return " ".join(sentences) or "No week is known."
+        sentences.append(
+            t("Expected: {units} units in the {weeks} weeks after.").format(
+                units=formats.count(units), weeks=len(ahead)
+            )
+        )
+    return " ".join(sentences) or t("No week is known.")
 
 
-def _weeks_table(rows: list[Row], title: str) -> Table:
+def _weeks_table(context: Context, rows: list[Row], title: str) -> Table:
     return Table(
         "forecast-weeks",
         title,
         [
-            Column("Week from", "text"),
-            Column("Sold"),
-            Column("Expected"),
-            Column("At least"),
-            Column("At most"),
+            Column(t("Week from"), "text"),
+            Column(t("Sold")),
+            Column(t("Expected")),
+            Column(t("At least")),
+            Column(t("At most")),
         ],
         [
             [
@@ -134,33 +145,41 @@ def _weeks_table(rows: list[Row], title: str) -> Table:
             ]
             for row in rows
         ],
+        source=context.source(_WEEKLY),
     )
 
 
 def _rule(model: str | None) -> str:
     known = {
         None: formats.NO_VALUE,
-        "seasonal_naive": "The same week a year before",
-        "naive": "The last week, repeated",
-        "mean": "Mean of smoothing and ARIMA",
-        "exponential_smoothing": "Exponential smoothing",
-        "seasonal_smoothing": "Exponential smoothing with season",
-        "seasonal_arima": "ARIMA with season",
+        "seasonal_naive": t("The same week a year before"),
+        "naive": t("The last week, repeated"),
+        "mean": t("Mean of smoothing and ARIMA"),
+        "exponential_smoothing": t("Exponential smoothing"),
+        "seasonal_smoothing": t("Exponential smoothing with season"),
+        "seasonal_arima": t("ARIMA with season"),
     }
     return known.get(model) or formats.clean(model)
 
 
 def _table(
-    weeks: dict[str, list[Row]], categories: list[str], reasons: dict[str, str | None]
+    context: Context,
+    weeks: dict[str, list[Row]],
+    categories: list[str],
+    reasons: dict[str, str | None],
 ) -> Table:
     def line(category: str) -> tuple[float, list[Cell]]:
         ahead = [row for row in weeks[category] if row["is_forecast"]]
         past = [row for row in weeks[category] if not row["is_forecast"]][-_WEEKS:]
         sold = sum(row["units_sold"] or 0 for row in past)
-        name = "No category" if category == "(none)" else formats.clean(category)
+        name = t("No category") if category == "(none)" else formats.clean(category)
         if not ahead:
             reason = reasons.get(f"demand_forecast.{category}")
-            rule = f"Not forecast: {formats.clean(reason)}" if reason else "Not forecast"
+            rule = (
+                t("Not forecast: {reason}").format(reason=formats.clean(reason))
+                if reason
+                else t("Not forecast")
+            )
             empty = [Cell(formats.NO_VALUE) for _ in range(3)]
             return -sold, [Cell(name), Cell(formats.count(sold), sold), *empty, Cell(rule)]
         expected = sum(row["forecast_units"] or 0 for row in ahead)
@@ -178,18 +197,21 @@ def _table(
     lines = sorted((line(category) for category in categories), key=lambda found: found[0])
     return Table(
         "forecast-categories",
-        "Units by category, eight weeks back and ahead",
+        t("Units by category, eight weeks back and ahead"),
         [
-            Column("Category", "text"),
-            Column("Sold"),
-            Column("Expected"),
-            Column("Change"),
-            Column("Error"),
-            Column("Forecast by", "text"),
+            Column(t("Category"), "text"),
+            Column(t("Sold")),
+            Column(t("Expected")),
+            Column(t("Change")),
+            Column(t("Error")),
+            Column(t("Forecast by"), "text"),
         ],
         [cells for _, cells in lines[:_CATEGORIES]],
-        note="Error is the mean absolute scaled error on weeks that chose nothing: below 1 the "
-        "forecast was closer than repeating the past usually is. Expected adds up the middles of "
-        "the weeks.",
+        note=t(
+            "Error is the mean absolute scaled error on weeks that chose nothing: below 1 the "
+            "forecast was closer than repeating the past usually is. Expected adds up the "
+            "middles of the weeks."
+        ),
         is_wide=True,
+        source=context.source(_WEEKLY),
     )

@@ -3,6 +3,7 @@
 from dagster_project.report import formats
 from dagster_project.report.blocks import Block, Cell, Column, Facts, Section, Table, bar_share
 from dagster_project.report.context import Context
+from dagster_project.report.language import noted, t
 
 # The marts that this part of the report reads.
 MARTS: tuple[str, ...] = ("customer_id_changes", "customer_identities")
@@ -64,31 +65,30 @@ _CHANGES = """
     order by changes desc, name
 """
 
-_BANDS = {6: "6 to 10", 11: "11 to 20", 21: "21 and more"}
+_BANDS = {6: noted("6 to 10"), 11: noted("11 to 20"), 21: noted("21 and more")}
 
 
 def build(context: Context) -> Section:
     """Records and people by source, cluster sizes, links by method, and changes of ids."""
     section = {
         "id": "identity",
-        "title": "From records to people",
-        "definition": (
-            "Records of all systems become people with one customer id each: by e-mails, telephone "
-            "numbers, cards and references that they share, and by likeness where that is probable "
-            "enough. Values that are nobody's or many people's join nobody. No id changes without "
-            "an entry in the list of changes."
+        "title": t("From records to people"),
+        "definition": t(
+            "Records of all systems become people with one customer id each. Values that are "
+            "nobody's or many people's join nobody, and no id changes without an entry in the "
+            "list of changes."
         ),
     }
     totals = context.row(_TOTALS)
     if not totals["records"]:
-        return Section(**section, absent="No customers: no record bears an identifier.")
+        return Section(**section, absent=t("No customers: no record bears an identifier."))
     per_person = totals["records"] / totals["customers"]
     facts = Facts(
         [
-            ("Records", formats.count(totals["records"]), totals["records"]),
-            ("People", formats.count(totals["customers"]), totals["customers"]),
-            ("Records per person", formats.decimal(per_person), per_person),
-            ("Most records of one person", formats.count(totals["largest"]), totals["largest"]),
+            (t("Records"), formats.count(totals["records"]), totals["records"]),
+            (t("People"), formats.count(totals["customers"]), totals["customers"]),
+            (t("Records per person"), formats.decimal(per_person), per_person),
+            (t("Most records of one person"), formats.count(totals["largest"]), totals["largest"]),
         ]
     )
     sources = context.rows(_SOURCES)
@@ -97,12 +97,12 @@ def build(context: Context) -> Section:
         facts,
         Table(
             "identity-sources",
-            "Records and people by source",
+            t("Records and people by source"),
             [
-                Column("Source", "text"),
+                Column(t("Source"), "text"),
                 Column("", "bar"),
-                Column("Records"),
-                Column("People"),
+                Column(t("Records")),
+                Column(t("People")),
             ],
             [
                 [
@@ -113,7 +113,8 @@ def build(context: Context) -> Section:
                 ]
                 for row in sources
             ],
-            note="A person with records in several sources counts in each.",
+            note=t("A person with records in several sources counts in each."),
+            source=context.source(_SOURCES),
         ),
         _sizes(context),
         _methods(context),
@@ -122,23 +123,28 @@ def build(context: Context) -> Section:
     return Section(**section, blocks=blocks)
 
 
+def _band(size: int) -> str:
+    return t(_BANDS[size]) if size in _BANDS else str(size)
+
+
 def _sizes(context: Context) -> Table:
     rows = context.rows(_SIZES)
     total = sum(row["customers"] for row in rows)
     top = max((row["customers"] for row in rows), default=0)
     return Table(
         "identity-sizes",
-        "People by number of records",
-        [Column("Records", "text"), Column("", "bar"), Column("People"), Column("Share")],
+        t("People by number of records"),
+        [Column(t("Records"), "text"), Column("", "bar"), Column(t("People")), Column(t("Share"))],
         [
             [
-                Cell(_BANDS.get(row["band"], str(row["band"]))),
+                Cell(_band(row["band"])),
                 Cell("", bar=bar_share(row["customers"], top)),
                 Cell(formats.count(row["customers"]), row["customers"]),
                 Cell(formats.percent(row["customers"] / total), row["customers"] / total),
             ]
             for row in rows
         ],
+        source=context.source(_SIZES),
     )
 
 
@@ -147,12 +153,12 @@ def _methods(context: Context) -> Table:
     top = max(row["records"] for row in rows)
     return Table(
         "identity-methods",
-        "Records by the method that linked them",
+        t("Records by the method that linked them"),
         [
-            Column("Method", "text"),
+            Column(t("Method"), "text"),
             Column("", "bar"),
-            Column("Records"),
-            Column("Mean probability"),
+            Column(t("Records")),
+            Column(t("Mean probability")),
         ],
         [
             [
@@ -163,17 +169,18 @@ def _methods(context: Context) -> Table:
             ]
             for row in rows
         ],
+        source=context.source(_METHODS),
     )
 
 
 def _changes(context: Context) -> Block:
     rows = context.rows(_CHANGES)
     if not rows:
-        return Facts([("Customer ids changed so far", "0", 0)])
+        return Facts([(t("Customer ids changed so far"), "0", 0)])
     return Table(
         "identity-changes",
-        "Changes of customer ids since the beginning",
-        [Column("Kind", "text"), Column("Changes"), Column("Newest", "text")],
+        t("Changes of customer ids since the beginning"),
+        [Column(t("Kind"), "text"), Column(t("Changes")), Column(t("Newest"), "text")],
         [
             [
                 Cell(formats.words(row["name"])),
@@ -182,4 +189,5 @@ def _changes(context: Context) -> Block:
             ]
             for row in rows
         ],
+        source=context.source(_CHANGES),
     )

@@ -6,14 +6,15 @@ from typing import Any
 from dagster_project.report import formats
 from dagster_project.report.blocks import Block, Cell, Column, Facts, Note, Section, Table
 from dagster_project.report.context import Context
+from dagster_project.report.language import noted, t
 
 # The marts that this part of the report reads.
 MARTS: tuple[str, ...] = ()
 
 _LEVELS = {
-    "file": "whole file held back",
-    "row": "record held back",
-    "cell": "value made empty, record kept",
+    "file": noted("whole file held back"),
+    "row": noted("record held back"),
+    "cell": noted("value made empty, record kept"),
 }
 
 
@@ -21,31 +22,34 @@ def build(context: Context) -> Section:
     """The accounting per source, the reasons of the quarantine, and what the load noted."""
     section = {
         "id": "loading",
-        "title": "Loaded and held back",
+        "title": t("Loaded and held back"),
         "definition": (
-            "Every record of every file is counted once: accepted, quarantined with its original "
-            "text and the reason, left out by a named rule of its mapping, or erased at a person's "
-            "request. Only counts and reasons stand here; the records stay in the quarantine."
+            t(
+                "Every record of every file is counted once: accepted, quarantined with its "
+                "original text and the reason, left out by a named rule of its mapping, or "
+                "erased at a person's request. Only counts and reasons stand here; the records "
+                "stay in the quarantine."
+            )
         ),
     }
     ledger = context.ledger
     if not ledger.get("files"):
-        return Section(**section, absent="No files were delivered.")
+        return Section(**section, absent=t("No files were delivered."))
     erased = ledger.get("erased") or 0
     items = [
-        ("Files", formats.count(ledger["files"]), ledger["files"]),
+        (t("Files"), formats.count(ledger["files"]), ledger["files"]),
         *(
             (label, formats.count(ledger[name]), ledger[name])
             for name, label in (
-                ("records", "Records"),
-                ("accepted", "Accepted"),
-                ("quarantined", "Quarantined"),
-                ("left_out", "Left out by a rule"),
+                ("records", t("Records")),
+                ("accepted", t("Accepted")),
+                ("quarantined", t("Quarantined")),
+                ("left_out", t("Left out by a rule")),
             )
         ),
     ]
     if erased:
-        items.append(("Erased", formats.count(erased), erased))
+        items.append((t("Erased"), formats.count(erased), erased))
     blocks: list[Block] = [Facts(items)]
     blocks += [Note(formats.clean(row["message"])) for row in ledger.get("deliveries", [])]
     blocks.append(_sources(ledger))
@@ -62,15 +66,15 @@ def _sources(ledger: Mapping[str, Any]) -> Table:
     names = ("files", "records", "accepted", "quarantined", "left_out")
     return Table(
         "loading-sources",
-        "Deliveries by source",
+        t("Deliveries by source"),
         [
-            Column("Source", "text"),
-            Column("Files"),
-            Column("Records"),
-            Column("Accepted"),
-            Column("Quarantined"),
-            Column("Left out"),
-            Column("Newest delivery", "text"),
+            Column(t("Source"), "text"),
+            Column(t("Files")),
+            Column(t("Records")),
+            Column(t("Accepted")),
+            Column(t("Quarantined")),
+            Column(t("Left out")),
+            Column(t("Newest delivery"), "text"),
         ],
         [
             [
@@ -87,12 +91,12 @@ def _sources(ledger: Mapping[str, Any]) -> Table:
 def _changes(ledger: Mapping[str, Any]) -> Table:
     return Table(
         "loading-changes",
-        "Columns that changed in the week before this build",
+        t("Columns that changed in the week before this build"),
         [
-            Column("Source", "text"),
-            Column("Change", "text"),
-            Column("Files"),
-            Column("Newest", "text"),
+            Column(t("Source"), "text"),
+            Column(t("Change"), "text"),
+            Column(t("Files")),
+            Column(t("Newest"), "text"),
         ],
         [
             [
@@ -109,8 +113,8 @@ def _changes(ledger: Mapping[str, Any]) -> Table:
 def _rules(ledger: Mapping[str, Any]) -> Table:
     return Table(
         "loading-rules",
-        "Records left out by a rule of their mapping",
-        [Column("Source", "text"), Column("Rule", "text"), Column("Records")],
+        t("Records left out by a rule of their mapping"),
+        [Column(t("Source"), "text"), Column(t("Rule"), "text"), Column(t("Records"))],
         [
             [
                 Cell(formats.clean(row["source"])),
@@ -125,22 +129,22 @@ def _rules(ledger: Mapping[str, Any]) -> Table:
 def _reasons(ledger: Mapping[str, Any]) -> Block:
     reasons = ledger.get("reasons", [])
     if not reasons:
-        return Note("Nothing is in quarantine.")
+        return Note(t("Nothing is in quarantine."))
     ordered = sorted(reasons, key=lambda row: (-row["records"], row["source"], row["reason"]))
     return Table(
         "loading-reasons",
-        "Why records or values were held back",
+        t("Why records or values were held back"),
         [
-            Column("Source", "text"),
-            Column("Reason", "text"),
-            Column("Effect", "text"),
-            Column("Number"),
+            Column(t("Source"), "text"),
+            Column(t("Reason"), "text"),
+            Column(t("Effect"), "text"),
+            Column(t("Number")),
         ],
         [
             [
                 Cell(formats.clean(row["source"])),
                 Cell(formats.words(row["reason"])),
-                Cell(_LEVELS.get(row["level"], formats.clean(row["level"]))),
+                Cell(t(_LEVELS.get(row["level"], formats.clean(row["level"])))),
                 Cell(formats.count(row["records"]), row["records"]),
             ]
             for row in ordered

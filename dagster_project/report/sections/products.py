@@ -13,6 +13,7 @@ from dagster_project.report.blocks import (
     heat_step,
 )
 from dagster_project.report.context import Context, Row
+from dagster_project.report.language import noted, nt, t
 
 # The marts that this part of the report reads.
 MARTS: tuple[str, ...] = ("model_quality", "product_affinities", "product_performance")
@@ -76,53 +77,62 @@ _QUALITY = """
     select model, metric, value, note from model_quality where model like 'recommendations.%'
 """
 
-_STEADINESS = (("X", "Steady (X)"), ("Y", "Changing (Y)"), ("Z", "Erratic (Z)"), (None, "Too new"))
-_CLASSES = (("A", "A: first 80%"), ("B", "B: next 15%"), ("C", "C: the rest"))
+_STEADINESS = (
+    ("X", noted("Steady (X)")),
+    ("Y", noted("Changing (Y)")),
+    ("Z", noted("Erratic (Z)")),
+    (None, noted("Too new")),
+)
+_CLASSES = (("A", noted("A: first 80%")), ("B", noted("B: next 15%")), ("C", noted("C: the rest")))
 
 
 def build(context: Context) -> Section:
     """Facts, the matrix of revenue and steadiness, best sellers, slow stock, pairs."""
     section = {
         "id": "products",
-        "title": "Products",
-        "definition": (
-            "Goods, without postage and other services, in the 364 days up to "
-            f"{formats.day(context.as_of)}. Revenue is net of refunds, tax and shipping. Class A "
-            "are the products that make the first 80% of it, B the next 15%. X, Y and Z tell how "
-            "much the units sold differ between 28-day spans: up to half of their mean, up to all "
-            "of it, more. Fast movers make the first 80% of the units of the last 91 days. Stock "
-            "cover is the days that the stock lasts at the pace of these 91 days."
-        ),
+        "title": t("Products"),
+        "definition": t(
+            "Goods, without postage and other services, in the 364 days up to {day}. Fast movers "
+            "make the first 80% of the units of the last 91 days."
+        ).format(day=formats.day(context.as_of)),
     }
     totals = context.row(_TOTALS)
     if not totals["sold"]:
-        return Section(**section, absent=context.absent("goods sold", "shop.order_lines"))
+        return Section(**section, absent=context.absent(t("No goods sold"), "shop.order_lines"))
     blocks: list[Block] = [_facts(context, totals), _matrix(context), _best(context)]
     lying = context.rows(_LYING, {"shown": _SHOWN})
     if lying:
-        blocks.append(Folded("Stock that lies", [_lying(lying)]))
+        blocks.append(Folded(t("Stock that lies"), [_lying(context, lying)]))
     pairs = context.rows(_PAIRS, {"shown": _SHOWN})
     if pairs:
-        blocks.append(Folded("Bought together", [_pairs(pairs)]))
+        blocks.append(Folded(t("Bought together"), [_pairs(context, pairs)]))
     return Section(**section, blocks=blocks)
 
 
 def _facts(context: Context, totals: Row) -> Facts:
     items = [
-        ("Products sold", formats.count(totals["sold"]), totals["sold"]),
-        ("Fast movers", formats.count(totals["fast"]), totals["fast"]),
-        ("In stock and not sold for 91 days", formats.count(totals["lying"]), totals["lying"]),
+        (t("Products sold"), formats.count(totals["sold"]), totals["sold"]),
+        (t("Fast movers"), formats.count(totals["fast"]), totals["fast"]),
+        (t("In stock and not sold for 91 days"), formats.count(totals["lying"]), totals["lying"]),
     ]
     quality = {(row["model"], row["metric"]): row["value"] for row in context.rows(_QUALITY)}
-    for name, what, rule in (
-        ("buy_again", "bought again one of five", "of their most bought"),
-        ("discover", "discovered one of five", "of the most popular"),
+    for name, label, rule in (
+        (
+            "buy_again",
+            t("Customers who then bought again one of five recommended products"),
+            noted("{rate} ({base} of their most bought)"),
+        ),
+        (
+            "discover",
+            t("Customers who then discovered one of five recommended products"),
+            noted("{rate} ({base} of the most popular)"),
+        ),
     ):
         rate = quality.get((f"recommendations.{name}", "holdout_hit_rate"))
         base = quality.get((f"recommendations.{name}", "baseline_hit_rate"))
         if rate is not None and base is not None:
-            label = f"Customers who then {what} recommended products"
-            items.append((label, f"{formats.percent(rate)} ({formats.percent(base)} {rule})", rate))
+            text = t(rule).format(rate=formats.percent(rate), base=formats.percent(base))
+            items.append((label, text, rate))
     return Facts(items)
 
 
@@ -143,18 +153,26 @@ def _matrix(context: Context) -> Table:
             formats.count(row["products"]),
             row["products"],
             heat=heat_step(share, top),
-            tip=f"{formats.plural(row['products'], 'product')}, "
-            f"{context.money.whole(row['revenue'])}\n{formats.percent(share)} of net revenue",
+            tip=t("{products}, {revenue}\n{share} of net revenue").format(
+                products=nt("{n} product", "{n} products", row["products"]).format(
+                    n=formats.count(row["products"])
+                ),
+                revenue=context.money.whole(row["revenue"]),
+                share=formats.percent(share),
+            ),
         )
 
     return Table(
         "products-matrix",
-        "Products by share of revenue and by steadiness",
-        [Column("Class", "text"), *(Column(label, "heat") for _, label in _STEADINESS)],
-        [[Cell(label), *(cell(abc, xyz) for xyz, _ in _STEADINESS)] for abc, label in _CLASSES],
-        note="Numbers are products, shades their share of net revenue. Steady products of class A "
-        "should never be out of stock; erratic ones of class C need none.",
+        t("Products by share of revenue and by steadiness"),
+        [Column(t("Class"), "text"), *(Column(t(label), "heat") for _, label in _STEADINESS)],
+        [[Cell(t(label)), *(cell(abc, xyz) for xyz, _ in _STEADINESS)] for abc, label in _CLASSES],
+        note=t(
+            "Numbers are products, shades their share of net revenue. Steady products of class A "
+            "should never be out of stock; erratic ones of class C need none."
+        ),
         is_heat=True,
+        source=context.source(_MATRIX),
     )
 
 
@@ -164,7 +182,7 @@ def _name(row: Row) -> str:
 
 def _classes(row: Row) -> str:
     letters = f"{row['abc_class'] or ''}{row['xyz_class'] or ''}"
-    return f"{formats.clean(letters)}, {formats.words(row['movement']).lower()}"
+    return f"{formats.clean(letters)}, {formats.first_small(formats.words(row['movement']))}"
 
 
 def _cover(row: Row) -> Cell:
@@ -179,15 +197,19 @@ def _best(context: Context) -> Table:
     top = max((row["net_revenue"] for row in rows), default=0)
     return Table(
         "products-best",
-        f"The {formats.plural(len(rows), 'product')} with the most net revenue",
+        nt(
+            "The product with the most net revenue",
+            "The {n} products with the most net revenue",
+            len(rows),
+        ).format(n=formats.count(len(rows))),
         [
-            Column("Product", "text"),
+            Column(t("Product"), "text"),
             Column("", "bar"),
-            Column("Net revenue"),
-            Column("Units"),
-            Column("Returned"),
-            Column("Class", "text"),
-            Column("Stock cover"),
+            Column(t("Net revenue")),
+            Column(t("Units")),
+            Column(t("Returned")),
+            Column(t("Class"), "text"),
+            Column(t("Stock cover")),
         ],
         [
             [
@@ -201,19 +223,20 @@ def _best(context: Context) -> Table:
             ]
             for row in rows
         ],
+        source=context.source(_BEST, {"shown": _SHOWN}),
     )
 
 
-def _lying(rows: list[Row]) -> Table:
+def _lying(context: Context, rows: list[Row]) -> Table:
     return Table(
         "products-lying",
-        "Products in stock that do not move, or whose stock lasts for more than a year",
+        t("Products in stock that do not move, or whose stock lasts for more than a year"),
         [
-            Column("Product", "text"),
-            Column("In stock"),
-            Column("Units sold in 364 days"),
-            Column("in 91 days"),
-            Column("Stock cover"),
+            Column(t("Product"), "text"),
+            Column(t("In stock")),
+            Column(t("Units sold in 364 days")),
+            Column(t("in 91 days")),
+            Column(t("Stock cover")),
         ],
         [
             [
@@ -225,19 +248,20 @@ def _lying(rows: list[Row]) -> Table:
             ]
             for row in rows
         ],
+        source=context.source(_LYING, {"shown": _SHOWN}),
     )
 
 
-def _pairs(rows: list[Row]) -> Table:
+def _pairs(context: Context, rows: list[Row]) -> Table:
     return Table(
         "products-pairs",
-        "Goods that are bought together more often than by chance",
+        t("Goods that are bought together more often than by chance"),
         [
-            Column("Who buys", "text"),
-            Column("also buys", "text"),
-            Column("Orders with both"),
-            Column("Share of its orders"),
-            Column("Lift", hint="times as often as by chance"),
+            Column(t("Who buys"), "text"),
+            Column(t("also buys"), "text"),
+            Column(t("Orders with both")),
+            Column(t("Share of its orders")),
+            Column(t("Lift"), hint=t("times as often as by chance")),
         ],
         [
             [
@@ -249,6 +273,9 @@ def _pairs(rows: list[Row]) -> Table:
             ]
             for row in rows
         ],
-        note="Lift is the share of the product's orders that hold the other, over the share of all "
-        "orders that do. Only pairs with at least 10 orders.",
+        note=t(
+            "Lift is the share of the product's orders that hold the other, over the share of all "
+            "orders that do. Only pairs with at least 10 orders."
+        ),
+        source=context.source(_PAIRS, {"shown": _SHOWN}),
     )

@@ -4,6 +4,7 @@ from dagster_project.report import formats
 from dagster_project.report.blocks import Cell, Column, Figure, Section, Table
 from dagster_project.report.charts import Series, time_plot
 from dagster_project.report.context import CHART_MONTHS, Context
+from dagster_project.report.language import t
 
 # The marts that this part of the report reads.
 MARTS: tuple[str, ...] = ("retention_monthly",)
@@ -22,32 +23,27 @@ def build(context: Context) -> Section:
     """The measured rate beside the textbook formula, with the reactivated that separate them."""
     section = {
         "id": "retention",
-        "title": "Retention",
-        "definition": (
-            "Retention rate: of the customers with a sale in the month before, the share with a "
-            "sale in this month; churn is the rest. The textbook formula, customers at the end "
-            "less new ones over customers at the start, also counts the reactivated, who bought "
-            "earlier but not in the month before."
-        ),
+        "title": t("Retention"),
+        "definition": "",
     }
     rows = context.rows(_MONTHLY)[-CHART_MONTHS:]
     if not rows:
         return Section(
-            **section, absent=context.absent("sales of identified buyers", "shop.orders")
+            **section, absent=context.absent(t("No sales of identified buyers"), "shop.orders")
         )
     table = Table(
         "retention-table",
-        "Retention by month",
+        t("Retention by month"),
         [
-            Column("Month", "text"),
-            Column("At start"),
-            Column("Retained"),
-            Column("Reactivated"),
-            Column("New"),
-            Column("At end"),
-            Column("Retention"),
-            Column("By formula"),
-            Column("Churn"),
+            Column(t("Month"), "text"),
+            Column(t("At start")),
+            Column(t("Retained")),
+            Column(t("Reactivated")),
+            Column(t("New")),
+            Column(t("At end")),
+            Column(t("Retention")),
+            Column(t("By formula")),
+            Column(t("Churn")),
         ],
         [
             [
@@ -70,15 +66,18 @@ def build(context: Context) -> Section:
             for row in rows
         ],
         is_wide=True,
+        source=context.source(_MONTHLY, first=rows[0]["month"], last=rows[-1]["month"]),
     )
     plot = time_plot(
         [row["month"] for row in rows],
         [
-            Series("Retention rate", [row["retention_rate"] for row in rows]),
-            Series("By the formula", [row["retention_rate_formula"] for row in rows]),
+            Series(t("Retention rate"), [row["retention_rate"] for row in rows]),
+            Series(t("By the formula"), [row["retention_rate_formula"] for row in rows]),
         ],
         axis=formats.axis_percent,
         reading=formats.percent,
         complete_until=context.last_complete_month,
     )
-    return Section(**section, blocks=[Figure("retention-chart", "Monthly retention", plot, table)])
+    return Section(
+        **section, blocks=[Figure("retention-chart", t("Monthly retention"), plot, table)]
+    )

@@ -15,6 +15,7 @@ from dagster_project.report.blocks import (
 )
 from dagster_project.report.charts import Series, time_plot
 from dagster_project.report.context import CHART_MONTHS, Context, Row, add_months, month_range
+from dagster_project.report.language import t
 
 # The marts that this part of the report reads.
 MARTS: tuple[str, ...] = ("orders", "unallocated_refunds")
@@ -48,12 +49,9 @@ def build(context: Context) -> Section:
     """Refunded share by month of sale, and the refunds that could not be allocated."""
     section = {
         "id": "returns",
-        "title": "Returns",
-        "definition": (
-            "A refund stands in the month of the sale that it undoes, not of the day it was paid. "
-            "A refund that names no order is allocated to earlier lines of the same person and "
-            "product, latest first; what is left has no known buyer, product or sale and is listed "
-            "apart, in no month and in no customer's revenue."
+        "title": t("Returns"),
+        "definition": t(
+            "A refund stands in the month of the sale that it undoes, not of the day it was paid."
         ),
     }
     rows = context.rows(_MONTHLY)
@@ -61,7 +59,7 @@ def build(context: Context) -> Section:
     refunded = sum(row["refunded_amount"] for row in rows)
     sales = sum(row["refunded_sales"] for row in rows)
     if not refunded and not unallocated["refunds"]:
-        return Section(**section, absent=context.absent("refunds", "shop.refunds"))
+        return Section(**section, absent=context.absent(t("No refunds"), "shop.refunds"))
     money = context.money
     blocks: list[Block] = []
     if rows and refunded:
@@ -69,14 +67,14 @@ def build(context: Context) -> Section:
     blocks.append(
         Facts(
             [
-                ("Refunded on sales", money.exact(refunded), refunded),
-                ("Sales with a refund", formats.count(sales), sales),
+                (t("Refunded on sales"), money.exact(refunded), refunded),
+                (t("Sales with a refund"), formats.count(sales), sales),
                 (
-                    "Refunds with no sale found",
+                    t("Refunds with no sale found"),
                     formats.count(unallocated["refunds"]),
                     unallocated["refunds"],
                 ),
-                ("worth", money.exact(unallocated["amount"]), unallocated["amount"]),
+                (t("worth"), money.exact(unallocated["amount"]), unallocated["amount"]),
             ]
         )
     )
@@ -90,12 +88,12 @@ def _obstacles(context: Context) -> Table:
     most = max(row["amount"] for row in rows)
     return Table(
         "returns-obstacles",
-        "Why refunds found no sale",
+        t("Why refunds found no sale"),
         [
-            Column("Obstacle", "text"),
+            Column(t("Obstacle"), "text"),
             Column("", "bar"),
-            Column("Refunds"),
-            Column("Amount"),
+            Column(t("Refunds")),
+            Column(t("Amount")),
         ],
         [
             [
@@ -106,6 +104,7 @@ def _obstacles(context: Context) -> Table:
             ]
             for row in rows
         ],
+        source=context.source(_OBSTACLES),
     )
 
 
@@ -121,13 +120,13 @@ def _figure(context: Context, found: dict[date, Row]) -> Figure:
     money = context.money
     table = Table(
         "returns-table",
-        "Refunds by month of sale",
+        t("Refunds by month of sale"),
         [
-            Column("Month", "text"),
-            Column("Gross revenue"),
-            Column("Refunded"),
-            Column("Share"),
-            Column("Sales with a refund"),
+            Column(t("Month"), "text"),
+            Column(t("Gross revenue")),
+            Column(t("Refunded")),
+            Column(t("Share")),
+            Column(t("Sales with a refund")),
         ],
         [
             [
@@ -142,12 +141,15 @@ def _figure(context: Context, found: dict[date, Row]) -> Figure:
             ]
             for month, row, share in zip(months, rows, shares, strict=True)
         ],
+        source=context.source(_MONTHLY, months=months),
     )
     plot = time_plot(
         months,
-        [Series("Refunded share of gross revenue", shares, "column")],
+        [Series(t("Refunded share of gross revenue"), shares, "column")],
         axis=formats.axis_percent,
         reading=formats.percent,
         complete_until=context.last_complete_month,
     )
-    return Figure("returns-chart", "Refunded share of gross revenue, by month of sale", plot, table)
+    return Figure(
+        "returns-chart", t("Refunded share of gross revenue, by month of sale"), plot, table
+    )

@@ -1,128 +1,112 @@
-"""Net revenue and customers, month by month."""
+"""Sales by month: net revenue and customers, to be filtered by first channel and segment."""
 
 from dagster_project.report import formats
-from dagster_project.report.blocks import Cell, Column, Figure, Section, Table
-from dagster_project.report.charts import Series, time_plot
+from dagster_project.report.blocks import Section
 from dagster_project.report.context import CHART_MONTHS, Context, add_months, month_range
+from dagster_project.report.cubes import Measure, Pivot, cube, time_figure
+from dagster_project.report.language import t
 
 # The marts that this part of the report reads.
-MARTS: tuple[str, ...] = ("orders",)
+MARTS: tuple[str, ...] = ("customers", "orders")
 
-_MONTHLY = """
+# A customer has one first channel and one segment, so customers of a month add up over both.
+SALES_CUBE = """
     select
-        date_trunc('month', order_date)::date as month,
+        date_trunc('month', o.order_date)::date as month,
+        c.acquisition_channel, c.rfm_segment,
         count(*) as sales,
-        coalesce(sum(net_revenue), 0) as net_revenue,
-        coalesce(sum(net_revenue) filter (where customer_id is not null), 0) as known_revenue,
-        count(distinct customer_id) as customers,
-        count(distinct customer_id) filter (where is_first_order) as new_customers
-    from orders
-    where is_sale and order_date is not null
-    group by 1
-    order by 1
+        coalesce(sum(o.net_revenue), 0) as net_revenue,
+        coalesce(sum(o.net_revenue) filter (where o.customer_id is not null), 0) as known_revenue,
+        coalesce(sum(o.net_revenue) filter (where o.customer_id is null), 0) as other_revenue,
+        count(distinct o.customer_id) as customers,
+        count(distinct o.customer_id) filter (where o.is_first_order) as new_customers,
+        count(distinct o.customer_id)
+        - count(distinct o.customer_id) filter (where o.is_first_order) as returning_customers
+    from orders as o
+    left join customers as c on o.customer_id = c.customer_id
+    where o.is_sale and o.order_date is not null
+    group by 1, 2, 3
+    order by 1, 2, 3
 """
+_MEASURES = (
+    "sales",
+    "net_revenue",
+    "known_revenue",
+    "other_revenue",
+    "customers",
+    "new_customers",
+    "returning_customers",
+)
 
 
 def build(context: Context) -> Section:
     """Two charts over the same months: revenue by kind of buyer, customers by new and returning."""
-    section = {
-        "id": "revenue",
-        "title": "Revenue and customers",
-        "definition": (
-            "Net revenue of the sales of each month, apart for buyers who could be identified and "
-            "those who could not. A customer counts once a month; new are those whose first sale "
-            "ever falls in it."
-        ),
-    }
-    rows = context.rows(_MONTHLY)
+    rows = context.rows(SALES_CUBE)
+    section = {"id": "revenue", "title": t("Revenue and customers")}
     if not rows:
-        return Section(**section, absent=context.absent("sales", "shop.orders"))
-    found = {row["month"]: row for row in rows}
+        return Section(
+            **section, definition="", absent=context.absent(t("No sales"), "shop.orders")
+        )
+    sales = cube(
+        "sales",
+        rows,
+        (("acquisition_channel", t("Acquisition channel")), ("rfm_segment", t("Segment of today"))),
+        _MEASURES,
+    )
     last = context.as_of.replace(day=1)
-    months = month_range(max(min(found), add_months(last, 1 - CHART_MONTHS)), last)
-    table_rows = [found.get(month, dict.fromkeys(rows[0], 0)) for month in months]
-    money = context.money
-    known = [row["known_revenue"] for row in table_rows]
-    unknown = [row["net_revenue"] - row["known_revenue"] for row in table_rows]
-    revenue_series = [Series("Identified buyers", known, "column")]
-    if any(unknown):
-        revenue_series.append(Series("Buyers not identified", unknown, "column"))
-    new = [row["new_customers"] for row in table_rows]
-    returning = [row["customers"] - row["new_customers"] for row in table_rows]
-
-    def month_cells(index: int, *cells: Cell) -> list[Cell]:
-        is_open = months[index] > context.last_complete_month
-        return [Cell(formats.month_short(months[index]), is_incomplete=is_open), *cells]
-
-    revenue_table = Table(
-        "revenue-table",
-        "Net revenue and sales by month",
-        [
-            Column("Month", "text"),
-            Column("Net revenue"),
-            Column("of identified buyers"),
-            Column("of others"),
-            Column("Sales"),
-        ],
-        [
-            month_cells(
-                index,
-                Cell(money.exact(row["net_revenue"]), row["net_revenue"]),
-                Cell(money.exact(known[index]), known[index]),
-                Cell(money.exact(unknown[index]), unknown[index]),
-                Cell(formats.count(row["sales"]), row["sales"]),
-            )
-            for index, row in enumerate(table_rows)
-        ],
-    )
-    customers_table = Table(
-        "customers-table",
-        "Customers with a sale by month",
-        [Column("Month", "text"), Column("Customers"), Column("New"), Column("Returning")],
-        [
-            month_cells(
-                index,
-                Cell(formats.count(row["customers"]), row["customers"]),
-                Cell(formats.count(new[index]), new[index]),
-                Cell(formats.count(returning[index]), returning[index]),
-            )
-            for index, row in enumerate(table_rows)
-        ],
-    )
-    complete = context.last_complete_month
+    months = tuple(month_range(max(sales.months[0], add_months(last, 1 - CHART_MONTHS)), last))
+    source = context.source(SALES_CUBE, months=months)
+    known = Measure(t("Identified buyers"), "known_revenue", kind="money", mark="column")
+    others = [Measure(t("Buyers not identified"), "other_revenue", kind="money", mark="column")]
     note = None
-    if last > complete:
-        note = (
-            f"{formats.month_name(last)} is not complete: its days up to "
-            f"{formats.day(context.as_of)} are drawn pale."
+    if last > context.last_complete_month:
+        note = t("{month} is not complete: its days up to {day} are drawn pale.").format(
+            month=formats.month_name(last), day=formats.day(context.as_of)
         )
     return Section(
         **section,
+        definition=t(
+            "A customer counts once a month; new are those whose first sale ever falls in it."
+        ),
         blocks=[
-            Figure(
-                "revenue-chart",
-                "Net revenue by month",
-                time_plot(
+            time_figure(
+                context,
+                Pivot(
+                    "revenue-chart",
+                    t("Net revenue by month"),
+                    sales,
+                    "month",
+                    (
+                        Measure(t("Net revenue"), "net_revenue", kind="cents"),
+                        known,
+                        *(others if any(row["other_revenue"] for row in rows) else []),
+                        Measure(t("Sales"), "sales"),
+                        Measure(t("Average order value"), "net_revenue", "sales", kind="cents"),
+                    ),
+                    source,
+                    t("Month"),
+                    note,
                     months,
-                    revenue_series,
-                    axis=money.short,
-                    reading=money.whole,
-                    complete_until=complete,
                 ),
-                revenue_table,
-                note,
             ),
-            Figure(
-                "customers-chart",
-                "Customers with a sale, by month",
-                time_plot(
+            time_figure(
+                context,
+                Pivot(
+                    "customers-chart",
+                    t("Customers with a sale, by month"),
+                    sales,
+                    "month",
+                    (
+                        Measure(t("Customers"), "customers"),
+                        Measure(t("Returning"), "returning_customers", mark="column"),
+                        Measure(t("New"), "new_customers", mark="column"),
+                    ),
+                    source,
+                    t("Month"),
+                    None,
                     months,
-                    [Series("Returning", returning, "column"), Series("New", new, "column")],
-                    axis=formats.short,
-                    reading=formats.count,
-                    complete_until=complete,
                 ),
-                customers_table,
             ),
         ],
+        cubes=(sales,),
     )

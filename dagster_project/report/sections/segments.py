@@ -14,6 +14,7 @@ from dagster_project.report.blocks import (
     heat_step,
 )
 from dagster_project.report.context import Context, Row
+from dagster_project.report.language import noted, nt, t
 
 # The marts that this part of the report reads.
 MARTS: tuple[str, ...] = (
@@ -52,25 +53,25 @@ _MOVES = """
 
 # From the best customers to those who are gone; names of an own seed follow.
 _ORDER = (
-    "Champions",
-    "Loyal",
-    "Potential loyalist",
-    "New",
-    "Promising",
-    "Need attention",
-    "About to sleep",
-    "At risk",
-    "Cannot lose",
-    "Hibernating",
-    "Lost",
+    noted("Champions"),
+    noted("Loyal"),
+    noted("Potential loyalist"),
+    noted("New"),
+    noted("Promising"),
+    noted("Need attention"),
+    noted("About to sleep"),
+    noted("At risk"),
+    noted("Cannot lose"),
+    noted("Hibernating"),
+    noted("Lost"),
 )
 _FIRST_SALE = "(none)"
 
 _CUTS = (
-    ("age_band", "Customers by age"),
-    ("gender", "Customers by gender"),
-    ("country", "Customers by country"),
-    ("region", "Customers by region"),
+    ("age_band", noted("Customers by age")),
+    ("gender", noted("Customers by gender")),
+    ("country", noted("Customers by country")),
+    ("region", noted("Customers by region")),
 )
 
 
@@ -78,13 +79,10 @@ def build(context: Context) -> Section:
     """Personas, the moves of the last month as a heat map, twelve months of moves, demography."""
     section = {
         "id": "segments",
-        "title": "Groups and moves",
-        "definition": (
-            "Personas are found in the data: customers are grouped by how lately, how often, for "
-            "how much, how regularly, at what discount and on which days they buy, and each group "
-            "is named by what sets it apart. Segments are given: a table of names for scores of "
-            "recency, frequency and net revenue, taken here at the end of each month among the "
-            "customers of that day."
+        "title": t("Groups and moves"),
+        "definition": t(
+            "Personas are found in the data, and each is named by what sets it apart. Segments "
+            "are given: a table of names for scores of recency, frequency and net revenue."
         ),
     }
     moves = context.rows(_MOVES)
@@ -92,19 +90,21 @@ def build(context: Context) -> Section:
     demography = [table for cut in _CUTS if (table := _cut(context, *cut))]
     if not moves and not personas and not demography:
         if context.has("customers"):
-            return Section(**section, absent="No month with a sale is complete yet.")
-        return Section(**section, absent="No customers: no record bears an identifier.")
+            return Section(**section, absent=t("No month with a sale is complete yet."))
+        return Section(**section, absent=t("No customers: no record bears an identifier."))
     blocks: list[Block] = []
     if personas:
         blocks.append(_personas(context, personas))
     else:
         reasons = context.rows(_WHY_NOT)
-        reason = formats.clean(reasons[0]["note"]) if reasons else "too few customers have bought"
-        blocks.append(Note(f"There are no personas: {reason}."))
+        reason = (
+            formats.clean(reasons[0]["note"]) if reasons else t("too few customers have bought")
+        )
+        blocks.append(Note(t("There are no personas: {reason}.").format(reason=reason)))
     if moves:
-        blocks += _moves(moves)
+        blocks += _moves(context, moves)
     if demography:
-        blocks.append(Folded("Age, gender and place", list(demography)))
+        blocks.append(Folded(t("Age, gender and place"), list(demography)))
     return Section(**section, blocks=blocks)
 
 
@@ -113,14 +113,14 @@ def _personas(context: Context, rows: list[Row]) -> Table:
     top = max(row["customers"] for row in rows)
     return Table(
         "segments-personas",
-        "Customers with a sale by persona",
+        t("Customers with a sale by persona"),
         [
-            Column("Persona", "text"),
+            Column(t("Persona"), "text"),
             Column("", "bar"),
-            Column("Customers"),
-            Column("Share"),
-            Column("Net revenue so far"),
-            Column("Expected in 12 months"),
+            Column(t("Customers")),
+            Column(t("Share")),
+            Column(t("Net revenue so far")),
+            Column(t("Expected in 12 months")),
         ],
         [
             [
@@ -133,8 +133,11 @@ def _personas(context: Context, rows: list[Row]) -> Table:
             ]
             for row in rows
         ],
-        note="After the colon stands what is unlike the average customer. Who withdrew the consent "
-        "to be profiled has no persona.",
+        note=t(
+            "After the colon stands what is unlike the average customer. Who withdrew the consent "
+            "to be profiled has no persona."
+        ),
+        source=context.source(_PERSONAS),
     )
 
 
@@ -143,7 +146,7 @@ def _place(segment: str) -> tuple[int, str]:
     return (-1 if segment == _FIRST_SALE else known, segment)
 
 
-def _moves(moves: list[Row]) -> list[Block]:
+def _moves(context: Context, moves: list[Row]) -> list[Block]:
     months = sorted({row["month"] for row in moves})
     last = [row for row in moves if row["month"] == months[-1]]
     known = sum(row["customers"] or 0 for row in last if row["from_segment"] != _FIRST_SALE)
@@ -158,20 +161,24 @@ def _moves(moves: list[Row]) -> list[Block]:
     blocks: list[Block] = [
         Facts(
             [
-                (f"Changed segment in {name}", f"{formats.count(moved)}{share}", moved),
-                ("Stayed in theirs", formats.count(known - moved), known - moved),
-                ("Bought for the first time", formats.count(new), new),
+                (
+                    t("Changed segment in {name}").format(name=name),
+                    f"{formats.count(moved)}{share}",
+                    moved,
+                ),
+                (t("Stayed in theirs"), formats.count(known - moved), known - moved),
+                (t("Bought for the first time"), formats.count(new), new),
             ]
         )
     ]
     if known:
-        blocks.append(_map(last, name))
+        blocks.append(_map(context, last, name))
     if len(months) > 1:
-        blocks.append(Folded("Moves by month", [_monthly(moves)]))
+        blocks.append(Folded(t("Moves by month"), [_monthly(context, moves)]))
     return blocks
 
 
-def _map(rows: list[Row], month: str) -> Table:
+def _map(context: Context, rows: list[Row], month: str) -> Table:
     found = {(row["from_segment"], row["to_segment"]): row for row in rows}
     origins = sorted({origin for origin, _ in found}, key=_place)[:_SEGMENTS]
     targets = sorted({target for _, target in found}, key=_place)[:_SEGMENTS]
@@ -191,41 +198,52 @@ def _map(rows: list[Row], month: str) -> Table:
         if row is None or not size[origin]:
             return Cell("")
         share = row["customers"] / size[origin]
-        whence = "First sale in the month" if origin == _FIRST_SALE else f"From {origin}"
+        whence = (
+            t("First sale in the month")
+            if origin == _FIRST_SALE
+            else t("From {segment}").format(segment=formats.words(origin))
+        )
         return Cell(
             formats.percent(share, 0),
             share,
             heat=heat_step(share, top) if origin != target else None,
-            tip=f"{formats.clean(whence)} to {formats.clean(target)}\n"
-            f"{formats.count(row['customers'])} of {formats.count(size[origin])} customers, "
-            f"{formats.percent(share)}",
+            tip=t("{whence} to {target}\n{customers} of {size} customers, {share}").format(
+                whence=formats.clean(whence),
+                target=formats.words(target),
+                customers=formats.count(row["customers"]),
+                size=formats.count(size[origin]),
+                share=formats.percent(share),
+            ),
         )
 
     return Table(
         "segments-moves",
-        f"Where the customers of each segment went in {month}",
+        t("Where the customers of each segment went in {month}").format(month=month),
         [
-            Column("From", "text"),
-            Column("Customers"),
-            *(Column(formats.clean(target), "heat") for target in targets),
+            Column(t("From segment"), "text"),
+            Column(t("Customers")),
+            *(Column(formats.words(target), "heat") for target in targets),
         ],
         [
             [
-                Cell("First sale" if origin == _FIRST_SALE else formats.clean(origin)),
+                Cell(t("First sale") if origin == _FIRST_SALE else formats.words(origin)),
                 Cell(formats.count(size[origin]), size[origin]),
                 *(cell(origin, target) for target in targets),
             ]
             for origin in origins
         ],
-        note="A line is a segment at the end of the month before, a column the segment a month "
-        "later; shares of the line. Those who stayed are not shaded. Scores compare customers with "
-        "each other, so somebody may move because others did.",
+        note=t(
+            "A line is a segment at the end of the month before, a column the segment a month "
+            "later; shares of the line. Those who stayed are not shaded. Scores compare "
+            "customers with each other, so somebody may move because others did."
+        ),
         is_wide=True,
         is_heat=True,
+        source=context.source(_MOVES),
     )
 
 
-def _monthly(moves: list[Row]) -> Table:
+def _monthly(context: Context, moves: list[Row]) -> Table:
     lines: dict[object, list[int]] = {}
     for row in moves:
         line = lines.setdefault(row["month"], [0, 0, 0])
@@ -233,13 +251,13 @@ def _monthly(moves: list[Row]) -> Table:
         line[kind] += row["customers"] or 0
     return Table(
         "segments-months",
-        "Customers by what they did between the ends of two months",
+        t("Customers by what they did between the ends of two months"),
         [
-            Column("Month", "text"),
-            Column("Stayed"),
-            Column("Moved"),
-            Column("Share moved"),
-            Column("First sale"),
+            Column(t("Month"), "text"),
+            Column(t("Stayed")),
+            Column(t("Moved")),
+            Column(t("Share moved")),
+            Column(t("First sale")),
         ],
         [
             [
@@ -254,37 +272,43 @@ def _monthly(moves: list[Row]) -> Table:
             ]
             for month, (stayed, moved, new) in sorted(lines.items())
         ],
+        source=context.source(_MOVES),
     )
 
 
 def _cut(context: Context, column: str, caption: str) -> Table | None:
-    rows = context.rows(
-        f"""
+    sql = f"""
         select s.{column} as name, count(*) as customers, sum(c.net_revenue) as revenue
         from customer_segments as s
         inner join customers as c on s.customer_id = c.customer_id
         group by 1
         order by customers desc, name
-        """
-    )
+    """
+    rows = context.rows(sql)
     if not any(row["name"] for row in rows):
         return None
     total = sum(row["customers"] for row in rows)
     top = max(row["customers"] for row in rows)
-    shown = [(row["name"] or "Not known", row["customers"], row["revenue"]) for row in rows]
+    shown = [(row["name"] or t("Not known"), row["customers"], row["revenue"]) for row in rows]
     if len(shown) > _GROUPS:
         rest = shown[_GROUPS:]
         shown = shown[:_GROUPS]
-        shown.append((f"{len(rest)} more", sum(r[1] for r in rest), sum((r[2] or 0) for r in rest)))
+        shown.append(
+            (
+                nt("{n} more", "{n} more", len(rest)).format(n=len(rest)),
+                sum(r[1] for r in rest),
+                sum((r[2] or 0) for r in rest),
+            )
+        )
     return Table(
         f"segments-{column.replace('_', '-')}",
-        caption,
+        t(caption),
         [
-            Column("Group", "text"),
+            Column(t("Group"), "text"),
             Column("", "bar"),
-            Column("Customers"),
-            Column("Share"),
-            Column("Net revenue"),
+            Column(t("Customers")),
+            Column(t("Share")),
+            Column(t("Net revenue")),
         ],
         [
             [
@@ -296,4 +320,5 @@ def _cut(context: Context, column: str, caption: str) -> Table | None:
             ]
             for name, number, revenue in shown
         ],
+        source=context.source(sql),
     )

@@ -6,14 +6,11 @@ from dagster_project.report import formats
 from dagster_project.report.blocks import Block, Cell, Column, Figure, Folded, Section, Table
 from dagster_project.report.charts import Series, time_plot
 from dagster_project.report.context import CHART_MONTHS, Context, Row, add_months, month_range
+from dagster_project.report.language import noted, t
 from dagster_project.thresholds import threshold
 
 # The marts that this part of the report reads.
 MARTS: tuple[str, ...] = ("service_impact", "service_quality")
-
-# Seconds within which an answered call counts for the service level.
-_SERVICE_SECONDS = threshold("service_level_seconds")
-_FIRST_CONTACT_DAYS = threshold("first_contact_days")
 
 _SUMS = """
         sum(offered) as offered, sum(answered) as answered, sum(answered_timed) as answered_timed,
@@ -49,9 +46,9 @@ _IMPACT = """
 """
 
 _EXPERIENCES = {
-    "no_contact": "No contact",
-    "well_served": "Contacts, all well served",
-    "badly_served": "A contact that went badly",
+    "no_contact": noted("No contact"),
+    "well_served": noted("Contacts, all well served"),
+    "badly_served": noted("A contact that went badly"),
 }
 _SHOWN = 20
 
@@ -60,29 +57,24 @@ def build(context: Context) -> Section:
     """Service level and abandon rate over time, queues and agents, and what follows a contact."""
     section = {
         "id": "service",
-        "title": "Service",
-        "definition": (
-            f"Service level: inbound calls answered within {_SERVICE_SECONDS} seconds over all "
-            "offered. Abandon rate: abandoned over offered, without those given up in under "
-            f"{threshold('short_abandon_seconds')} seconds. Wait is the mean of answered calls; "
-            "handling is talk, hold and wrap-up per answered call. First contact: resolved, and no "
-            f"further contact on the same reason within {_FIRST_CONTACT_DAYS} days; not known of "
-            f"the last {_FIRST_CONTACT_DAYS} days."
-        ),
+        "title": t("Service"),
+        "definition": "",
     }
     blocks: list[Block] = []
     rows = context.rows(_MONTHLY)
     if any(row["offered"] for row in rows):
         blocks.append(_figure(context, {row["month"]: row for row in rows}))
-        queues = _grouped(context, "queue", "Queue", "Inbound calls by queue, last 12 months")
-        agents = _grouped(context, "agent_id", "Agent", "Inbound calls by agent, last 12 months")
+        queues = _grouped(context, "queue", t("Queue"), t("Inbound calls by queue, last 12 months"))
+        agents = _grouped(
+            context, "agent_id", t("Agent"), t("Inbound calls by agent, last 12 months")
+        )
         if queues.rows:
-            blocks.append(Folded("Queues and agents", [queues, agents]))
+            blocks.append(Folded(t("Queues and agents"), [queues, agents]))
     impact = context.rows(_IMPACT)
     if impact:
-        blocks.append(_impact(impact))
+        blocks.append(_impact(context, impact))
     if not blocks:
-        return Section(**section, absent=context.absent("inbound calls", "call_center.calls"))
+        return Section(**section, absent=context.absent(t("No inbound calls"), "call_center.calls"))
     return Section(**section, blocks=blocks)
 
 
@@ -100,15 +92,16 @@ def _abandoned(row: Row) -> float | None:
     return _ratio(row["abandoned"] - short, row["offered"] - short)
 
 
-_COLUMNS = [
-    Column("Offered"),
-    Column("Answered"),
-    Column("Service level"),
-    Column("Abandon rate"),
-    Column("Mean wait"),
-    Column("Handling"),
-    Column("First contact"),
-]
+def _columns() -> list[Column]:
+    return [
+        Column(t("Offered")),
+        Column(t("Answered")),
+        Column(t("Service level")),
+        Column(t("Abandon rate")),
+        Column(t("Mean wait")),
+        Column(t("Handling")),
+        Column(t("First contact")),
+    ]
 
 
 def _cells(row: Row) -> list[Cell]:
@@ -149,8 +142,8 @@ def _figure(context: Context, found: dict[date, Row]) -> Figure:
     rows = [found.get(month, nothing) for month in months]
     table = Table(
         "service-table",
-        "Inbound calls by month",
-        [Column("Month", "text"), *_COLUMNS],
+        t("Inbound calls by month"),
+        [Column(t("Month"), "text"), *_columns()],
         [
             [
                 Cell(
@@ -162,18 +155,19 @@ def _figure(context: Context, found: dict[date, Row]) -> Figure:
             for month, row in zip(months, rows, strict=True)
         ],
         is_wide=True,
+        source=context.source(_MONTHLY, months=months),
     )
     plot = time_plot(
         months,
         [
-            Series("Service level", [_level(row) for row in rows]),
-            Series("Abandon rate", [_abandoned(row) for row in rows]),
+            Series(t("Service level"), [_level(row) for row in rows]),
+            Series(t("Abandon rate"), [_abandoned(row) for row in rows]),
         ],
         axis=formats.axis_percent,
         reading=formats.percent,
         complete_until=context.last_complete_month,
     )
-    return Figure("service-chart", "Service level and abandon rate, by month", plot, table)
+    return Figure("service-chart", t("Service level and abandon rate, by month"), plot, table)
 
 
 def _grouped(context: Context, column: str, label: str, caption: str) -> Table:
@@ -181,14 +175,20 @@ def _grouped(context: Context, column: str, label: str, caption: str) -> Table:
     rows = context.rows(_GROUPED.replace("$column", column), {"since": since})
     note = None
     if len(rows) > _SHOWN:
-        note = f"Shown are the {_SHOWN} with most calls of {len(rows)}."
+        note = t("Shown are the {shown} with most calls of {n}.").format(shown=_SHOWN, n=len(rows))
     return Table(
         f"service-by-{column.replace('_', '-')}",
         caption,
-        [Column(label, "text"), *_COLUMNS],
+        [Column(label, "text"), *_columns()],
         [[Cell(formats.clean(row["name"])), *_cells(row)] for row in rows[:_SHOWN]],
         note=note,
         is_wide=True,
+        source=context.source(
+            _GROUPED.replace("$column", column),
+            {"since": since},
+            first=since,
+            last=context.as_of.replace(day=1),
+        ),
     )
 
 
@@ -196,41 +196,50 @@ def _interval(low: float | None, high: float | None, *, is_difference: bool = Fa
     if low is None or high is None:
         return formats.NO_VALUE
     if is_difference:
-        return f"{_points(low)} to {_points(high)}"
-    return f"{formats.percent(low)} to {formats.percent(high)}"
+        return t("{low} to {high}").format(low=formats.points(low), high=formats.points(high))
+    return t("{low} to {high}").format(low=formats.percent(low), high=formats.percent(high))
 
 
-def _points(difference: float | None) -> str:
-    return formats.decimal(None if difference is None else difference * 100, 1)
+def _experience(row: Row) -> str:
+    code = row["experience"]
+    return t(_EXPERIENCES[code])
 
 
-def _impact(rows: list[Row]) -> Table:
+def _impact(context: Context, rows: list[Row]) -> Table:
     return Table(
         "service-impact",
-        f"Bought again within {threshold('service_outcome_days')} days, by how they were served",
+        t("Bought again within {days} days, by how they were served").format(
+            days=threshold("service_outcome_days")
+        ),
         [
-            Column(f"Within {threshold('service_contact_days')} days of a sale", "text"),
-            Column("Customers"),
-            Column("Bought again"),
-            Column("95% interval"),
-            Column("Points above no contact"),
-            Column("95% interval"),
+            Column(
+                t("Within {days} days of a sale").format(days=threshold("service_contact_days")),
+                "text",
+            ),
+            Column(t("Customers")),
+            Column(t("Bought again")),
+            Column(t("95% interval")),
+            Column(t("Points above no contact")),
+            Column(t("95% interval")),
         ],
         [
             [
-                Cell(_EXPERIENCES[row["experience"]]),
+                Cell(_experience(row)),
                 Cell(formats.count(row["customers"]), row["customers"]),
                 Cell(formats.percent(row["repurchase_rate"]), row["repurchase_rate"]),
                 Cell(_interval(row["rate_low"], row["rate_high"])),
-                Cell(_points(row["difference"]), row["difference"]),
+                Cell(formats.points(row["difference"]), row["difference"]),
                 Cell(_interval(row["difference_low"], row["difference_high"], is_difference=True)),
             ]
             for row in rows
         ],
         note=(
-            "One sale per customer, drawn by lot. The difference compares customers who had been "
-            "worth as much before, as good customers call more; an interval that holds 0 shows "
-            "no difference. It is no experiment: other causes remain."
+            t(
+                "One sale per customer, drawn by lot. The difference compares customers who had "
+                "been worth as much before, as good customers call more; an interval that holds "
+                "0 shows no difference. It is no experiment: other causes remain."
+            )
         ),
         is_wide=True,
+        source=context.source(_IMPACT),
     )

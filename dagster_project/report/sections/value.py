@@ -13,6 +13,7 @@ from dagster_project.report.blocks import (
     bar_share,
 )
 from dagster_project.report.context import Context, Row
+from dagster_project.report.language import noted, t
 
 # The marts that this part of the report reads.
 MARTS: tuple[str, ...] = ("customer_value", "driver_analysis", "model_quality")
@@ -57,13 +58,13 @@ _DRIVERS = """
 """
 
 _TRAITS = {
-    "days_since_last_order": "Days since the last order",
-    "purchase_days": "Days with a purchase",
-    "mean_gap_days": "Days between purchases",
-    "average_order_value": "Value of an order",
-    "discount_share": "Share bought at a discount",
-    "weekend_share": "Share bought at weekends",
-    "sales_channels": "Sales channels used",
+    "days_since_last_order": noted("Days since the last order"),
+    "purchase_days": noted("Days with a purchase"),
+    "mean_gap_days": noted("Days between purchases"),
+    "average_order_value": noted("Value of an order"),
+    "discount_share": noted("Share bought at a discount"),
+    "weekend_share": noted("Share bought at weekends"),
+    "sales_channels": noted("Sales channels used"),
 }
 
 
@@ -71,19 +72,16 @@ def build(context: Context) -> Section:
     """Expected value by tenth of customers, the models' record, what goes with leaving."""
     section = {
         "id": "value",
-        "title": "Customer value ahead",
-        "definition": (
-            "Expected value is the net revenue that a customer may bring in the twelve months "
-            f"after {formats.day(context.as_of)}: how many purchases, from how often and how "
-            "lately each has bought and from the season, times what a purchase is worth. It is an "
-            "average over people with the same history, not a promise by one of them. Who withdrew "
-            "the consent to be profiled is left out."
+        "title": t("Customer value ahead"),
+        "definition": t(
+            "Expected value is an average over people with the same history, not a promise by "
+            "one of them."
         ),
     }
     totals = context.row(_TOTALS)
     if not totals["buyers"]:
         return Section(
-            **section, absent=context.absent("sales of identified buyers", "shop.orders")
+            **section, absent=context.absent(t("No sales of identified buyers"), "shop.orders")
         )
     quality: dict[tuple[str, str], Row] = {
         (row["model"], row["metric"]): row for row in context.rows(_QUALITY)
@@ -93,7 +91,11 @@ def build(context: Context) -> Section:
         blocks += [_facts(context, totals, quality), _tenths(context, quality)]
     else:
         blocks.append(
-            Note(f"Nothing is predicted: {_reason(quality, 'predicted_value', 'bg_nbd')}.")
+            Note(
+                t("Nothing is predicted: {quality}.").format(
+                    quality=_reason(quality, "predicted_value", "bg_nbd")
+                )
+            )
         )
     record = _record(context, quality)
     if record.rows:
@@ -103,10 +105,10 @@ def build(context: Context) -> Section:
         blocks.append(closed)
     drivers = _drivers(context)
     if drivers:
-        blocks.append(Folded("What goes together with leaving and with value", [drivers]))
-    parameters = _parameters(quality)
+        blocks.append(Folded(t("What goes together with leaving and with value"), [drivers]))
+    parameters = _parameters(context, quality)
     if parameters.rows:
-        blocks.append(Folded("Parameters of the models", [parameters]))
+        blocks.append(Folded(t("Parameters of the models"), [parameters]))
     return Section(**section, blocks=blocks)
 
 
@@ -115,7 +117,7 @@ def _reason(quality: dict[tuple[str, str], Row], *models: str) -> str:
         row = quality.get((model, "fitted"))
         if row and not row["value"] and row["note"]:
             return formats.clean(row["note"])
-    return "the build does not say why"
+    return t("the build does not say why")
 
 
 def _value(quality: dict[tuple[str, str], Row], model: str, metric: str) -> float | None:
@@ -127,64 +129,75 @@ def _facts(context: Context, totals: Row, quality: dict[tuple[str, str], Row]) -
     horizon = _value(quality, "churn_propensity", "horizon_days")
     items = [
         (
-            "Expected in twelve months",
+            t("Expected in twelve months"),
             context.money.whole(totals["value"]),
             totals["value"],
         ),
-        ("Expected purchases", formats.count(totals["orders"]), totals["orders"]),
+        (t("Expected purchases"), formats.count(totals["orders"]), totals["orders"]),
     ]
     if horizon and totals["judged"]:
-        staying = f"about {formats.count(totals['staying'])} of {formats.count(totals['judged'])}"
+        staying = t("about {alive} of {predicted}").format(
+            alive=formats.count(totals["staying"]), predicted=formats.count(totals["judged"])
+        )
         items.append(
             (
-                f"Still customers: to buy again within {formats.count(horizon)} days",
+                t("Still customers: to buy again within {days} days").format(
+                    days=formats.count(horizon)
+                ),
                 staying,
                 totals["staying"],
             )
         )
         items.append(
             (
-                f"More likely than not to buy nothing for {formats.count(horizon)} days",
+                t("More likely than not to buy nothing for {horizon} days").format(
+                    horizon=formats.count(horizon)
+                ),
                 formats.count(totals["leaving"]),
                 totals["leaving"],
             )
         )
     withdrawn = totals["buyers"] - totals["profiled"]
     if withdrawn > 0:
-        items.append(("Buyers who are not profiled", formats.count(withdrawn), withdrawn))
+        items.append((t("Buyers who are not profiled"), formats.count(withdrawn), withdrawn))
     return Facts(items)
 
 
 def _tenths(context: Context, quality: dict[tuple[str, str], Row]) -> Table:
-    note = (
+    note = t(
         "Purchases: the number expected in the twelve months. Likely to leave: mean probability "
         "of no purchase within the churn horizon."
     )
     chosen = quality.get(("predicted_value", "chosen"))
     if chosen and (chosen["note"] or "").startswith("shrunk_rate"):
-        note += (
-            " Expected value continues each customer's own pace and mean, drawn towards those of "
+        more = t(
+            "Expected value continues each customer's own pace and mean, drawn towards those of "
             "customers alike, because no model was closer on days that it had not seen."
         )
+        note = f"{note} {more}"
     rows = context.rows(_TENTHS)
     total = sum((row["value"] or 0) for row in rows)
     top = max((row["value"] or 0) for row in rows)
     return Table(
         "value-tenths",
-        "Customers with a sale by expected value, the best tenth first",
+        t("Customers with a sale by expected value, the best tenth first"),
         [
-            Column("Tenth", "text"),
+            Column(t("Tenth"), "text"),
             Column("", "bar"),
-            Column("Customers"),
-            Column("Expected"),
-            Column("Share"),
-            Column("So far"),
-            Column("Purchases"),
-            Column("Likely to leave"),
+            Column(t("Customers")),
+            Column(t("Expected")),
+            Column(t("Share")),
+            Column(t("So far")),
+            Column(t("Purchases")),
+            Column(t("Likely to leave")),
         ],
         [
             [
-                Cell(formats.count(row["tenth"]) if len(rows) == 10 else f"Part {row['tenth']}"),
+                Cell(
+                    formats.count(row["tenth"])
+                    if len(rows) == 10
+                    else t("Part {tenth}").format(tenth=row["tenth"])
+                ),
                 Cell("", bar=bar_share(row["value"], top)),
                 Cell(formats.count(row["customers"]), row["customers"]),
                 Cell(context.money.whole(row["value"]), row["value"]),
@@ -197,6 +210,7 @@ def _tenths(context: Context, quality: dict[tuple[str, str], Row]) -> Table:
         ],
         note=note,
         is_wide=True,
+        source=context.source(_TENTHS),
     )
 
 
@@ -209,13 +223,15 @@ def _record(context: Context, quality: dict[tuple[str, str], Row]) -> Table:
     lines: list[list[Cell]] = []
 
     def error(label: str, model: str, measure: str, better: float | None, *values: Cell) -> None:
-        verdict = "Better than the simple rule" if better else "No better than the simple rule"
+        verdict = (
+            t("Better than the simple rule") if better else t("No better than the simple rule")
+        )
         state = "pass" if better else "warn"
         lines.append([Cell(label), Cell(measure), *values, Cell(verdict, status=state)])
 
     for model, label, write in (
-        ("expected_orders", "Purchases of a customer", lambda v: formats.decimal(v)),
-        ("predicted_value", "Value of a customer", context.money.exact),
+        ("expected_orders", t("Purchases of a customer"), lambda v: formats.decimal(v)),
+        ("predicted_value", t("Value of a customer"), context.money.exact),
     ):
         found = _value(quality, model, "holdout_rmse")
         baseline = _value(quality, model, "baseline_rmse")
@@ -225,14 +241,14 @@ def _record(context: Context, quality: dict[tuple[str, str], Row]) -> Table:
         error(
             label,
             model,
-            f"Typical error over {days} days",
+            t("Typical error over {days} days").format(days=days),
             _value(quality, model, "beats_baseline"),
             Cell(write(found), found),
             Cell(write(baseline), baseline),
         )
     for model, label in (
-        ("churn_propensity", "Who leaves"),
-        ("repurchase_propensity", "Who buys again"),
+        ("churn_propensity", t("Who leaves")),
+        ("repurchase_propensity", t("Who buys again")),
     ):
         chosen = quality.get((model, "chosen"))
         kind = (chosen["note"] or "").split(":")[0] if chosen else ""
@@ -246,27 +262,30 @@ def _record(context: Context, quality: dict[tuple[str, str], Row]) -> Table:
         error(
             label,
             model,
-            f"Pairs put in the right order, {days} days",
+            t("Pairs put in the right order, {days} days").format(days=days),
             _value(quality, model, "beats_baseline"),
             _percent(found),
             _percent(baseline),
         )
     return Table(
         "value-record",
-        "How the models did on a later period that they had not seen",
+        t("How the models did on a later period that they had not seen"),
         [
-            Column("What is predicted", "text"),
-            Column("Measured by", "text"),
-            Column("Model"),
-            Column("Simple rule"),
-            Column("Verdict", "status"),
+            Column(t("What is predicted"), "text"),
+            Column(t("Measured by"), "text"),
+            Column(t("Model")),
+            Column(t("Simple rule")),
+            Column(t("Verdict"), "status"),
         ],
         lines,
-        note="The simple rule continues each customer's own past, drawn towards customers alike, "
-        "or takes the rate among those who bought as long ago, and predicts wherever the model is "
-        "no better: by the Tweedie deviance, or, for who leaves and who buys again, clearly by the "
-        "Brier score. By chance, half of all pairs would be in the right order.",
+        note=t(
+            "The simple rule continues each customer's own past, drawn towards customers alike, or "
+            "takes the rate among those who bought as long ago, and predicts wherever the model is "
+            "no better: by the Tweedie deviance, or, for who leaves and who buys again, clearly by "
+            "the Brier score. By chance, half of all pairs would be in the right order."
+        ),
         is_wide=True,
+        source=context.source(_QUALITY),
     )
 
 
@@ -274,37 +293,40 @@ def _closed_horizon(context: Context, quality: dict[tuple[str, str], Row]) -> Ta
     """What was predicted of the last closed horizon, in total, beside what then happened."""
     lines = []
     for model, label in (
-        ("churn_propensity", "Customers who leave"),
-        ("repurchase_propensity", "Customers who buy again"),
+        ("churn_propensity", t("Customers who leave, {days} days")),
+        ("repurchase_propensity", t("Customers who buy again, {days} days")),
     ):
         predicted = _value(quality, model, "predicted_rate")
         actual = _value(quality, model, "actual_rate")
         if predicted is not None and actual is not None:
             days = formats.count(_value(quality, model, "horizon_days"))
-            cells = [Cell(f"{label}, {days} days"), _percent(predicted), _percent(actual)]
+            cells = [Cell(label.format(days=days)), _percent(predicted), _percent(actual)]
             lines.append([*cells, _percent(predicted / actual if actual else None)])
     for model, label in (
-        ("expected_orders", "Purchases"),
-        ("predicted_value", "Net revenue"),
+        ("expected_orders", t("Purchases of known customers, {days} days")),
+        ("predicted_value", t("Net revenue of known customers, {days} days")),
     ):
         ratio = _value(quality, model, "holdout_total_ratio")
         if ratio is not None:
             days = formats.count(_value(quality, model, "holdout_days"))
-            name = f"{label} of known customers, {days} days"
+            name = label.format(days=days)
             missing = Cell(formats.NO_VALUE)
             lines.append([Cell(name), missing, missing, _percent(ratio)])
     return Table(
         "value-closed",
-        "The last closed horizon: predicted beside actual",
+        t("The last closed horizon: predicted beside actual"),
         [
-            Column("What was predicted", "text"),
-            Column("Predicted"),
-            Column("Actual"),
-            Column("Predicted / actual"),
+            Column(t("What was predicted"), "text"),
+            Column(t("Predicted")),
+            Column(t("Actual")),
+            Column(t("Predicted / actual")),
         ],
         lines,
-        note="By the method in force, fitted on what came before. Far from 100%, the level was "
-        "wrong for everybody, however well customers were ranked.",
+        note=t(
+            "By the method in force, fitted on what came before. Far from 100%, the level was "
+            "wrong for everybody, however well customers were ranked."
+        ),
+        source=context.source(_QUALITY),
     )
 
 
@@ -333,41 +355,44 @@ def _drivers(context: Context) -> Table | None:
         interval = formats.NO_VALUE
         if row["ci_low"] is not None and row["ci_high"] is not None:
             low, high = formats.decimal(row["ci_low"]), formats.decimal(row["ci_high"])
-            interval = f"{low} to {high}"
+            interval = t("{low} to {high}").format(low=low, high=high)
         return [Cell(formats.decimal(row["estimate"]), row["estimate"]), Cell(interval)]
 
     return Table(
         "value-drivers",
-        "Rank correlation with leaving and with later value",
+        t("Rank correlation with leaving and with later value"),
         [
-            Column("Of a customer, one horizon ago", "text"),
-            Column("With leaving"),
-            Column("95% interval"),
-            Column("With value"),
-            Column("95% interval"),
+            Column(t("Of a customer, one horizon ago"), "text"),
+            Column(t("With leaving")),
+            Column(t("95% interval")),
+            Column(t("With value")),
+            Column(t("95% interval")),
         ],
         [
             [
-                Cell(_TRAITS.get(feature, feature)),
+                Cell(t(_TRAITS.get(feature, feature))),
                 *cells(found[feature].get("churn")),
                 *cells(found[feature].get("value")),
             ]
             for feature in sorted(found, key=lambda name: (strength(name), name))
         ],
-        note="From \u22121 (the more of it, the less) over 0 (nothing in common) to 1. What goes "
-        "together need not be a cause: it tells where to look. Regression, discriminant, factor "
-        "and frequency analysis are in the mart driver_analysis.",
+        note=t(
+            "From \u22121 (the more of it, the less) over 0 (nothing in common) to 1. What goes "
+            "together need not be a cause: it tells where to look. Regression, discriminant, "
+            "factor and frequency analysis are in the mart driver_analysis."
+        ),
         is_wide=True,
+        source=context.source(_DRIVERS),
     )
 
 
-def _parameters(quality: dict[tuple[str, str], Row]) -> Table:
+def _parameters(context: Context, quality: dict[tuple[str, str], Row]) -> Table:
     names = {
         "bg_nbd": ("r", "alpha", "a", "b"),
         "mbg_nbd": ("r", "alpha", "a", "b"),
         "gamma_gamma": ("p", "q", "gamma"),
     }
-    titles = {"bg_nbd": "BG/NBD", "mbg_nbd": "MBG/NBD", "gamma_gamma": "Gamma-Gamma"}
+    titles = {"bg_nbd": "BG/NBD", "mbg_nbd": "MBG/NBD", "gamma_gamma": t("Gamma-Gamma")}
     rows = []
     for model, parameters in names.items():
         for name in (*parameters, "log_likelihood", "customers"):
@@ -385,7 +410,8 @@ def _parameters(quality: dict[tuple[str, str], Row]) -> Table:
             )
     return Table(
         "value-parameters",
-        "Fitted parameters",
-        [Column("Parameter", "text"), Column("Value"), Column("Standard error")],
+        t("Fitted parameters"),
+        [Column(t("Parameter"), "text"), Column(t("Value")), Column(t("Standard error"))],
         rows,
+        source=context.source(_QUALITY),
     )

@@ -6,8 +6,14 @@ import duckdb
 import pytest
 
 from dagster_project.report import render
+from dagster_project.report.kept import HEADLINE
 from tests.unit.report import report_company as company
 from tests.unit.report.report_parsed import Element, parse
+
+
+def joined(files: dict[str, str]) -> str:
+    """The English pages one after the other."""
+    return "\n".join(text for name, text in files.items() if "/" not in name and name != HEADLINE)
 
 
 @pytest.fixture
@@ -30,22 +36,24 @@ def rendered():
     """Renders a connection's marts with the fixture's records; keywords replace them."""
 
     def _rendered(con: duckdb.DuckDBPyConnection, **records) -> str:
-        return render(
+        files = render(
             con,
             **{
                 "quality": company.quality(),
                 "manifest": company.manifest(),
                 "ledger": company.ledger(),
+                "languages": ("en",),
             }
             | records,
         )
+        return joined(files)
 
     return _rendered
 
 
 @pytest.fixture(scope="session")
-def html(marts) -> str:
-    """The page of the filled marts."""
+def site(marts) -> dict[str, str]:
+    """The pages of the filled marts by path."""
     return render(
         marts,
         quality=company.quality(),
@@ -55,9 +63,9 @@ def html(marts) -> str:
 
 
 @pytest.fixture(scope="session")
-def page(html) -> Element:
-    """The same, parsed."""
-    return parse(html)
+def page(site) -> Element:
+    """All English pages, parsed; each is an ``html`` element."""
+    return parse(joined(site))
 
 
 @pytest.fixture

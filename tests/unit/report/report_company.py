@@ -1,7 +1,6 @@
 """A small company's marts, made by SQL alone, for the tests of the report.
 
-Only the columns that the report reads, with the types of the published marts; that the real marts
-have them is shown by the pipeline tests.
+The tables are the marts' contracts; filled are the columns that the report reads.
 """
 
 from datetime import date
@@ -10,54 +9,18 @@ from typing import Any
 import duckdb
 
 from tests.unit.report import report_growth, report_predictions, report_service
-
-TABLES = {
-    "build": "build_id varchar, as_of date, time_zone varchar, currency varchar, sources varchar",
-    "customers": """
-        customer_id varchar, acquisition_channel varchar, lifecycle_stage varchar,
-        rfm_segment varchar, value_tier varchar, order_count bigint,
-        net_revenue decimal(18, 2), can_email boolean, can_sms boolean, can_call boolean""",
-    "customer_identities": """
-        source_system varchar, source_table varchar, source_id varchar, customer_id varchar,
-        method varchar, probability double, linked_at timestamp""",
-    "customer_id_changes": """
-        old_customer_id varchar, new_customer_id varchar, changed_at timestamp, kind varchar,
-        cause varchar""",
-    "orders": """
-        order_id varchar, customer_id varchar, ordered_at timestamp, order_date date,
-        status varchar, is_sale boolean, sales_channel varchar, gross_revenue decimal(18, 2),
-        discount_amount decimal(18, 2), refunded_amount decimal(18, 2),
-        net_revenue decimal(18, 2), gross_margin decimal(18, 2), order_number bigint,
-        is_first_order boolean""",
-    "unallocated_refunds": """
-        refund_id varchar, refunded_at timestamp, amount decimal(18, 2), obstacle varchar""",
-    "touchpoints": "touchpoint_id varchar, customer_id varchar, channel varchar",
-    "calls": """
-        call_id varchar, customer_id varchar, direction varchar, call_date date,
-        wait_seconds bigint, talk_seconds bigint, hold_seconds bigint, wrap_up_seconds bigint,
-        queue varchar, disposition varchar, reason varchar, is_short_abandon boolean""",
-    "feedback": """
-        feedback_id varchar, customer_id varchar, kind varchar, feedback_date date,
-        score decimal(18, 3), sentiment varchar, reason varchar""",
-    "retention_monthly": """
-        month date, customers_at_start bigint, customers_at_end bigint, new_customers bigint,
-        reactivated_customers bigint, retained_customers bigint, retention_rate double,
-        retention_rate_formula double, churn_rate double, is_complete boolean""",
-    "attribution_channels": """
-        month date, channel varchar, campaign_id varchar, sale_kind varchar, model varchar,
-        attributed_orders double, attributed_revenue decimal(18, 2), new_customers double,
-        spend decimal(18, 2), roas double, cac double""",
-    **report_predictions.TABLES,
-    **report_growth.TABLES,
-    **report_service.TABLES,
-}
+from tests.unit.report.mart_tables import create_marts
 
 AS_OF = date(2024, 6, 19)
 MODELS = ("first", "last", "last_non_direct", "linear", "u_shaped", "w_shaped", "time_decay")
 
 # A fixed sequence, so that every run and every machine draws the same company.
 _ORDERS = """
-    insert into orders
+    insert into orders (
+        order_id, customer_id, ordered_at, order_date, status, is_sale, sales_channel,
+        gross_revenue, discount_amount, refunded_amount, net_revenue, gross_margin,
+        order_number, is_first_order
+    )
     with numbers as (
         select i, (i * 7919 + 31) % 9973 as a, (i * 104729 + 7) % 7919 as b
         from range($orders) as t(i)
@@ -102,7 +65,10 @@ _MONTHS = """
     select distinct customer_id, date_trunc('month', order_date)::date as month
     from orders where is_sale and customer_id is not null;
 
-    insert into customers
+    insert into customers (
+        customer_id, acquisition_channel, lifecycle_stage, rfm_segment, value_tier,
+        order_count, net_revenue, can_email, can_sms, can_call
+    )
     select
         customer_id,
         case count(*) % 4 when 0 then 'Organic Search' when 1 then 'Paid Search'
@@ -119,7 +85,12 @@ _MONTHS = """
     select 'lead' || i, null, 'lead', null, null, 0, 0, i % 2 = 0, false, null
     from range(40) as t(i);
 
-    insert into cohort_retention
+    insert into cohort_retention (
+        period_kind, cohort_start, period_number, cohort_size, active_customers,
+        active_or_later_customers, retention_rate, retention_rate_or_later, net_revenue,
+        cumulative_net_revenue, cumulative_revenue_per_customer, cumulative_known_margin,
+        margin_known_share, acquisition_cost, payback_ratio, payback_period, is_complete
+    )
     with firsts as (select customer_id, min(month) as cohort from buys group by 1),
     sizes as (select cohort, count(*) as size from firsts group by 1),
     grid as (
@@ -153,7 +124,11 @@ _MONTHS = """
         last_day(cast(date_add(g.cohort, to_months(cast(g.k as integer))) as date)) <= $as_of
     from counted g left join money m on m.cohort = g.cohort and m.k = g.k;
 
-    insert into retention_monthly
+    insert into retention_monthly (
+        month, customers_at_start, customers_at_end, new_customers, reactivated_customers,
+        retained_customers, retention_rate, retention_rate_formula, churn_rate,
+        is_complete
+    )
     with months as (select distinct month from buys),
     counted as (
         select
@@ -173,7 +148,10 @@ _MONTHS = """
 """
 
 _CHANNELS = """
-    insert into attribution_channels
+    insert into attribution_channels (
+        month, channel, campaign_id, sale_kind, model, attributed_orders,
+        attributed_revenue, new_customers, spend, roas, cac
+    )
     with channels as (
         select * from (values
             ('Organic Search', null, 0.30, 0), ('Paid Search', 'brand', 0.22, 900),
@@ -210,7 +188,10 @@ _CHANNELS = """
 """
 
 _REST = """
-    insert into customer_identities
+    insert into customer_identities (
+        source_system, source_table, source_id, customer_id, method, probability,
+        linked_at
+    )
     select 'shop', case when i % 3 = 0 then 'accounts' else 'orders' end, 's' || i, customer_id,
         case i % 4 when 0 then 'email' when 1 then 'phone' else 'account_reference' end, 1.0,
         $as_of
@@ -223,20 +204,23 @@ _REST = """
     select 'call_center', 'calls', 'p' || i || '-' || j, customer_id, 'phone', 1.0, $as_of
     from (select *, row_number() over (order by customer_id) as i from customers),
         range(9) as t(j) where i % 11 = 0 and j <= i % 9;
-    insert into customer_id_changes
+    insert into customer_id_changes (old_customer_id, new_customer_id, changed_at, kind, cause)
     select 'c9' || i, 'c' || i, timestamp '2024-03-02 06:00:00', if(i % 5 = 0, 'split', 'merge'),
         'email' from range(11) as t(i);
-    insert into unallocated_refunds
+    insert into unallocated_refunds (refund_id, refunded_at, amount, obstacle)
     select 'r' || i, timestamp '2024-02-01', 11.37 + i,
         if(i % 3 = 0, 'no_purchase_left', 'unknown_customer') from range(9) as t(i);
-    insert into touchpoints values ('t1', 'c1', 'Direct');
-    insert into calls
+    insert into touchpoints (touchpoint_id, customer_id, channel) values ('t1', 'c1', 'Direct');
+    insert into calls (
+        call_id, customer_id, direction, call_date, wait_seconds, talk_seconds,
+        hold_seconds, wrap_up_seconds, queue, disposition, reason, is_short_abandon
+    )
     select 'l' || i, 'c' || i, if(i % 9 = 0, 'outbound', 'inbound'),
         date '2023-03-01' + cast(i * 9 / 24 as integer),
         (i * 37) % 61, if(i % 8 = 1, null, 100 + i % 200), 10, 30, 'sales',
         if(i % 8 = 1, 'abandoned', 'answered'), 'delivery', i % 8 = 1 and (i * 37) % 61 < 10
     from range(1260) as t(i);
-    insert into feedback
+    insert into feedback (feedback_id, customer_id, kind, feedback_date, score, sentiment, reason)
     select 'f' || i, 'c' || i, case i % 3 when 0 then 'nps' when 1 then 'csat' else 'review' end,
         date '2023-05-04' + cast(i * 4 / 3 as integer),
         case when i % 3 = 0 then (i * 7) % 11 else 1 + (i * 3) % 5 end, null, null
@@ -254,10 +238,11 @@ def create_tables(
     con: duckdb.DuckDBPyConnection, *, as_of: date = AS_OF, sources: str = ""
 ) -> None:
     """Every mart that the report reads, empty but for the one row of ``build``."""
-    for name, columns in TABLES.items():
-        con.execute(f"create table {name} ({columns})")
+    create_marts(con)
     con.execute(
-        "insert into build values ('b-7f3a', $1, 'Europe/London', 'GBP', $2)", [as_of, sources]
+        "insert into build (build_id, as_of, time_zone, currency, sources) "
+        "values ('b-7f3a', $1, 'Europe/London', 'GBP', $2)",
+        [as_of, sources],
     )
 
 

@@ -2,33 +2,12 @@
 
 import duckdb
 
-TABLES = {
-    "product_affinities": """
-        product_id varchar, other_product_id varchar, order_count bigint,
-        product_order_count bigint, other_order_count bigint, all_order_count bigint,
-        support double, confidence double, lift double""",
-    "product_performance": """
-        product_id varchar, name varchar, category varchar, order_count bigint,
-        units_sold decimal(18, 3), units_returned decimal(18, 3), return_rate double,
-        net_revenue decimal(18, 2), last_sold_date date, units_sold_91d decimal(18, 3),
-        movement varchar, abc_class varchar, units_variation double, xyz_class varchar,
-        stock_on_hand decimal(18, 3), stock_cover_days double""",
-    "campaign_performance": """
-        campaign_id varchar, is_listed boolean, name varchar, channel varchar,
-        messages_sent bigint, messages_delivered bigint, people_reached bigint, open_rate double,
-        click_rate double, unsubscribe_rate double, visits bigint, attributed_orders double,
-        attributed_revenue decimal(18, 2), cost decimal(18, 2), roas double""",
-    "experiment_results": """
-        experiment_id varchar, variant varchar, is_control boolean, subjects bigint,
-        conversion_rate double, rate_difference double, rate_ci_low double, rate_ci_high double,
-        rate_p_value double, is_valid boolean""",
-    "loyalty_accounts": """
-        customer_id varchar, points_balance decimal(18, 3), points_expiring_30d decimal(18, 3),
-        net_revenue_180d decimal(18, 2), matched_net_revenue_180d decimal(18, 2)""",
-}
-
 _FILL = """
-    insert into product_performance
+    insert into product_performance (
+        product_id, name, category, order_count, units_sold, units_returned, return_rate,
+        net_revenue, last_sold_date, units_sold_91d, movement, abc_class, units_variation,
+        xyz_class, stock_on_hand, stock_cover_days
+    )
     select
         'p' || i, 'Product ' || i, 'Tea', 50 - i, 100 - i, i % 4, (i % 4) / (100.0 - i),
         if(i % 10 = 9, -5, round(9000.55 / (i + 1), 2)), null, if(i > 30, 0, 40 - i),
@@ -37,20 +16,30 @@ _FILL = """
         if(i % 5 = 4, null, i * 10), if(i > 30 or i % 5 = 4, null, i * 20)
     from range(40) as t(i);
 
-    insert into product_affinities
+    insert into product_affinities (
+        product_id, other_product_id, order_count, product_order_count, other_order_count,
+        all_order_count, support, confidence, lift
+    )
     select 'p' || i, 'p' || (i + 1), 20 + i, 100, 120, 900, 0.02, (20 + i) / 100.0, 1.1 + i / 10.0
     from range(20) as t(i)
     union all
     select 'p' || (i + 1), 'p' || i, 20 + i, 120, 100, 900, 0.02, (20 + i) / 120.0, 1.1 + i / 10.0
     from range(20) as t(i);
 
-    insert into campaign_performance
+    insert into campaign_performance (
+        campaign_id, is_listed, name, channel, messages_sent, messages_delivered,
+        people_reached, open_rate, click_rate, unsubscribe_rate, visits,
+        attributed_orders, attributed_revenue, cost, roas
+    )
     select
         'k' || i, true, 'Campaign ' || i, if(i % 2 = 0, 'email', 'paid_search'), 100, 90, 80,
         0.3, 0.1, 0.01, 50, 9 + i, 700.25 - i * 3, if(i % 2 = 0, 0, 100), if(i % 2 = 0, null, 7.0)
     from range(90) as t(i);
 
-    insert into experiment_results values
+    insert into experiment_results (
+        experiment_id, variant, is_control, subjects, conversion_rate, rate_difference,
+        rate_ci_low, rate_ci_high, rate_p_value, is_valid
+    ) values
         ('one', 'A', true, 100, 0.1, null, null, null, null, true),
         ('one', 'B', false, 110, 0.3, 0.2, 0.1, 0.3, 0.001, true),
         ('one', 'C', false, 105, 0.05, -0.05, -0.08, -0.02, 0.01, true),
@@ -61,10 +50,53 @@ _FILL = """
         ('four', 'A', true, 50, null, null, null, null, null, true),
         ('four', 'B', false, 50, null, null, null, null, null, true);
 
-    insert into loyalty_accounts
+    insert into loyalty_accounts (
+        customer_id, points_balance, points_expiring_30d, net_revenue_180d,
+        matched_net_revenue_180d
+    )
     select 'c' || i, i * 10, i, 100 + i, if(i % 3 = 0, null, 90) from range(30) as t(i);
 
-    insert into model_quality values
+    insert into channel_scorecard by name
+    select
+        m.month, c.channel, 100 + i * 10 as sessions, 60.0 + i * 20 as average_time_on_site,
+        0.2 + i / 20.0 as bounce_rate, 0.05 as conversion_rate, 10.5 + i as orders,
+        1000.25 * (6 - i) as revenue, 'Product ' || i as top_product,
+        if(i % 2 = 0, null, 100.0) as spend, 4.5 as new_customers
+    from (select unnest([date '2024-03-01', date '2024-04-01', date '2024-05-01']) as month) as m,
+        (values (0, 'organic_search'), (1, 'paid_search'), (2, 'email'), (3, 'direct'))
+            as c(i, channel);
+
+    insert into funnel_hourglass by name
+    select
+        m.month, c.channel, s.segment, t.stage, t.i as stage_number,
+        (800 // (t.i * t.i)) + c.i + s.i as customers
+    from (select unnest([date '1970-01-01', date '2024-04-01', date '2024-05-01']) as month) as m,
+        (values (0, 'organic_search'), (1, 'email')) as c(i, channel),
+        (values (0, 'Champions'), (1, '(none)')) as s(i, segment),
+        (values (1, 'reach'), (2, 'capture'), (3, 'warm'), (4, 'sale'), (5, 'upsell'),
+            (6, 'loyalty'), (7, 'advocacy')) as t(i, stage);
+
+    insert into journey_paths by name
+    select
+        'exposure' as transform, p.path, p.n as customers, p.n as journeys, p.sales as conversions,
+        p.n - p.sales as losses, p.sales / p.n as conversion_rate, p.sales * 40.5 as revenue,
+        2.5 as median_days, 2.0 as average_touches
+    from (values
+        ('organic_search', 400, 40), ('email', 200, 60), ('paid_search > direct', 90, 50),
+        ('paid_search > email > direct', 30, 20), ('email > direct > email > direct', 12, 9)
+    ) as p(path, n, sales);
+
+    insert into journey_transitions by name
+    select *, transitions / 1000.0 as transition_rate, 0.3 as drop_off_rate
+    from (values
+        ('site', 'product_view', 'add_to_cart', 500), ('site', 'product_view', '(exit)', 500),
+        ('site', 'add_to_cart', 'checkout_started', 300), ('site', 'add_to_cart', '(exit)', 200),
+        ('site', 'checkout_started', '(order)', 250), ('site', 'checkout_started', '(exit)', 50),
+        ('channel', '(start)', 'email', 400), ('channel', 'email', '(sale)', 120),
+        ('channel', 'email', '(loss)', 280)
+    ) as t(level, from_state, to_state, transitions);
+
+    insert into model_quality (model, metric, value, note) values
     ('recommendations.buy_again', 'holdout_hit_rate', 0.447, null),
     ('recommendations.buy_again', 'baseline_hit_rate', 0.234, null);
 """

@@ -15,7 +15,18 @@ class Element:
 
     @property
     def text(self) -> str:
-        return "".join(c if isinstance(c, str) else c.text for c in self.children)
+        return "".join(
+            c if isinstance(c, str) else "" if c.is_data else c.text for c in self.children
+        )
+
+    @property
+    def is_data(self) -> bool:
+        """Whether it is a script that the browser does not run."""
+        return self.tag == "script" and self.attributes.get("type") == "application/json"
+
+    @property
+    def data(self) -> str:
+        return "".join(c for c in self.children if isinstance(c, str))
 
     def all(self, tag: str | None = None) -> list["Element"]:
         found = [self] if tag in (None, self.tag) else []
@@ -80,6 +91,5 @@ def table_rows(page: Element, key: str) -> list[list[Element]]:
 
 
 def body_text(page: Element) -> str:
-    """All text of the page, also what is hidden from sight."""
-    (body,) = page.all("body")
-    return body.text
+    """All text of all pages, also what is hidden from sight; data of the script is none."""
+    return "\n".join(body.text for body in page.all("body"))

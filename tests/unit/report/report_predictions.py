@@ -2,31 +2,12 @@
 
 import duckdb
 
-TABLES = {
-    "customer_value": """
-        customer_id varchar, value_tier varchar, order_count bigint, ltv_to_date decimal(18, 2),
-        ltv_simple decimal(18, 2), p_alive double, expected_orders_12m double,
-        predicted_12m_value decimal(18, 2), churn_probability double,
-        repurchase_probability double, next_order_expected_date date""",
-    "customer_segments": """
-        customer_id varchar, lifecycle_stage varchar, rfm_segment varchar, persona varchar,
-        persona_label varchar, gender varchar, age_band varchar, region varchar,
-        country varchar""",
-    "segment_migrations": """
-        month date, from_segment varchar, to_segment varchar, customers bigint,
-        share_of_from double, is_move boolean""",
-    "demand_forecast": """
-        category varchar, week_start date, horizon integer, is_forecast boolean,
-        units_sold double, forecast_units double, lower_units double, upper_units double,
-        model varchar, mase double""",
-    "driver_analysis": """
-        method varchar, outcome varchar, feature varchar, statistic varchar, estimate double,
-        ci_low double, ci_high double, n bigint, p_value double""",
-    "model_quality": "model varchar, metric varchar, value double, note varchar",
-}
-
 _FILL = """
-    insert into customer_value
+    insert into customer_value (
+        customer_id, value_tier, order_count, ltv_to_date, ltv_simple, p_alive,
+        expected_orders_12m, predicted_12m_value, churn_probability,
+        repurchase_probability, next_order_expected_date
+    )
     select
         customer_id, value_tier, order_count, net_revenue,
         if(numbered.i % 19 = 0 or order_count = 0, null, net_revenue * 0.9),
@@ -38,7 +19,10 @@ _FILL = """
         null
     from (select *, row_number() over (order by customer_id) as i from customers) as numbered;
 
-    insert into customer_segments
+    insert into customer_segments (
+        customer_id, lifecycle_stage, rfm_segment, persona, persona_label, gender,
+        age_band, region, country
+    )
     select
         customer_id, lifecycle_stage, rfm_segment,
         case when ltv_simple is not null then ['regulars', 'lapsed'][1 + i % 2] end,
@@ -50,7 +34,9 @@ _FILL = """
         from customers as c inner join customer_value as v on c.customer_id = v.customer_id
     );
 
-    insert into segment_migrations
+    insert into segment_migrations (
+        month, from_segment, to_segment, customers, share_of_from, is_move
+    )
     select
         m.month, f.segment, t.segment, 5 + (f.i * 3 + t.i * 7 + month(m.month)) % 40,
         null, f.segment <> t.segment
@@ -65,7 +51,10 @@ _FILL = """
     )
     where from_segment <> '(none)';
 
-    insert into demand_forecast
+    insert into demand_forecast (
+        category, week_start, horizon, is_forecast, units_sold, forecast_units,
+        lower_units, upper_units, model, mase
+    )
     select
         c.category, date '2024-06-10' + cast(h.horizon * 7 as integer), h.horizon, h.horizon > 0,
         if(h.horizon > 0, null, 40 + (h.horizon + 200) * 7 % 31 + c.i),
@@ -77,14 +66,16 @@ _FILL = """
         (select unnest(range(-80, 9)) as horizon) as h
     where not (c.category = '(none)' and h.horizon > 0);
 
-    insert into driver_analysis
+    insert into driver_analysis (
+        method, outcome, feature, statistic, estimate, ci_low, ci_high, n, p_value
+    )
     select 'spearman', o.outcome, f.feature, 'rho', o.sign * f.rho, o.sign * f.rho - 0.1,
         o.sign * f.rho + 0.1, 900, 0.01
     from (values ('churn', 1), ('value', -1)) as o(outcome, sign),
         (values ('days_since_last_order', 0.4), ('weekend_share', -0.05), ('own', 0.1))
             as f(feature, rho);
 
-    insert into model_quality values
+    insert into model_quality (model, metric, value, note) values
     ('bg_nbd', 'fitted', 1, 'days'), ('bg_nbd', 'r', 0.7, null),
     ('bg_nbd', 'r_standard_error', 0.04, null), ('bg_nbd', 'log_likelihood', -1234.5, null),
     ('expected_orders', 'holdout_days', 182, null), ('expected_orders', 'holdout_rmse', 1.2, null),

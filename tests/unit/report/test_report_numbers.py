@@ -204,8 +204,8 @@ def test_new_and_returning_customers_by_month(marts, page):
         "where is_sale and customer_id is not null) group by month order by month"
     ).fetchall()
     rows = table_rows(page, "customers-table")
-    assert [(row[1].number, row[2].number) for row in rows] == expected
-    assert all(row[3].number == row[1].number - row[2].number for row in rows)
+    assert [(row[1].number, row[3].number) for row in rows] == expected
+    assert all(row[2].number == row[1].number - row[3].number for row in rows)
 
 
 def test_retention_table_repeats_the_mart(marts, page):
@@ -226,7 +226,11 @@ def test_service_by_month_and_agent(scratch, rendered):
     scratch.execute("delete from service_quality")
     scratch.execute(
         """
-        insert into service_quality values
+        insert into service_quality (
+            call_date, queue, agent_id, offered, answered, answered_timed, answered_in_time,
+            abandoned, abandoned_short, wait_seconds, handled, handle_seconds, fcr_calls,
+            fcr_resolved
+        ) values
         ('2024-05-31', 'q', 'a1', 3, 2, 2, 1, 1, 1, 41, 2, 180, 2, 1),
         ('2024-05-30', 'q', '(none)', 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0),
         ('2024-05-30', 'q', 'a2', 1, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1),
@@ -265,7 +269,10 @@ def test_nps_csat_and_reasons(scratch, rendered):
     scratch.execute("delete from satisfaction")
     scratch.execute(
         """
-        insert into satisfaction values
+        insert into satisfaction (
+            month, dimension, dimension_value, nps_answers, promoters, detractors, csat_answers,
+            csat_good, csat_bad, reviews, mean_rating
+        ) values
         ('2024-05-01', 'all', 'all', 5, 2, 1, 4, 2, 1, 1, 2.0),
         ('2024-05-01', 'segment', 'Loyal', 4, 2, 0, 3, 2, 0, 1, 2.0),
         ('2024-05-01', 'segment', '(none)', 1, 0, 1, 1, 0, 1, 0, null)
@@ -274,7 +281,9 @@ def test_nps_csat_and_reasons(scratch, rendered):
     scratch.execute("delete from churn_reasons")
     scratch.execute(
         """
-        insert into churn_reasons values
+        insert into churn_reasons (
+            month, declared_in, reason_group, statements, customers, lapsed_customers
+        ) values
         ('2024-05-01', 'survey', 'price', 2, 2, 1), ('2024-04-01', 'call', 'price', 3, 2, 0),
         ('2024-05-01', 'ticket', '(other)', 9, 8, 2), ('2023-05-01', 'survey', 'support', 9, 9, 9)
         """

@@ -148,7 +148,7 @@ def test_a_company_that_is_too_small_to_predict_is_told_why(scratch, rendered):
     scratch.execute("update customer_value set predicted_12m_value = null, ltv_simple = null")
     scratch.execute("delete from model_quality")
     scratch.execute(
-        "insert into model_quality values "
+        "insert into model_quality (model, metric, value, note) values "
         "('predicted_value', 'fitted', 0, 'nobody has bought twice'), "
         "('personas', 'fitted', 0, '7 customers; at least 50 are needed'), "
         "('demand_forecast.(all)', 'fitted', 0, '5 complete weeks')"

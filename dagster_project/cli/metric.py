@@ -1,0 +1,186 @@
+"""Metrics on the command line: the value, its definition, its SQL, and what changed and why."""
+
+import json
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from dagster_project.cli.options import DataDir
+
+if TYPE_CHECKING:
+    from dagster_project.metrics.answers import Answer
+    from dagster_project.publish import PublishedVersion
+    from dagster_project.settings import Settings
+
+_SHOWN = 60
+
+
+def metric(
+    name: Annotated[
+        str | None, typer.Argument(help="Its name; without one, all are listed.")
+    ] = None,
+    by: Annotated[
+        list[str] | None, typer.Option("--by", help="Dimension to cut by; may be repeated.")
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", help="Condition, as channel = 'email'; may be repeated."),
+    ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", metavar="VERSION", help="A kept version instead of the current."),
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="A kept version to compare with.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Say a metric's value, its definition, the SQL behind it, and what changed since a version."""
+    from dagster_project.metrics import load_metrics
+    from dagster_project.metrics.answers import answer, changes
+    from dagster_project.settings import load_settings
+    from dagster_project.warehouse import connect_file
+
+    console = Console()
+    metrics = load_metrics()
+    if name is None:
+        for one in metrics.metrics.values():
+            _print(console, f"{one.name}: {one.description}")
+        return
+    settings = load_settings(data_dir=data_dir)
+    by, where = by or [], where or []
+    with ExitStack() as stack:
+        version = _version(settings, as_of)
+        con = stack.enter_context(connect_file(version.database, read_only=True))
+        found = answer(con, metrics, name, by=by, where=where)
+        told: dict[str, Any] = {
+            "metric": name,
+            "definition": found.metric.description,
+            "version": version.name,
+            "rows": [dict(zip(found.columns, row, strict=True)) for row in found.rows],
+            "sql": found.sql,
+            "rows_behind": dict(found.behind),
+            "where_to_see": str(version.database),
+            "dimensions": list(metrics.dimensions(found.metric)),
+        }
+        if against:
+            other = _version(settings, against)
+            old = con
+            if other.name != version.name:
+                old = stack.enter_context(connect_file(other.database, read_only=True))
+            before = answer(old, metrics, name, where=where)
+            total = answer(con, metrics, name, where=where)
+            told["against"] = {
+                "version": other.name,
+                "value": before.rows[0][0],
+                "now": total.rows[0][0],
+                "why": _reasons(version, other),
+                "moved_most": []
+                if found.metric.kind != "simple"
+                else changes(con, old, metrics, name, where=where),
+            }
+            if found.metric.kind != "simple":
+                told["against"]["parts"] = {
+                    part: {
+                        "value": answer(old, metrics, part, where=where).rows[0][0],
+                        "now": answer(con, metrics, part, where=where).rows[0][0],
+                    }
+                    for part in found.metric.parts
+                }
+    if as_json:
+        typer.echo(json.dumps(told, indent=2, default=str, ensure_ascii=False))
+        return
+    _show(console, told, found)
+
+
+def _version(settings: "Settings", name: str | None) -> "PublishedVersion":
+    """The version in force, or the kept one called ``name``, or the newest of that business day."""
+    from dagster_project.errors import UsageError
+    from dagster_project.publish import list_versions, version_in_force
+
+    kept = list_versions(settings)
+    if name is None:
+        found = version_in_force(settings)
+        if found is None:
+            raise UsageError(
+                f"Nothing is published in {settings.published_dir} yet: hourglass run first."
+            )
+        return found
+    for version in reversed(kept):
+        if name in (version.name, _manifest(version).get("as_of")):
+            return version
+    raise UsageError(
+        f"There is no version {name}. There are: {', '.join(v.name for v in kept) or 'none'}."
+    )
+
+
+def _manifest(version: "PublishedVersion") -> Mapping[str, Any]:
+    try:
+        return json.loads((version.published / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _reasons(now: "PublishedVersion", before: "PublishedVersion") -> list[str]:
+    """What differs between the two versions besides the number."""
+    new, old = _manifest(now), _manifest(before)
+    found = []
+    if new.get("as_of") != old.get("as_of"):
+        found.append(f"another day: {old.get('as_of')}, now {new.get('as_of')}")
+    for key, label in (("files", "files loaded"), ("records", "records loaded")):
+        one, other = old.get("ledger", {}).get(key), new.get("ledger", {}).get(key)
+        if one != other:
+            found.append(f"{label}: {one}, now {other}")
+    settings = {
+        key
+        for key in {*new.get("settings", {}), *old.get("settings", {})}
+        if new.get("settings", {}).get(key) != old.get("settings", {}).get(key)
+    }
+    if settings:
+        found.append(f"other settings: {', '.join(sorted(settings))}")
+    if new.get("code") != old.get("code"):
+        found.append("other code")
+    return found or ["the same files, day and settings"]
+
+
+def _show(console: Console, told: Mapping[str, Any], found: "Answer") -> None:
+    _print(console, f"{told['metric']}: {told['definition']}")
+    for row in found.rows[:_SHOWN]:
+        *cut, value = row
+        label = ", ".join("(none)" if one is None else str(one) for one in cut)
+        _print(console, f"  {label + ': ' if cut else ''}{_number(value)}")
+    if len(found.rows) > _SHOWN:
+        _print(console, f"  and {len(found.rows) - _SHOWN:,} more lines; --json has all")
+    behind = ", ".join(f"{mart} {rows:,} rows" for mart, rows in found.behind.items())
+    _print(console, f"Version {told['version']}, from {behind}, in {told['where_to_see']}")
+    _print(console, f"Can be cut by {', '.join(told['dimensions'])}")
+    _print(console, f"SQL:\n{found.sql}")
+    against = told.get("against")
+    if not against:
+        return
+    _print(
+        console,
+        f"Version {against['version']}: {_number(against['value'])}, now {_number(against['now'])}",
+    )
+    _print(console, f"Different: {'; '.join(against['why'])}")
+    for part, values in against.get("parts", {}).items():
+        _print(console, f"  {part}: {_number(values['value'])}, now {_number(values['now'])}")
+    for dimension, value, before, now in against["moved_most"]:
+        _print(console, f"  {dimension} {value}: {_number(before)}, now {_number(now)}")
+    _print(console, "A customer's records and rows: hourglass explain CUSTOMER_ID")
+
+
+def _number(value: Any) -> str:
+    if value is None:
+        return "not known"
+    return (
+        f"{value:,}" if isinstance(value, int) else f"{float(value):,.4f}".rstrip("0").rstrip(".")
+    )
+
+
+def _print(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

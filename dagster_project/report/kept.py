@@ -1,0 +1,33 @@
+"""Kept versions: the headline numbers that each version's report leaves for later comparisons."""
+
+import json
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+
+from dagster_project.report.context import Kept
+
+# Beside the pages; one object per version, values by metric name.
+HEADLINE = "headline.json"
+
+
+def kept_versions(folders: Iterable[Path]) -> tuple[Kept, ...]:
+    """The versions in ``folders`` (``published/versions/<version>``), newest first.
+
+    One without headline numbers, from an older release or half removed, is left out.
+    """
+    found = []
+    for folder in sorted(folders, reverse=True):
+        try:
+            content = json.loads((folder / "report" / HEADLINE).read_text(encoding="utf-8"))
+            found.append(
+                Kept(
+                    content["version"],
+                    date.fromisoformat(content["as_of"]),
+                    content["published_at"],
+                    content["values"],
+                )
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return tuple(found)
