@@ -135,7 +135,8 @@ def publish(
 
 
 def rollback(settings: Settings, name: str | None = None) -> PublishedVersion:
-    """Put an older version back in force: ``name``, or the newest before the one in force.
+    """Put an older version back in force: ``name``, or the newest before the one in force; when
+    that one is gone, the newest that is left.
 
     Raises UsageError when there is no such version, HourglassError when its files are not
     complete.
@@ -150,6 +151,14 @@ def rollback(settings: Settings, name: str | None = None) -> PublishedVersion:
                 for version in versions
                 if in_force is not None and version.name < in_force.name and not version.is_restated
             ]
+            if in_force is not None and not in_force.published.exists():
+                # What is in force is gone: whatever is left is better, also a newer one.
+                older = older or [v.name for v in versions if not v.is_restated] or names
+                if not older:
+                    raise UsageError(
+                        f"No published version is left: remove {settings.published_dir / 'current'}"
+                        ", then hourglass run makes a new one."
+                    )
             if not older:
                 raise UsageError("There is no older version to go back to.")
             name = older[-1]

@@ -48,10 +48,6 @@ class Delivery:
     mtime_ns: int
     delivered_on: date | None
 
-    @property
-    def is_mapping(self) -> bool:
-        return "." not in self.target
-
 
 @dataclass(frozen=True)
 class SkippedPath:

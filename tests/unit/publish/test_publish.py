@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import stat
 from datetime import UTC, datetime, timedelta
 
@@ -410,3 +411,20 @@ def test_restated_versions_do_not_push_out_others(put_out_day, settings):
     kept = list_versions(settings)
     assert [version.name for version in kept if not version.is_restated] == names
     assert sum(version.is_restated for version in kept) == settings.keep_versions
+
+
+def test_a_lost_version_in_force_is_no_dead_end(put_out_day, settings):
+    """The run says to roll back and the rollback says that there is nothing to go back to."""
+    first = put_out_day(1, "2024-06-29")
+    second = put_out_day(2, "2024-06-30")
+    rollback(settings)
+    shutil.rmtree(first.published)
+    with pytest.raises(HourglassError, match="hourglass rollback"):
+        current_manifest(settings)
+    assert rollback(settings).name == second.name
+    assert stamps(settings) == {2}
+    shutil.rmtree(second.published)
+    with pytest.raises(UsageError, match=r"No published version is left: remove .*current"):
+        rollback(settings)
+    (settings.published_dir / "current").unlink()
+    assert put_out_day(3, "2024-07-01").name == version_in_force(settings).name
