@@ -174,7 +174,6 @@ def _predict_customers(
         drivers, driver_models = analyse_drivers(churn.test)
     models += values.models + alive_models + churn.models + repurchase.models
     models += next_orders.models + personas.models + driver_models
-    drivers += churn.drivers + repurchase.drivers
     known = np.array([key is not None for key in personas.persona], dtype=bool)
     content["customer_values"] = {
         "customer_id": customers.customer_id,

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dagster_project.predict.drivers.bootstrap import Z, interval_around
 from dagster_project.predict.drivers.factors import factor_rows
+from dagster_project.predict.drivers.logistic import logistic_rows, permutation_rows
 from dagster_project.predict.inputs import Customers
 from dagster_project.predict.likelihood import Array, NotFitted
 from dagster_project.predict.tables import ModelRow
@@ -33,7 +35,8 @@ MINIMUM_CUSTOMERS = 30
 LARGEST_SAMPLE = 50_000
 RESAMPLES = 200
 BANDS = 4
-Z = 1.959963984540054
+# Statistics whose sign is a direction.
+SIGNED = frozenset({"r", "rho", "per_sd", "standardised_coefficient", "log_odds_per_sd"})
 
 
 def analyse_drivers(customers: Customers | None) -> tuple[list[Row], list[ModelRow]]:
@@ -68,12 +71,47 @@ def analyse_drivers(customers: Customers | None) -> tuple[list[Row], list[ModelR
         rows += regression_rows(outcome, names, scaled, target)
     if np.ptp(churn) > 0:
         rows += discriminant_rows(names, scaled, churn > 0)
+        rows += logistic_rows(names, scaled, churn > 0)
+        rows += permutation_rows(names, scaled, churn > 0)
+    rows += agreement_rows(names, rows)
     rows += frequency_rows(columns, churn > 0, revenue)
     try:
         rows += factor_rows(names, scaled)
     except NotFitted as error:
         models.append(ModelRow("driver_analysis.factor", "fitted", 0, error.reason))
     return rows, models
+
+
+def agreement_rows(names: list[str], rows: list[Row]) -> list[Row]:
+    """Whether the methods that give a sign agree on it, per outcome and feature.
+
+    ``signs_agree`` is 1 where no two intervals lie on different sides of none: then the direction
+    can be told. ``share_clear`` is the share of methods whose interval leaves none out: below 1 the
+    direction is unstable. ``n`` counts methods.
+    """
+    found = []
+    for outcome in ("churn", "value"):
+        for name in names:
+            sides = [
+                int(np.sign(row["estimate"])) if row["ci_low"] * row["ci_high"] > 0 else 0
+                for row in rows
+                if row["outcome"] == outcome
+                and row["feature"] == name
+                and row["statistic"] in SIGNED
+                and row["ci_low"] is not None
+            ]
+            if not sides:
+                continue
+            clear = [side for side in sides if side]
+            shares = {
+                "signs_agree": float(len(set(clear)) <= 1),
+                "share_clear": len(clear) / len(sides),
+            }
+            found += [
+                tidy("agreement", outcome, name, statistic, value, None, None, len(sides))
+                for statistic, value in shares.items()
+            ]
+    return found
 
 
 def _scaled(name: str, values: Array) -> Array:
@@ -182,7 +220,7 @@ def discriminant_rows(names: list[str], scaled: Array, churned: NDArray[np.bool_
     """Fisher's linear discriminant of leavers and stayers.
 
     Coefficients are standardised by the pooled spread within the groups and scaled to unit
-    length; intervals are percentiles of 200 bootstrap resamples with a fixed seed.
+    length; intervals are of 200 bootstrap resamples with a fixed seed.
     """
     n = len(scaled)
     if min(churned.sum(), (~churned).sum()) < len(names) + 2:
@@ -194,7 +232,7 @@ def discriminant_rows(names: list[str], scaled: Array, churned: NDArray[np.bool_
         discriminant(scaled, churned, random.multinomial(n, ones / n).astype(np.float64))
         for _ in range(RESAMPLES)
     ]
-    low, high = np.percentile(draws, [2.5, 97.5], axis=0)
+    low, high = interval_around(estimate, np.array(draws))
     return [
         tidy("discriminant", "churn", name, "standardised_coefficient", b, lo, hi, n)
         for name, b, lo, hi in zip(names, estimate, low.tolist(), high.tolist(), strict=True)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from dagster_project.predict.drivers.bootstrap import interval_around
 from dagster_project.predict.likelihood import Array, NotFitted
 
 MINIMUM_FEATURES = 3
@@ -14,7 +15,7 @@ def factor_rows(names: list[str], scaled: Array) -> list[dict[str, Any]]:
     """Loadings of the principal factors after a varimax rotation, as rows of driver_analysis.
 
     As many factors as the correlation matrix has eigenvalues above 1 (Kaiser 1960). Intervals
-    are percentiles of 100 bootstrap resamples with a fixed seed, each rotated onto the estimate
+    are of 100 bootstrap resamples with a fixed seed, each rotated onto the estimate
     (orthogonal Procrustes), as signs and order of factors are arbitrary. ``outcome`` is the
     factor, ``(all)`` its share of the variance. Raises NotFitted with fewer than 3 features.
     """
@@ -34,7 +35,7 @@ def factor_rows(names: list[str], scaled: Array) -> list[dict[str, Any]]:
             )
         ]
     )
-    low, high = np.percentile(draws, [2.5, 97.5], axis=0)
+    low, high = interval_around(loadings, draws)
     shares = (loadings**2).sum(axis=0) / len(names)
     rows = []
     for factor in range(count):

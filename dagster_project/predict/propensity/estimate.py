@@ -15,7 +15,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from dagster_project.predict.inputs import FEATURES, Customers, Span, read_customers
+from dagster_project.predict.inputs import Customers, Span, read_customers
 from dagster_project.predict.likelihood import Array
 from dagster_project.predict.propensity.season import season_shift, shifted
 from dagster_project.predict.scores import (
@@ -44,13 +44,12 @@ Predictor = Callable[[Customers], Array]
 
 @dataclass
 class Propensity:
-    """P(outcome) per customer (NaN: unknown), the facts about the models, and the drivers."""
+    """P(outcome) per customer (NaN: unknown), and the facts about the models."""
 
     outcome: str
     horizon_days: int
     probability: Array
     models: list[ModelRow] = field(default_factory=list)
-    drivers: list[dict[str, Any]] = field(default_factory=list)
     test: Customers | None = None
 
 
@@ -318,82 +317,6 @@ def _compare(train: Customers, test: Customers, result: Propensity) -> tuple[str
             else f"baseline: {chosen} does not clearly beat it in the test period",
         ),
     ]
-    result.drivers += _coefficients(candidates["logistic"], train, labels, result.outcome)
-    result.drivers += _permutation(candidates[chosen], test, truth, result.outcome)
     if not better:
         return "baseline", rule.predict
     return chosen, lambda found: candidates[chosen].predict(found.scaled_matrix())
-
-
-def _coefficients(
-    fitted: Calibrated, train: Customers, labels: Labels, outcome: str
-) -> list[dict[str, Any]]:
-    """Log odds per standard deviation of each feature, with Wald intervals.
-
-    The information matrix includes the ridge penalty (1/C = 1), which keeps it regular where
-    features say the same thing.
-    """
-    scaled = fitted.model[0].transform(train.scaled_matrix()[:: -(-len(train) // LARGEST_SAMPLE)])
-    coefficients = fitted.model[1].coef_[0]
-    p = _sigmoid(scaled @ coefficients + fitted.model[1].intercept_[0])
-    design = np.column_stack([np.ones(len(scaled)), scaled])
-    information = design.T @ (design * (p * (1 - p))[:, None])
-    information[1:, 1:] += np.eye(len(coefficients))
-    errors = np.sqrt(np.diag(np.linalg.inv(information)))[1:]
-    return [
-        _driver("logistic_regression", outcome, feature, "log_odds_per_sd", b, e, len(scaled))
-        for feature, b, e, values in zip(FEATURES, coefficients, errors, scaled.T, strict=True)
-        if np.ptp(values) > 0
-    ]
-
-
-def _driver(
-    method: str, outcome: str, feature: str, statistic: str, estimate: float, error: float, n: int
-) -> dict[str, Any]:
-    from scipy.stats import norm
-
-    return {
-        "method": method,
-        "outcome": outcome,
-        "feature": feature,
-        "statistic": statistic,
-        "estimate": float(estimate),
-        "ci_low": float(estimate - 1.96 * error),
-        "ci_high": float(estimate + 1.96 * error),
-        "n": n,
-        "p_value": float(2 * norm.sf(abs(estimate) / error)) if error > 0 else None,
-    }
-
-
-def _permutation(
-    fitted: Calibrated, test: Customers, truth: Labels, outcome: str
-) -> list[dict[str, Any]]:
-    """How much AUC in the test period is lost when one feature is shuffled, five times each."""
-    step = -(-len(test) // 5000)
-    matrix, labels = test.scaled_matrix()[::step], truth[::step]
-    if labels.all() or not labels.any():
-        return []
-    whole = auc(fitted.predict(matrix), labels)
-    random = np.random.default_rng(0)
-    orders = [random.permutation(len(matrix)) for _ in range(5)]
-    rows = []
-    for column, feature in enumerate(FEATURES):
-        if np.ptp(matrix[:, column]) == 0:
-            continue
-        losses = []
-        for order in orders:
-            shuffled = matrix.copy()
-            shuffled[:, column] = matrix[order, column]
-            losses.append(whole - auc(fitted.predict(shuffled), labels))
-        error = float(np.std(losses, ddof=1) / np.sqrt(len(losses)))
-        row = _driver(
-            "permutation_importance",
-            outcome,
-            feature,
-            "auc_lost",
-            float(np.mean(losses)),
-            error,
-            len(matrix),
-        )
-        rows.append({**row, "p_value": None})
-    return rows
