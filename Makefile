@@ -14,7 +14,7 @@ SOAKS := tests/pipeline/test_publish_faults.py tests/pipeline/test_killed_run.py
   tests/unit/load/test_any_table.py tests/unit/load/test_numbers.py \
   tests/unit/identity/test_bounds.py tests/unit/identity/test_increment.py \
   tests/unit/identity/test_year.py \
-  tests/unit/privacy \
+  tests/unit/privacy tests/unit/activation tests/pipeline/test_erasure.py \
   tests/integration/dbt_core
 
 .DEFAULT_GOAL := help

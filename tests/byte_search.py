@@ -7,7 +7,10 @@ SQLite files, whose pages may be compressed. UTF-16 is found by leaving out the 
 import gzip
 import hashlib
 import io
+import os
 import sqlite3
+import subprocess
+import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -29,20 +32,33 @@ def forms(identifiers: Iterable[str]) -> set[bytes]:
 
 def search(folder: Path, identifiers: Iterable[str]) -> list[str]:
     """Where an identifier stands: ``path: identifier``. Empty when nowhere."""
-    needles = forms(identifiers)
     found = []
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink() or not path.is_file():
-            continue
-        for where, data in contents(path):
-            low = data.lower()
-            plain = low.replace(b"\0", b"")
-            found += [
-                f"{where}: {needle.decode()}"
-                for needle in needles
-                if needle in low or needle in plain
-            ]
+    with tempfile.NamedTemporaryFile() as needles:
+        needles.write(b"\n".join(sorted(forms(identifiers))) + b"\n")
+        needles.flush()
+        for path in sorted(folder.rglob("*")):
+            if path.is_symlink() or not path.is_file():
+                continue
+            for where, data in contents(path):
+                low = data.lower()
+                there = hits(needles.name, low)
+                if b"\0" in low:
+                    there |= hits(needles.name, low.replace(b"\0", b""))
+                found += [f"{where}: {text}" for text in sorted(there)]
     return found
+
+
+def hits(needles: str, data: bytes) -> set[str]:
+    """Which lines of the file ``needles`` are in ``data``: one pass, however many there are."""
+    result = subprocess.run(
+        ["grep", "-a", "-o", "-F", "-f", needles],
+        input=data,
+        capture_output=True,
+        env={"LC_ALL": "C", "PATH": os.environ["PATH"]},
+        check=False,
+    )
+    assert result.returncode in (0, 1), result.stderr
+    return {line.decode() for line in result.stdout.splitlines()}
 
 
 def contents(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -83,8 +99,16 @@ def database_texts(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def texts(con: duckdb.DuckDBPyConnection, relation: str) -> bytes:
-    """Every cell of a relation, as text."""
-    rows = con.execute(
-        f"SELECT string_agg(CAST(t AS VARCHAR), chr(10)) FROM {relation} AS t"
+    """Every distinct text of a relation's columns; numbers and times name nobody."""
+    columns = con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
+    parts = [
+        f'SELECT DISTINCT CAST("{name}" AS VARCHAR) AS v FROM {relation}'
+        for name, kind, *_ in columns
+        if kind == "VARCHAR" or "[" in kind or "STRUCT" in kind
+    ]
+    if not parts:
+        return b""
+    row = con.execute(
+        f"SELECT string_agg(v, chr(10)) FROM ({' UNION ALL '.join(parts)})"
     ).fetchone()
-    return ((rows[0] if rows else None) or "").encode()
+    return ((row[0] if row else None) or "").encode()

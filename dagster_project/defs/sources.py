@@ -22,6 +22,7 @@ from dagster_project.load import create_raw_tables, load_landing
 from dagster_project.load.ledger.accounting import ledger_summary
 from dagster_project.operations.build_plan import create_control_tables, plan_build
 from dagster_project.predict import create_prediction_tables
+from dagster_project.privacy.daily import obey_requests
 from dagster_project.privacy.erasure import resume
 from dagster_project.privacy.sift import sift_landing
 from dagster_project.privacy.tables import create_privacy_tables, restore_privacy_tables
@@ -203,6 +204,16 @@ def build_load() -> dg.AssetsDefinition:
                     progress=context.log.debug,
                 )
                 sync_overrides(con, settings)
+                # The day of the build is needed before anybody is looked for.
+                plan_build(con, settings, as_of=as_of)
+            erasures, waiting = obey_requests(settings, run_id=context.run_id)
+            for erasure in erasures:
+                context.log.info(erasure.sentence())
+            for sentence in waiting:
+                context.log.warning(sentence)
+            with connect(settings) as con:
+                create_control_tables(con)
+                create_prediction_tables(con)
                 plan = plan_build(
                     con,
                     settings,

@@ -80,10 +80,11 @@ def raw_digests(company: Company) -> dict[str, list[tuple]]:
 def test_killed_load_is_made_good_by_the_next(sample_company, company):
     """After a power cut somebody has to repair the warehouse by hand, or rows stand twice."""
     moments = seeded()
-    expected = raw_digests(sample_company)
     started = time.monotonic()
     assert start(["-c", LOAD], company).wait() == 0
     seconds = time.monotonic() - started
+    # Not those of the sample after its run, in which people who asked for it were erased.
+    expected = raw_digests(company)
     for number in range(LOAD_KILLS):
         if number == 0 or moments.random() < 0.5:
             for path in database_files(company):

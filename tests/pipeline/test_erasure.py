@@ -1,0 +1,122 @@
+"""P8 on whole runs: requests are obeyed, and nobody who was erased comes back."""
+
+import csv
+import gzip
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+import pytest
+
+from tests.byte_search import search
+from tests.pipeline.conftest import SAMPLE, Company, land_sample
+from tests.soak import SOAK, seeded
+
+PEOPLE = 50 if SOAK else 1
+# Columns of the sample whose values name a person, an address or a record of theirs.
+IDENTIFYING = {
+    *("email", "phone", "customer_phone", "loyalty_card", "national_id"),
+    *("contact_id", "account_id", "order_id", "call_id", "ticket_id"),
+}
+KEYS = {
+    ("crm", "contacts"): "contact_id",
+    ("shop", "accounts"): "account_id",
+    ("shop", "orders"): "order_id",
+    ("call_center", "calls"): "call_id",
+    ("call_center", "tickets"): "ticket_id",
+}
+
+
+def sample_rows(system: str, table: str) -> Iterator[dict[str, str]]:
+    with gzip.open(SAMPLE / system / f"{table}.csv.gz", "rt", encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)
+
+
+def same(text: str) -> str:
+    """A value without what ways of writing it differ in."""
+    if "@" in text:
+        return text.strip().lower()
+    bare = re.sub(r"\W", "", text).upper()
+    return bare[-9:] if bare.isdigit() else bare
+
+
+def borne_by() -> tuple[dict[str, set[tuple]], dict[tuple, set[str]]]:
+    """Records by the value that they bear, and values by record, over the delivered files."""
+    bearers: dict[str, set[tuple]] = defaultdict(set)
+    values: dict[tuple, set[str]] = defaultdict(set)
+    for table, key in KEYS.items():
+        for row in sample_rows(*table):
+            record = (*table, row[key])
+            for name in IDENTIFYING & row.keys():
+                if row[name] and len(row[name]) > 4:
+                    values[record].add(row[name])
+                    bearers[same(row[name])].add(record)
+    return bearers, values
+
+
+def identifiers_of(records: Iterable[tuple]) -> set[str]:
+    """What stands in these records and in no record of anybody else."""
+    records = set(records)
+    bearers, values = borne_by()
+    return {
+        text for record in records for text in values[record] if bearers[same(text)] <= records
+    } | {key for *_, key in records}
+
+
+def records_of(company: Company, customer: str) -> set[tuple]:
+    rows = company.query(
+        "SELECT source_system, source_table, source_id FROM customer_identities "
+        f"WHERE customer_id = '{customer}'"
+    )
+    return {row for row in rows if row[:2] in KEYS}
+
+
+def test_requests_are_obeyed_in_the_daily_run(sample_company):
+    """Somebody asks to be erased, the request is loaded, and they stay."""
+    asked = set()
+    for row in sample_rows("crm", "erasure_requests"):
+        asked |= {row[name] for name in ("contact_id", "account_id", "email", "phone") if row[name]}
+    assert asked
+    assert search(sample_company.data_dir, asked) == []
+    assert sample_company.warehouse("SELECT count(*) FROM crm.erasure_requests") == [(0,)]
+    assert list((sample_company.data_dir / "erasures").glob("*.json"))
+    ((records, accounted, erased),) = sample_company.warehouse(
+        "SELECT sum(records), sum(accepted + quarantined + left_out + erased), sum(erased) "
+        "FROM ledger.files"
+    )
+    assert records == accounted
+    assert erased > 0
+
+
+@pytest.mark.parametrize("number", range(PEOPLE))
+def test_a_forgotten_person_does_not_come_back(copy_of_sample, number):
+    """The next full export of every source undoes an erasure, or somebody else is lost by it."""
+    company = copy_of_sample
+    random = seeded()
+    everybody = company.query(
+        "SELECT customer_id, count(*) FILTER (source_table = 'calls') = count(*) "
+        "FROM customer_identities GROUP BY 1 ORDER BY 1"
+    )
+    one = random.choice([customer for customer, is_call in everybody if not is_call])
+    caller = random.choice([customer for customer, is_call in everybody if is_call])
+    gone = records_of(company, one) | records_of(company, caller)
+    named = identifiers_of(gone)
+    others = "SELECT * FROM {} WHERE customer_id NOT IN ('{}', '{}') ORDER BY ALL"
+    compared = ("orders", "order_lines", "customer_identities", "calls", "feedback")
+    columns = {"customer_identities": "source_system, source_table, source_id, customer_id"}
+    before = {
+        mart: company.query(
+            others.format(mart, one, caller).replace("*", columns.get(mart, "*"), 1)
+        )
+        for mart in compared
+    }
+    result = company.hourglass("forget", one, caller, "--yes")
+    assert result.returncode == 0, result.stdout + result.stderr
+    if SOAK:
+        assert search(company.data_dir, {*named, one, caller}) == []
+    land_sample(company.data_dir)
+    company.run()
+    assert search(company.data_dir, {*named, one, caller}) == []
+    for mart in compared:
+        query = f"SELECT {columns.get(mart, '*')} FROM {mart} WHERE customer_id IS NOT NULL"
+        assert company.query(f"{query} ORDER BY ALL") == before[mart], mart
