@@ -7,7 +7,7 @@ AUDIENCES = """
 CHANGES = """
     build_id VARCHAR, changed_on DATE, audience VARCHAR, customer_id VARCHAR, change VARCHAR,
     event_key VARCHAR, is_held_out BOOLEAN, left_out_because VARCHAR"""
-MARTS = {"audiences": AUDIENCES, "audience_changes": CHANGES}
+MARTS = ("audiences", "audience_changes", "audience_results")
 
 DESCRIPTIONS: dict[str, dict[str | None, str]] = {
     "audiences": {
@@ -35,5 +35,27 @@ DESCRIPTIONS: dict[str, dict[str | None, str]] = {
         "event_key": "The event that a trigger is about; NULL where the audience is no trigger.",
         "is_held_out": "Whether they were in the comparison group.",
         "left_out_because": "Why nothing was sent to them then; NULL: they heard something.",
+    },
+    "audience_results": {
+        None: "What an audience's messages changed: who was contacted against who was held out, by "
+        "what they bought in the 30 days after they entered.",
+        "audience": "Name of the audience's definition.",
+        "variant": "held_out, the comparison group, or contacted.",
+        "subjects": "People who entered so far, each counted once.",
+        "observed_subjects": "Those whose 30 days are over; the figures below are of these.",
+        "conversions": "Observed people with a sale in their 30 days.",
+        "conversion_rate": "conversions / observed_subjects.",
+        "net_revenue": "Net revenue of their sales in the 30 days.",
+        "revenue_per_subject": "net_revenue / observed_subjects.",
+        "rate_difference": "Rate of the contacted minus that of the held out.",
+        "rate_ci_low": "Lower end of its 95% interval (Newcombe).",
+        "rate_ci_high": "Upper end of its 95% interval (Newcombe).",
+        "rate_p_value": "Two-sided p-value of equal rates (two proportions, pooled).",
+        "revenue_difference": "Revenue per contacted person minus that per held out person.",
+        "revenue_ci_low": "Lower end of its 95% interval (Welch).",
+        "revenue_ci_high": "Upper end of its 95% interval (Welch).",
+        "revenue_p_value": "Two-sided p-value of equal means (Welch).",
+        "split_p_value": "p-value of the split against the planned share (chi-square).",
+        "is_valid": "False when the split is not the planned one (p below 0.001).",
     },
 }

@@ -30,6 +30,7 @@ from dagster_project.activation.definitions import (
     qualified_sql,
     tables_of,
 )
+from dagster_project.activation.lift import write_results
 from dagster_project.activation.mart_schemas import AUDIENCES, CHANGES, MARTS
 from dagster_project.errors import HourglassError
 from dagster_project.identity.registry.tables import hash_key
@@ -61,7 +62,7 @@ class MembershipSummary:
 
 def marts_read() -> frozenset[str]:
     """What membership is decided from: marts that definitions read, consent and addresses."""
-    read = {"customers", "customer_contacts"}
+    read = {"customers", "customer_contacts", "orders"}
     for audience in load_audiences().values():
         read |= tables_of(audience)
     return frozenset(read - {BIRTHDAYS})
@@ -109,6 +110,7 @@ def build_audiences(
     hold_out(con, audiences, key)
     leave_out(con, as_of, cap)
     _write(con, build_id, as_of)
+    write_results(con, audiences, as_of)
     return _summary(con, audiences)
 
 

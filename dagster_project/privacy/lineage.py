@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dagster_project.activation.mart_schemas import DESCRIPTIONS
 from dagster_project.activation.mart_schemas import MARTS as AUDIENCE_MARTS
 from dagster_project.contracts import read_yaml
 from dagster_project.contracts.mapping import load_mappings
@@ -118,7 +119,8 @@ def _published_from_sources(manifest: Path) -> dict[str, dict[str, str]]:
             tables.update(people)
         if "customers" in tables:
             # Built in Python, from the marts.
-            tables.update(dict.fromkeys(AUDIENCE_MARTS, "named"))
+            for mart in AUDIENCE_MARTS:
+                tables[mart] = "named" if "customer_id" in DESCRIPTIONS[mart] else "sums"
     return found
 
 

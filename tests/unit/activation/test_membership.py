@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from dagster_project.activation.contact_rules import held_out
 from dagster_project.activation.definitions import Audience, Cap
+from dagster_project.activation.lift import split_p_value
 from dagster_project.activation.membership import build_audiences
 from dagster_project.errors import HourglassError
 
@@ -60,6 +61,7 @@ class Company:
     published: Path | None = None
     merged: dict[str, str] = field(default_factory=dict)
     builds: int = 0
+    orders: list[tuple[str, date, float]] = field(default_factory=list)
     cap: Cap = field(default_factory=lambda: Cap(messages=100, days=7))
 
     def build(self, people: dict[str, Person], day: date = DAY) -> dict[tuple[str, str], tuple]:
@@ -79,6 +81,12 @@ class Company:
             )
             con.execute("CREATE TABLE identity.registry_ids (customer_id VARCHAR, "
                         "merged_into VARCHAR)")  # fmt: skip
+            con.execute(
+                "CREATE TABLE marts.orders (customer_id VARCHAR, order_date DATE, "
+                "net_revenue DECIMAL(18, 2), is_sale BOOLEAN)"
+            )
+            for order in self.orders:
+                con.execute("INSERT INTO marts.orders VALUES (?, ?, ?, true)", [*order])
             for old, new in self.merged.items():
                 con.execute("INSERT INTO identity.registry_ids VALUES (?, ?)", [old, new])
             for one, person in people.items():
@@ -114,6 +122,7 @@ class Company:
                 "WHERE build_id = ? ORDER BY ALL",
                 [f"b{self.builds:04}"],
             ).fetchall()
+            self.results = con.execute("SELECT * FROM marts.audience_results").fetchdf()
             self.published = self.folder / f"{self.builds}.duckdb"
             con.execute(f"ATTACH '{self.published}' AS p")
             for mart in ("audiences", "audience_changes"):
@@ -210,6 +219,41 @@ def test_comparison_groups_are_stable_and_of_the_planned_share(tmp_path):
     other = {one for one in people if held_out(KEY, "two", one, 0.2)}
     assert len(held & other) < 80
     assert held == {one for one in people if held_out(KEY, "one", one, 0.2)}
+
+
+def test_a_hold_out_is_read_back_as_an_experiment(tmp_path):
+    """Nobody can say what a message changed, or its uncertainty is left out."""
+    from statsmodels.stats.proportion import confint_proportions_2indep
+
+    company = Company({"one": audience("one", hold_out=0.4, stays_days=90)}, tmp_path)
+    people = {f"c{number}": Person() for number in range(120)}
+    built = company.build(people)
+    held = {one for (_, one), (_, because) in built.items() if because == "hold_out"}
+    told = set(people) - held
+    assert company.results["observed_subjects"].tolist() == [0, 0]
+    buyers = [*sorted(told)[:30], *sorted(held)[:8]]
+    company.orders = [(one, DAY + timedelta(days=5), 10.0) for one in buyers]
+    company.orders += [(one, DAY, 99.0) for one in people]
+    company.orders += [(one, DAY + timedelta(days=31), 99.0) for one in people]
+    company.build(people, DAY + timedelta(days=30))
+    control, message = company.results.to_dict("records")
+    assert (control["variant"], message["variant"]) == ("held_out", "contacted")
+    assert (control["conversions"], control["observed_subjects"]) == (8, len(held))
+    assert (message["conversions"], message["observed_subjects"]) == (30, len(told))
+    assert message["rate_difference"] == pytest.approx(30 / len(told) - 8 / len(held))
+    interval = confint_proportions_2indep(
+        30, len(told), 8, len(held), compare="diff", method="newcomb"
+    )
+    assert (message["rate_ci_low"], message["rate_ci_high"]) == pytest.approx(interval)
+    assert message["revenue_per_subject"] == pytest.approx(300 / len(told), abs=1e-5)
+    assert message["is_valid"]
+
+
+def test_a_split_that_was_not_planned_is_no_experiment():
+    """A bug leaves people out of one group, and the difference is taken for the message's."""
+    assert split_p_value(100, 900, 0.1) > 0.9
+    assert split_p_value(500, 500, 0.1) < 0.001
+    assert split_p_value(0, 0, 0.1) is None
 
 
 def test_a_select_that_does_not_run_is_named(tmp_path):
