@@ -34,6 +34,9 @@ def clean_leftovers(settings: Settings, subject: Subject, patterns: Patterns) ->
         shutil.rmtree(settings.warehouse_dir / name, ignore_errors=True)
     for path in settings.warehouse_dir.glob("*.tmp"):
         shutil.rmtree(path, ignore_errors=True)
+    for customer in subject.customer_ids:
+        # What was handed over to them, see ``access``: names in it are no identifiers.
+        shutil.rmtree(settings.exports_dir / "people" / customer, ignore_errors=True)
     _clean_decisions(settings, subject, patterns)
     for folder, folders, files in os.walk(settings.data_dir):
         here = Path(folder)

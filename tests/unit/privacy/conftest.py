@@ -274,6 +274,9 @@ def loaded_company(tmp_path_factory) -> SmallCompany:
         {"customer_id": BOB[-1], "email": "bob@example.com"},
     ]
     (exports / "2026-01-01.csv").write_text(text(rows))
+    handed_over = settings.exports_dir / "people" / ALICE[-1]
+    handed_over.mkdir(parents=True)
+    (handed_over / "person.html").write_text("<td>Alice Ärmel</td>")
     logs = settings.dagster_home / "logs"
     logs.mkdir(parents=True)
     (logs / "a.log").write_text("could not read alice@example.com\nall well\n")

@@ -41,6 +41,10 @@ def test_nothing_of_the_person_is_left(forgotten):
     there = identifiers(search(forgotten.before.settings.data_dir, ALICE))
     assert there >= {text.lower() for text in ALICE if text != "+447700900123"}
     assert forgotten.found_at_once == []
+    exports = forgotten.after.settings.exports_dir
+    assert list((exports / "people").iterdir()) == []
+    (export,) = exports.glob("vip/*.csv")
+    assert "bob@example.com" in export.read_text()
     assert search(forgotten.after.settings.data_dir, ALICE) == []
 
 
