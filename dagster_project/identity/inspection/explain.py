@@ -23,8 +23,12 @@ def explain(con: duckdb.DuckDBPyConnection, settings: Settings, key: str) -> dic
     ``key``: a customer id (of today or an alias), an e-mail, a phone, or a record written
     ``crm.contacts/C-000001``. Each customer has records, links (with the weight of every field in
     bits), guards that fired on its identifiers, the history of its id and all its mart rows.
-    Raises UsageError when nobody is found; the message does not repeat the key.
+    Raises UsageError when nobody is found, or nothing is built; no message repeats the key.
     """
+    if not _is_built(con):
+        raise UsageError(
+            "Nothing is built from what was loaded, as after an erasure: hourglass run first."
+        )
     found = _find(con, settings, key.strip())
     if not found:
         raise UsageError(
@@ -35,6 +39,15 @@ def explain(con: duckdb.DuckDBPyConnection, settings: Settings, key: str) -> dic
         "key": key,
         "customers": [_customer(con, customer) for customer in found],
     }
+
+
+def _is_built(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the identity step's input is there; an erasure leaves raw tables and registry."""
+    row = con.execute(
+        "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'intermediate' "
+        "AND table_name = 'int_identity_records'"
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def current_id(con: duckdb.DuckDBPyConnection, customer_id: str) -> str | None:

@@ -7,6 +7,7 @@ import duckdb
 import pytest
 
 from dagster_project.errors import UsageError
+from dagster_project.identity.inspection.explain import explain
 from dagster_project.identity.registry.tables import hash_key
 from dagster_project.load.run import load_landing
 from dagster_project.privacy.erasure import forget
@@ -188,3 +189,9 @@ def test_an_unknown_key_changes_nothing(company):
     assert "nobody@example.com" not in caught.value.message
     assert company.rows("SELECT * FROM shop.orders ORDER BY ALL") == before
     assert not (company.settings.data_dir / "erasures").exists()
+
+
+def test_explain_says_that_nothing_is_built(forgotten):
+    """After an erasure somebody asks who is who, and meets a stack trace."""
+    with connect(forgotten.after.settings) as con, pytest.raises(UsageError, match="hourglass run"):
+        explain(con, forgotten.after.settings, "bob@example.com")
