@@ -114,6 +114,13 @@ def build_job(settings: Settings) -> UnresolvedAssetJobDefinition:
     )
 
 
+def is_waiting(instance: dg.DagsterInstance) -> bool:
+    """Whether a run of the job has not started yet, whoever asked for it."""
+    waiting = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED]
+    filters = dg.RunsFilter(job_name=JOB_NAME, statuses=waiting)
+    return bool(instance.get_run_records(filters, limit=1))
+
+
 def build_schedule(settings: Settings, job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
     """The daily tick; it passes yesterday in the business time zone as ``as_of``."""
 
@@ -129,9 +136,13 @@ def build_schedule(settings: Settings, job: UnresolvedAssetJobDefinition) -> dg.
         ),
         description="Runs the daily job for the last fully elapsed business day.",
     )
-    def every_day(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        as_of = yesterday(settings, context.scheduled_execution_time)
-        return dg.RunRequest(run_key=as_of, run_config=run_config(as_of))
+    def every_day(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        if is_waiting(context.instance):
+            return dg.SkipReason("A run waits in the queue; it loads what landed until it starts.")
+        tick = context.scheduled_execution_time
+        as_of = yesterday(settings, tick)
+        # By the tick and not by the day: a schedule may tick every hour.
+        return dg.RunRequest(run_key=tick.isoformat(), run_config=run_config(as_of))
 
     return every_day
 
@@ -161,6 +172,9 @@ def build_sensor(settings: Settings, job: UnresolvedAssetJobDefinition) -> dg.Se
             yield dg.SkipReason("Files in landing/ changed; waiting for them to hold still.")
             return
         context.update_cursor(json.dumps({"handled": seen, "seen": seen}))
+        if is_waiting(context.instance):
+            yield dg.SkipReason("A run waits in the queue; it loads these files too.")
+            return
         as_of = yesterday(settings, datetime.now(ZoneInfo(settings.time_zone)))
         yield dg.RunRequest(run_key=seen, run_config=run_config(as_of))
 

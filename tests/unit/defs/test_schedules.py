@@ -36,16 +36,57 @@ def test_scheduled_day_is_the_last_elapsed_business_day(tmp_path, zone, now, exp
     assert yesterday(settings, now) == expected
 
 
-def test_schedule_passes_as_of(tmp_path):
+@dg.job
+def daily() -> None:
+    pass
+
+
+@pytest.fixture
+def instance():
+    with dg.instance_for_test() as instance:
+        yield instance
+
+
+def test_schedule_passes_as_of(tmp_path, instance):
     """A run that waited in the queue over midnight counts another day than the one of its tick."""
     settings = load_settings(data_dir=tmp_path)
     schedule = build_schedule(settings, build_job(settings))
     with dg.build_schedule_context(
-        scheduled_execution_time=datetime(2026, 6, 30, 5, tzinfo=UTC)
+        instance=instance, scheduled_execution_time=datetime(2026, 6, 30, 5, tzinfo=UTC)
     ) as context:
         request = schedule.evaluate_tick(context).run_requests[0]
     assert request.run_config == {"ops": {"load": {"config": {"as_of": "2026-06-29"}}}}
     assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
+
+
+def test_a_schedule_may_tick_every_hour(tmp_path, instance):
+    """Of a day's 24 ticks the first is run and the others are taken for the same."""
+    settings = load_settings(data_dir=tmp_path)
+    schedule = build_schedule(settings, build_job(settings))
+    keys = set()
+    for hour in (5, 6):
+        with dg.build_schedule_context(
+            instance=instance, scheduled_execution_time=datetime(2026, 6, 30, hour, tzinfo=UTC)
+        ) as context:
+            keys.add(schedule.evaluate_tick(context).run_requests[0].run_key)
+    assert len(keys) == 2
+
+
+def test_a_waiting_run_is_enough(tmp_path, instance):
+    """While a long run works, every tick and every file add one more run behind it."""
+    settings = load_settings(data_dir=tmp_path)
+    job = build_job(settings)
+    instance.create_run_for_job(daily)
+    with dg.build_schedule_context(
+        instance=instance, scheduled_execution_time=datetime(2026, 6, 30, 5, tzinfo=UTC)
+    ) as context:
+        assert build_schedule(settings, job).evaluate_tick(context).run_requests == []
+    sensor, cursor = build_sensor(settings, job), None
+    for _ in range(3):
+        with dg.build_sensor_context(instance=instance, cursor=cursor) as context:
+            result = sensor.evaluate_tick(context)
+        assert result.run_requests == []
+        cursor = result.cursor
 
 
 def test_schedule_is_switched_on_by_environment(tmp_path):
@@ -56,7 +97,7 @@ def test_schedule_is_switched_on_by_environment(tmp_path):
     assert build_sensor(settings, job).default_status == dg.DefaultSensorStatus.RUNNING
 
 
-def test_sensor_waits_until_files_hold_still(tmp_path):
+def test_sensor_waits_until_files_hold_still(tmp_path, instance):
     """A file that is still being copied is loaded in half, or new files wait for the night."""
     settings = load_settings(data_dir=tmp_path)
     sensor = build_sensor(settings, build_job(settings))
@@ -66,7 +107,7 @@ def test_sensor_waits_until_files_hold_still(tmp_path):
 
     def tick() -> int:
         nonlocal cursor
-        with dg.build_sensor_context(cursor=cursor) as context:
+        with dg.build_sensor_context(instance=instance, cursor=cursor) as context:
             result = sensor.evaluate_tick(context)
         cursor = result.cursor
         return len(result.run_requests)
