@@ -6,6 +6,7 @@ drops those that no longer occur; what is untranslated stays empty and is shown 
 """
 
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from dagster_project.metrics import load_metrics
 from dagster_project.report.language import DEFAULT, LANGUAGES
 from dagster_project.report.vocabulary import WORDS
 from dagster_project.settings import PROJECT_ROOT
+from dagster_project.thresholds import threshold
 
 HERE = Path(__file__).parent
 LOCALES = HERE / "locale"
@@ -27,6 +29,8 @@ _METHODS = [("**.py", "python"), ("**.j2", "jinja2.ext:babel_extract")]
 _OPTIONS = {"**.j2": {"trim_blocks": "true", "lstrip_blocks": "true"}}
 # Fields of a header that change with the day and the tool.
 _PASSING = ('"POT-', '"PO-', '"Last-', '"Generated', '"Project', '"Report', '"Language-Team')
+# A number of a definition, as dbt writes it into the mart's comment.
+_THRESHOLD = re.compile(r"\{\{\s*var\('(\w+)'\)\s*\}\}")
 # Layers whose models a reader meets.
 _LAYERS = ("core", "marts")
 
@@ -51,7 +55,8 @@ def definition_messages() -> set[str]:
         for path in (PROJECT_ROOT / "dbt" / "models" / layer).rglob("*.yml"):
             for model in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("models", ()):
                 if model["name"] in published:
-                    found.add(" ".join((model.get("description") or "").split()))
+                    text = " ".join((model.get("description") or "").split())
+                    found.add(_THRESHOLD.sub(lambda m: str(threshold(m[1])), text))
     for path in (PROJECT_ROOT / "expectations").rglob("*.yml"):
         found |= set(_whys(yaml.safe_load(path.read_text(encoding="utf-8"))))
     return found - {""}
