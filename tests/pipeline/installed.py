@@ -11,7 +11,7 @@ from dagster_project.settings import PROJECT_ROOT
 
 # What a wheel is built of.
 SOURCES = ("dagster_project", "dbt", "expectations", "data/sample")
-FILES = ("pyproject.toml", "setup.py", "README.md", "dagster.yaml")
+FILES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "dagster.yaml")
 DBT = """#!{python}
 from dbt.cli.main import cli
 cli()
