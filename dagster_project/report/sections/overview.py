@@ -325,9 +325,10 @@ def _sentence(
         for effect, words in ranked
         if round(effect) != 0
     ]
-    return (
-        f"{text} {t('By weight: {reasons}.').format(reasons=', '.join(parts))}" if parts else text
-    )
+    if not parts:
+        return text
+    why = t("By weight: {reasons}.").format(reasons=", ".join(parts))
+    return f"{text} {why}"
 
 
 def shares_of_change(factors: list[tuple[Any, Any]]) -> list[float] | None:

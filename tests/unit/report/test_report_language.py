@@ -1,5 +1,6 @@
 """When these fail, a Russian reader meets English, a broken sentence, or another number."""
 
+import ast
 import io
 import re
 from datetime import date
@@ -44,6 +45,22 @@ def test_translations_keep_their_numbers(code, domain):
         wanted = set(_NAMES.findall(ids[-1]))
         for form in filter(None, forms):
             assert set(_NAMES.findall(form)) == wanted, message.id
+
+
+def test_no_text_hides_in_a_formatted_string():
+    """The extractor does not look inside f-strings: the text would stay English for ever."""
+    for path in sorted(catalogues.HERE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.JoinedStr):
+                continue
+            hidden = [
+                call.args[0].value
+                for call in ast.walk(node)
+                if isinstance(call, ast.Call)
+                and getattr(call.func, "id", "") in ("t", "nt")
+                and isinstance(call.args[0], ast.Constant)
+            ]
+            assert hidden == [], path
 
 
 def test_russian_plurals():
