@@ -17,15 +17,16 @@ _NODE = (
     "node BIGINT, source_system VARCHAR, source_table VARCHAR, source_id VARCHAR, "
     "seen_at TIMESTAMP, row_hash UBIGINT, told_hash UBIGINT, is_profile BOOLEAN, email VARCHAR, "
     "phone VARCHAR, loyalty_card VARCHAR, national_id VARCHAR, first_key VARCHAR, "
-    "first_names VARCHAR[], last_key VARCHAR, last_names VARCHAR[], birth_date DATE, "
-    "gender VARCHAR, postal_code VARCHAR, street VARCHAR, house VARCHAR, city VARCHAR, "
+    "first_names VARCHAR[], last_key VARCHAR, last_names VARCHAR[], patronymic VARCHAR, "
+    "birth_date DATE, birth VARCHAR, gender VARCHAR, postal_code VARCHAR, street VARCHAR, "
+    "house VARCHAR, flat VARCHAR, city VARCHAR, "
     "account_id VARCHAR, contact_id VARCHAR"
 )
 _BITS = ", ".join(
     f"bits_{field} DOUBLE"
     for field in (
         *("first_name", "last_name", "birth_date", "national_id", "email", "phone"),
-        *("loyalty_card", "address", "gender"),
+        *("loyalty_card", "address", "gender", "patronymic"),
     )
 )
 _SCORE = f"rid_a BIGINT, rid_b BIGINT, probability DOUBLE, weight DOUBLE, {_BITS}"
@@ -62,13 +63,14 @@ FRAMES = {
     "overshared": "vid BIGINT, profiles BIGINT, people BIGINT",
     "scores": _SCORE,
     "scored": "a BIGINT, b BIGINT, probability DOUBLE, weight DOUBLE, is_vetoed BOOLEAN, "
-    f"own_bits DOUBLE, {_BITS}",
+    f"own_bits DOUBLE, is_near_birth BOOLEAN, {_BITS}",
     "probable_links": _LINK,
     "overrides": "kind VARCHAR, left_record VARCHAR, right_record VARCHAR, who VARCHAR, "
     "why VARCHAR, decided_at TIMESTAMP",
+    "evidence": _LINK,
     "links": _LINK,
     "forbidden": "a BIGINT, b BIGINT",
-    "vouched": "a BIGINT, b BIGINT",
+    "must": "a BIGINT, b BIGINT",
     "decided": "a BIGINT, b BIGINT",
     # Clustering. Profiles by cluster, links not followed, other records by cluster, all together.
     "members": "rid BIGINT, cluster BIGINT",

@@ -83,6 +83,7 @@ def stage_guard_events(
         cut_links=f"WITH {_parted(resolved.cut_links, 'a AS left_rid', resolved.members)} "
         "SELECT a, b FROM parted",
         overshared=matching.overshared,
+        frequencies=matching.frequencies.values,
         value_owners=value_owners,
         places=places,
         touched_components=matching.affected.touched_components if matching.affected else None,
@@ -306,7 +307,7 @@ def _links(con: duckdb.DuckDBPyConnection, resolved: Resolved) -> None:
                CASE WHEN n.cluster = m.cluster THEN o.customer_id END AS customer_id, s.weight,
                s.bits_first_name, s.bits_last_name, s.bits_birth_date,
                s.bits_national_id, s.bits_email, s.bits_phone, s.bits_loyalty_card,
-               s.bits_address, s.bits_gender
+               s.bits_address, s.bits_gender, s.bits_patronymic
         FROM {matching.links.links} AS l
         LEFT JOIN {matching.scored} AS s ON s.a = l.a AND s.b = l.b
         JOIN {nodes} AS a ON a.rid = l.a

@@ -74,9 +74,9 @@ def resolve_records(
             con,
             guards,
             records.nodes,
-            links=links.links,
+            links=links.evidence,
             scored=matching.scored,
-            vouched=links.vouched,
+            must=links.must,
             forbidden=links.forbidden,
         )
         clock.lap("cluster")

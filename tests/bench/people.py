@@ -18,7 +18,8 @@ _ENDINGS = ("son", "ley", "ton", "ford", "man", "berg", "ski", "wood", "field", 
 COLUMNS = (
     "source_system VARCHAR, source_table VARCHAR, source_id VARCHAR, seen_at TIMESTAMP, "
     "updated_at TIMESTAMP, is_customer_evidence BOOLEAN, is_deleted BOOLEAN, email VARCHAR, "
-    "phone VARCHAR, loyalty_card VARCHAR, national_id VARCHAR, first_name VARCHAR, "
+    "phone VARCHAR, loyalty_card VARCHAR, national_id VARCHAR, full_name VARCHAR, "
+    "first_name VARCHAR, "
     "middle_name VARCHAR, last_name VARCHAR, birth_date DATE, gender VARCHAR, "
     "street_address VARCHAR, city VARCHAR, region VARCHAR, postal_code VARCHAR, country VARCHAR, "
     "company VARCHAR, account_id VARCHAR, contact_id VARCHAR, visitor_id VARCHAR"

@@ -3,15 +3,18 @@
 import duckdb
 import numpy as np
 
-from dagster_project.identity.clustering.connected_components import cluster, components
+from dagster_project.identity.clustering.connected_components import (
+    cluster,
+    components,
+    join_clusters,
+    spread_cannot_links,
+)
 from dagster_project.identity.frames import Frame, create_table, make, make_from
 from dagster_project.identity.rules.guards import Guards
 from dagster_project.identity.rules.likeness import CONTRADICTION_BITS, CONTRADICTS, LEVELS
 
 # Above this a component is not compared all with all: its size alone makes the guard cut it.
 _COMPARED_WHOLE = 400
-# A person's decision outweighs any sum of evidence.
-_DECIDED_BITS = 1e6
 
 
 def cluster_profiles(
@@ -21,18 +24,22 @@ def cluster_profiles(
     *,
     links: Frame,
     scored: Frame,
-    vouched: Frame,
+    must: Frame,
     forbidden: Frame,
 ) -> tuple[Frame, Frame]:
-    """(members, cut links): the cluster of each profile, and links that were not followed."""
+    """(members, cut links): the cluster of each profile, and links that were not followed.
+
+    ``links`` prove or suggest; ``must`` are those that a person decided. They join the two whole
+    clusters that the evidence gave, so what contradicts between these no longer counts.
+    """
     row = con.execute(f"SELECT count(*) FROM {nodes} WHERE is_profile").fetchone()
     size = row[0] if row else 0
     edges = con.execute(
         f"""
         SELECT l.a, l.b,
-               CASE WHEN l.rule = 'override' THEN {_DECIDED_BITS} ELSE greatest(
+               greatest(
                    log2(l.probability / greatest(1 - l.probability, 1e-12)), coalesce(s.weight, 0)
-               ) END AS bits
+               ) AS bits
         FROM {links} AS l LEFT JOIN {scored} AS s ON s.a = l.a AND s.b = l.b
         ORDER BY l.a, l.b
         """
@@ -40,6 +47,12 @@ def cluster_profiles(
     left, right = edges["a"].astype(np.int64), edges["b"].astype(np.int64)
     labels = components(size, left, right)
     create_table(con, "id_component", {"rid": np.arange(size), "component": labels})
+    decided = con.execute(f"SELECT a, b FROM {must} ORDER BY a, b").fetchall()
+    cannot = spread_cannot_links(
+        decided, con.execute(f"SELECT a, b FROM {forbidden} ORDER BY a, b").fetchall()
+    )
+    pairs = np.array(sorted(cannot), np.int64).reshape(-1, 2)
+    create_table(con, "id_cannot", {"a": pairs[:, 0], "b": pairs[:, 1]})
     apart = con.execute(
         f"""
         WITH several AS (
@@ -62,9 +75,8 @@ def cluster_profiles(
             SELECT c.rid_a AS a, c.rid_b AS b, {CONTRADICTION_BITS} AS bits FROM compared AS c
             WHERE {CONTRADICTS}
               AND NOT EXISTS (SELECT 1 FROM {links} AS k WHERE k.a = c.rid_a AND k.b = c.rid_b)
-              AND NOT EXISTS (SELECT 1 FROM {vouched} AS v WHERE v.a = c.rid_a AND v.b = c.rid_b)
             UNION ALL
-            SELECT a, b, CAST('inf' AS DOUBLE) FROM {forbidden}
+            SELECT a, b, CAST('inf' AS DOUBLE) FROM id_cannot
         )
         SELECT a, b, bits FROM contradicting ORDER BY a, b
         """
@@ -82,7 +94,8 @@ def cluster_profiles(
         largest=guards.profiles_per_customer,
         labels=labels,
     )
-    members = make_from(con, "members", {"rid": np.arange(size), "cluster": found.labels})
+    joined = join_clusters(found.labels, decided, cannot)
+    members = make_from(con, "members", {"rid": np.arange(size), "cluster": joined})
     cut = make_from(con, "cut_links", {"a": left[found.cut], "b": right[found.cut]})
     return members, cut
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,3 +95,52 @@ def cluster(
     for group in members.values():
         result[group] = min(group)
     return Clustering(result, np.array(sorted(cut), np.int64))
+
+
+def spread_cannot_links(
+    must: list[tuple[int, int]], cannot: list[tuple[int, int]]
+) -> set[tuple[int, int]]:
+    """Cannot-links with what follows from must-links: if a is b, and b is not c, a is not c.
+
+    Between nodes that must-links join, only the given ones stay.
+    """
+    group: dict[int, set[int]] = {}
+    for a, b in must:
+        joined = group.get(a, {a}) | group.get(b, {b})
+        for node in joined:
+            group[node] = joined
+    found = {(min(pair), max(pair)) for pair in cannot}
+    for a, b in cannot:
+        ones, others = group.get(a, {a}), group.get(b, {b})
+        if ones is not others:
+            found |= {(min(pair), max(pair)) for pair in product(ones, others)}
+    return found
+
+
+def join_clusters(labels: Ints, must: list[tuple[int, int]], cannot: set[tuple[int, int]]) -> Ints:
+    """``labels`` with the whole clusters of each must-link made one, whatever their size.
+
+    A must-link between clusters that a cannot-link keeps apart joins nothing. The order of the
+    links decides nothing but which of several must-links gives way.
+    """
+    if not must:
+        return labels
+    home = {int(labels[node]): int(labels[node]) for pair in must for node in pair}
+    apart: dict[int, set[int]] = defaultdict(set)
+    for a, b in cannot:
+        one, other = int(labels[a]), int(labels[b])
+        apart[one].add(other)
+        apart[other].add(one)
+    members = {label: {label} for label in home}
+    for a, b in sorted(must):
+        into, gone = sorted((home[int(labels[a])], home[int(labels[b])]))
+        if into == gone or any(apart[label] & members[gone] for label in members[into]):
+            continue
+        for label in members[gone]:
+            home[label] = into
+        members[into] |= members.pop(gone)
+    result = labels.copy()
+    for label, into in home.items():
+        if label != into:
+            result[labels == label] = into
+    return result

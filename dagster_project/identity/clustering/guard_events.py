@@ -15,6 +15,11 @@ from dagster_project.identity.registry.tables import hash_key
 from dagster_project.identity.rules.guards import Guards
 from dagster_project.identity.rules.normalisation import KINDS
 
+# Fields of which a value that many people have is a default of some form, with what readers call
+# them, and from how many half doublings above the expected share it is told.
+_COMMON = {"birth": "birth_date", "postal_code": "postal_code"}
+_FAR_ABOVE = 8
+
 
 def collect_guard_events(
     con: duckdb.DuckDBPyConnection,
@@ -23,6 +28,7 @@ def collect_guard_events(
     *,
     cut_links: str,
     overshared: Frame,
+    frequencies: Frame,
     value_owners: Frame,
     places: Frame,
     touched_components: Frame | None,
@@ -69,6 +75,19 @@ def collect_guard_events(
         FROM {records.high_degree}
         """
     )
+    for field, kind in _COMMON.items():
+        con.execute(
+            f"""
+            INSERT INTO resolution.guard_events
+            SELECT NULL, 'common_value', '{kind}', n.{field}, count(*), NULL,
+                   'far above its expected share: weighed by its frequency'
+            FROM resolution.nodes AS n
+            SEMI JOIN (
+                SELECT value FROM {frequencies} WHERE field = '{field}' AND step >= {_FAR_ABOVE}
+            ) AS f ON f.value = n.{field}
+            WHERE n.is_profile GROUP BY n.{field}
+            """
+        )
     for kind in KINDS:
         con.execute(
             f"""

@@ -12,6 +12,7 @@ from dagster_project.identity.matching.blocking import block_all, keys_of, pairs
 from dagster_project.identity.matching.deterministic import link_by_identifiers
 from dagster_project.identity.matching.overrides import Links, Overrides, apply_overrides
 from dagster_project.identity.matching.probabilistic import (
+    BEARS_IDENTIFIER,
     Frequencies,
     count_companions,
     count_frequencies,
@@ -71,10 +72,11 @@ def link_all(
     clock.lap("link")
     frequencies = count_frequencies(con, rules)
     companions = count_companions(con, records.nodes, proven.links)
-    row = con.execute(f"SELECT count(*), coalesce(sum(companions), 0) FROM {companions}").fetchone()
+    profiles, bearers = _count_profiles(con)
+    row = con.execute(f"SELECT coalesce(sum(companions), 0) FROM {companions}").fetchone()
     assert row is not None
-    blocks = block_all(con, linkage, records.nodes, row[0])
-    probability = prior(linkage, row[0], int(row[1]) // 2)
+    blocks = block_all(con, linkage, records.nodes, profiles)
+    probability = prior(linkage, profiles, bearers, int(row[0]) // 2)
     clock.lap("block")
     scores = score(
         con,
@@ -127,15 +129,14 @@ def link_part(
     companions = count_companions(con, records.nodes, proven.links)
     row = con.execute(
         f"""
-        SELECT (SELECT count(*) FROM resolution.nodes WHERE is_profile),
-               (SELECT coalesce(sum(companions), 0) FROM {companions})
+        SELECT (SELECT coalesce(sum(companions), 0) FROM {companions})
                + (SELECT coalesce(sum(companions), 0) FROM resolution.places
                   WHERE node NOT IN (SELECT node FROM {affected.part})
                     AND node NOT IN (SELECT node FROM {affected.changes.gone}))
         """
     ).fetchone()
     assert row is not None
-    if prior(linkage, row[0], int(row[1]) // 2) != previous.probability:
+    if prior(linkage, *_count_profiles(con), int(row[0]) // 2) != previous.probability:
         return None
     scores = _score_part(con, settings, rules, records.nodes, affected, previous.probability)
     probable = link_by_score(con, linkage, records, proven, scores)
@@ -153,6 +154,16 @@ def link_part(
         previous.probability,
         affected,
     )
+
+
+def _count_profiles(con: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+    """(profiles, those of them that bear an identifier) among all records."""
+    row = con.execute(
+        f"SELECT count(*), count(*) FILTER ({BEARS_IDENTIFIER}) FROM resolution.nodes "
+        "WHERE is_profile"
+    ).fetchone()
+    assert row is not None
+    return row[0], row[1]
 
 
 def _score_part(

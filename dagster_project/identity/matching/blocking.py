@@ -1,8 +1,8 @@
 """Blocking: which profiles are compared, namely those that agree on a key of ``linkage.yml``.
 
 A key that many records share says little about anybody, and pairs grow with its square. So each
-block has a limit of records per key, ``block_limit`` or the largest of a falling ladder with which
-the block gives no more than ``pairs_per_record`` pairs for each profile.
+block has a limit of records per key: ``block_limit``, or, unless the block is a narrow one, the
+largest of a falling ladder with which it gives no more than ``pairs_per_record`` pairs a profile.
 """
 
 from dataclasses import dataclass
@@ -14,9 +14,8 @@ from dagster_project.identity.rules.linkage import Linkage
 
 # Columns that key expressions and the model read, over nodes.
 COLUMNS = (
-    "first_key, first_names, last_key, last_names, "
-    "strftime(birth_date, '%Y%m%d') AS birth, national_id, email, phone, loyalty_card, "
-    "postal_code, street, house, city, gender"
+    "first_key, first_names, last_key, last_names, patronymic, birth, national_id, email, phone, "
+    "loyalty_card, postal_code, street, house, flat, city, gender"
 )
 
 
@@ -110,23 +109,27 @@ def limit_blocks(
     while ladder[-1] > 2:
         ladder.append(max(2, ladder[-1] * 3 // 4))
     rungs = ", ".join(f"({rung})" for rung in ladder)
-    names = ", ".join(f"({number}, '{name}')" for number, name in enumerate(linkage.blocks))
+    budget = linkage.pairs_per_record * profiles
+    names = ", ".join(
+        f"({number}, '{name}', {'NULL' if name in linkage.narrow_blocks else budget})"
+        for number, name in enumerate(linkage.blocks)
+    )
     return make(
         con,
         "block_limits",
         f"""
         WITH counted AS (
-            SELECT b.block, b.name, l.records,
+            SELECT b.block, b.name, any_value(b.budget) AS budget, l.records,
                    CAST(coalesce(sum(s.keys * s.records * (s.records - 1) // 2), 0) AS BIGINT)
                        AS pairs
-            FROM (VALUES {names}) AS b (block, name)
+            FROM (VALUES {names}) AS b (block, name, budget)
             CROSS JOIN (VALUES {rungs}) AS l (records)
             LEFT JOIN {sizes} AS s ON s.block = b.block AND s.records <= l.records
             GROUP BY b.block, b.name, l.records
         )
         SELECT block, name, max(records) AS records, max(pairs) AS pairs
         FROM counted
-        WHERE records = 2 OR pairs <= {linkage.pairs_per_record} * {profiles}
+        WHERE records = 2 OR budget IS NULL OR pairs <= budget
         GROUP BY block, name
         """,
     )

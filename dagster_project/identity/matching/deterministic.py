@@ -37,7 +37,7 @@ RULES: tuple[tuple[str, float, str], ...] = (
     (
         "same_national_id",
         0.999,
-        "same_national_id AND NOT names_differ AND NOT (first_differs AND birth_differs)",
+        "same_national_id AND NOT names_differ AND NOT (first_differs AND NOT birth_agrees)",
     ),
     (
         "same_email_and_phone",
@@ -154,7 +154,10 @@ def _ruled(nodes: Frame, shared: str) -> str:
             JOIN {nodes} AS b ON b.rid = p.rid_b
         ),
         judged AS (SELECT *, {_SHORTHANDS} FROM compared),
-        ruled AS (SELECT rid_a, rid_b, CASE {cases} END AS rule_number FROM judged)
+        ruled AS (
+            SELECT rid_a, rid_b, CASE {cases} END AS rule_number FROM judged
+            WHERE NOT is_other_person OR coalesce(national_level = 2 AND birth_level = 2, false)
+        )
         SELECT r.rid_a AS a, r.rid_b AS b, u.rule, u.probability
         FROM ruled AS r
         JOIN (VALUES {names}) AS u (number, rule, probability) ON u.number = r.rule_number"""

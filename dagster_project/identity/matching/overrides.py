@@ -166,15 +166,15 @@ def sync_overrides(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
 
 @dataclass(frozen=True)
 class Links:
-    """All links after a person's decisions, and what follows from these.
+    """Links after a person's decisions: those of the evidence, those decided, and both together.
 
-    ``forbidden``: pairs that must not be one; ``vouched``: pairs whose contradictions are known to
-    be wrong; ``decided``: pairs whose decision is new or withdrawn.
+    ``forbidden``: pairs that must not be one; ``decided``: whose decision is new or withdrawn.
     """
 
     links: Frame
+    evidence: Frame
+    must: Frame
     forbidden: Frame
-    vouched: Frame
     decided: Frame
 
 
@@ -207,32 +207,18 @@ def apply_overrides(
         """
     )
     forbidden = make(con, "forbidden", "SELECT a, b FROM id_decisions WHERE kind = 'unlink'")
-    links = make(
+    evidence = make(
         con,
-        "links",
+        "evidence",
         f"""
         SELECT l.a, l.b, l.rule, l.probability
         FROM (FROM {proven_links} UNION ALL FROM {probable_links}) AS l
         ANTI JOIN id_decisions AS d ON d.a = l.a AND d.b = l.b
-        UNION ALL
-        SELECT a, b, 'override', 1.0 FROM id_decisions WHERE kind = 'link'
         """,
     )
-    # Whoever is linked to a record that a person declared the same as this one is this one too,
-    # and what contradicts between them is known to be wrong.
-    vouched = make(
-        con,
-        "vouched",
-        f"""
-        WITH same AS (
-            SELECT a AS one, b AS other FROM id_decisions WHERE kind = 'link'
-            UNION ALL SELECT b, a FROM id_decisions WHERE kind = 'link'
-        )
-        SELECT DISTINCT least(s.one, t.third) AS a, greatest(s.one, t.third) AS b
-        FROM same AS s
-        JOIN (SELECT a AS rid, b AS third FROM {links} UNION ALL SELECT b, a FROM {links}) AS t
-          ON t.rid = s.other
-        """,
+    must = make(con, "must", "SELECT a, b FROM id_decisions WHERE kind = 'link'")
+    links = make(
+        con, "links", f"FROM {evidence} UNION ALL SELECT a, b, 'override', 1.0 FROM {must}"
     )
     changed = overrides.changed
     create_table(
@@ -255,4 +241,4 @@ def apply_overrides(
           ON r.source_system || '.' || r.source_table || '/' || r.source_id = t.right_record
         """,
     )
-    return Links(links, forbidden, vouched, decided)
+    return Links(links, evidence, must, forbidden, decided)

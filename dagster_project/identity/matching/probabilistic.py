@@ -39,9 +39,9 @@ from dagster_project.warehouse import connect_file, quoted
 # The model's comparisons, and those of them that weigh a rare value more than a common one.
 FIELDS = (
     "first_name", "last_name", "birth_date", "national_id", "email", "phone", "loyalty_card",
-    "address", "gender",
+    "address", "gender", "patronymic",
 )  # fmt: skip
-_BY_FREQUENCY = ("first_name", "last_name", "address")
+_BY_FREQUENCY = ("first_name", "last_name", "birth_date", "address", "patronymic")
 _BITS = ", ".join(
     f"mw_{field} + coalesce(mw_tf_adj_{field}, 0) AS bits_{field}"
     if field in _BY_FREQUENCY
@@ -53,6 +53,13 @@ _BITS = ", ".join(
 _BEYOND_NAMES = " + ".join(
     f"greatest(bits_{field}, 0)"
     for field in ("birth_date", "national_id", "email", "phone", "loyalty_card", "address")
+)
+
+# Namesakes whose dates of birth differ by little, which says nothing, and against whose being one
+# no identifier and no address speaks.
+_NEAR_BIRTH = (
+    "coalesce(a.birth <> b.birth, false) AND bits_birth_date >= -1 AND least("
+    "bits_email, bits_phone, bits_national_id, bits_loyalty_card, bits_address) >= 0"
 )
 
 # Below this many records the prior would take any likeness for identity.
@@ -67,16 +74,24 @@ _ROUNDING = 1e-6
 # that it moves the weight of a name.
 _PRIOR_STEPS = 4
 _FREQUENCY_STEPS = 2
+# Records of a single person that may bear a value which hardly any stranger shares; in a small
+# company they alone would make it common.
+_OWN = {"birth": 15, "postal_code": 15}
 
 
-def prior(linkage: Linkage, profiles: int, proven_pairs: int) -> float:
+# A profile that bears one of these can be proven to be another's companion.
+BEARS_IDENTIFIER = f"coalesce({', '.join(KINDS)}) IS NOT NULL"
+
+
+def prior(linkage: Linkage, profiles: int, bearers: int, proven_pairs: int) -> float:
     """Probability that two random profiles are one person, rounded to a quarter of a doubling.
 
-    From the pairs that identifiers prove, as the companion records of a record are as many in the
-    rest of the data; a small company falls back on ``expected_duplicates``.
+    From the pairs that identifiers prove among the ``bearers`` of one, as the companion records of
+    a record are as many in the rest of the data; where there are few bearers it falls back on
+    ``expected_duplicates``.
     """
     companions = (2 * proven_pairs + _SMOOTHING * linkage.expected_duplicates) / (
-        profiles + _SMOOTHING
+        bearers + _SMOOTHING
     )
     exact = companions / max(profiles, _SMALLEST)
     return min(0.5, 2 ** (round(math.log2(exact) * _PRIOR_STEPS) / _PRIOR_STEPS)) if exact else 0.0
@@ -118,7 +133,7 @@ def count_frequencies(con: duckdb.DuckDBPyConnection, rules: RuleSet) -> Frequen
         f"""
         SELECT '{field}' AS field, {field} AS value,
                CAST(round({_FREQUENCY_STEPS} * log2(
-                   count(*) / {floor}
+                   greatest(count(*) - {_OWN.get(field, 0)}, 1e-6) / {floor}
                    / (SELECT count({field}) FROM resolution.nodes WHERE is_profile)
                )) AS INTEGER) AS step
         FROM resolution.nodes WHERE is_profile AND {field} IS NOT NULL GROUP BY {field}
@@ -342,7 +357,7 @@ def link_by_score(
         "scored",
         f"""
         WITH compared AS (
-            SELECT s.*, {same}, {LEVELS}
+            SELECT s.*, {same}, {_NEAR_BIRTH} AS is_near_birth, {LEVELS}
             FROM {scores} AS s
             JOIN {records.nodes} AS a ON a.rid = s.rid_a
             JOIN {records.nodes} AS b ON b.rid = s.rid_b
@@ -350,7 +365,7 @@ def link_by_score(
         SELECT c.rid_a AS a, c.rid_b AS b, c.probability, c.weight,
                {CONTRADICTS} OR (c.weight >= {enough} AND c.weight - ({stopped}) < {enough})
                    AS is_vetoed,
-               {_BEYOND_NAMES} AS own_bits,
+               {_BEYOND_NAMES} AS own_bits, c.is_near_birth,
                {", ".join(f"c.bits_{field}" for field in FIELDS)}
         FROM compared AS c
         {stops}
@@ -363,8 +378,8 @@ def link_by_score(
         SELECT s.a, s.b, 'probable' AS rule, s.probability
         FROM {scored} AS s
         WHERE NOT s.is_vetoed AND s.probability >= {linkage.link}
-          AND (s.own_bits >= {linkage.bits_beyond_names}
-               OR (s.bits_birth_date <> 0 AND s.bits_birth_date > -4))
+          AND (s.own_bits >= {linkage.bits_beyond_names} OR s.bits_birth_date > 0
+               OR s.is_near_birth)
           AND NOT EXISTS (SELECT 1 FROM {proven.links} AS l WHERE l.a = s.a AND l.b = s.b)
         """,
     )

@@ -111,11 +111,24 @@ RULES: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
             "AND (l.street IS NULL OR r.street IS NULL) AND (l.city IS NULL OR r.city IS NULL)",
             (),
         ),
-        (f"{_ONE_PLACE} AND l.street = r.street", ("the same street and place",)),
+        (
+            f"{_ONE_PLACE} AND l.street = r.street",
+            ("the same street and place", "a typing error", "the same city"),
+        ),
         (f"{_ONE_PLACE} AND l.house = r.house", ("a typing error", "the same city")),
+        (
+            "l.street = r.street AND l.house = r.house",
+            ("the same street, place not given", "a city written alike"),
+        ),
         (_SAME.format("postal_code"), ("the same postal code",)),
         (_SAME.format("city"), ("the same city",)),
         (f"{_LIKENESS.format('city', 'city')} >= 0.88", ("a city written alike",)),
+        ("true", ("different",)),
+    ),
+    "patronymic": (
+        (_MISSING.format("patronymic"), ()),
+        (_SAME.format("patronymic"), ("the same",)),
+        (f"{_LIKENESS.format('patronymic', 'patronymic')} >= 0.88", ("a typing error",)),
         ("true", ("different",)),
     ),
     "gender": (

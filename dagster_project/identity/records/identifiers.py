@@ -10,24 +10,21 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
-from dagster_project.identity.frames import Frame, create_table, make
+from dagster_project.identity.frames import Columns, Frame, create_table, make
 from dagster_project.identity.rules.guards import Guards
+from dagster_project.identity.rules.names import PersonName, family_gender, parse_family, parse_name
 from dagster_project.identity.rules.nicknames import Nicknames
-from dagster_project.identity.rules.normalisation import (
-    KINDS,
-    first_name_keys,
-    name_key,
-    normaliser,
-)
+from dagster_project.identity.rules.normalisation import KINDS, normaliser
+from dagster_project.identity.rules.places import load_cities, parse_address
 
 # What a node is made of; a row is new to the identity step when one of these differs.
 RAW_COLUMNS = (
     "source_system, source_table, source_id, seen_at, email, phone, loyalty_card, national_id, "
-    "first_name, last_name, birth_date, gender, postal_code, street_address, city, account_id, "
-    "contact_id"
+    "full_name, first_name, middle_name, last_name, birth_date, gender, postal_code, "
+    "street_address, city, account_id, contact_id"
 )
 # What else a golden record is made of: a row that differs in these alone is resolved as before.
-TOLD_COLUMNS = "updated_at, is_deleted, middle_name, region, country, company"
+TOLD_COLUMNS = "updated_at, is_deleted, region, country, company"
 # A record that describes a person; orders, calls and tickets describe nobody.
 IS_PROFILE = "source_table IN ('contacts', 'accounts')"
 # Values that are normalised at a time: Python's strings take ten times the room of DuckDB's.
@@ -100,34 +97,69 @@ def _insert(con: duckdb.DuckDBPyConnection, table: str, columns: dict[str, pa.Ar
     con.unregister("id_incoming")
 
 
-def _normalise_names(
+def _parse_names(
     con: duckdb.DuckDBPyConnection, guards: Guards, nicknames: Nicknames, records: str
 ) -> None:
-    """``id_first`` and ``id_last``: the keys of every distinct name in ``records``."""
-    raws = _distinct(con, records, "first_name")
-    keys = [first_name_keys(raw, guards, nicknames) for raw in raws]
+    """``id_first``, ``id_last`` and ``id_names``: the parts of every distinct name in ``records``.
+
+    Most names are one word in each of two fields, of which there are few; only the others, in
+    ``id_names``, are parsed as wholes.
+    """
+    firsts = _distinct(con, records, "first_name")
+    names = [parse_name(guards, nicknames, first=raw) for raw in firsts]
+    create_table(con, "id_first", _name_columns({"raw": firsts}, names))
+    lasts = _distinct(con, records, "last_name")
+    names = [parse_family(guards, nicknames, raw) for raw in lasts]
+    create_table(con, "id_last", _name_columns({"raw": lasts}, names))
+    wholes = con.execute(
+        f"""
+        SELECT DISTINCT first_name, middle_name, last_name, full_name
+        FROM {records} AS r LEFT JOIN id_last AS l ON l.raw = r.last_name
+        WHERE middle_name IS NOT NULL OR full_name IS NOT NULL OR len(l.last_names) > 0
+           OR contains(trim(first_name), ' ') OR contains(trim(last_name), ' ')
+        """
+    ).fetchall()
+    fields = ("first_name", "middle_name", "last_name", "full_name")
+    keys = {field: [row[at] for row in wholes] for at, field in enumerate(fields)}
+    names = [
+        parse_name(guards, nicknames, first=row[0], middle=row[1], last=row[2], full=row[3])
+        for row in wholes
+    ]
+    create_table(con, "id_names", _name_columns(keys, names))
+
+
+def _name_columns(keys: dict[str, list], names: list[PersonName]) -> Columns:
+    text, texts = pa.string(), pa.list_(pa.string())
+    return {
+        **{name: pa.array(values, text) for name, values in keys.items()},
+        "first_key": pa.array([name.first_key for name in names], text),
+        "first_names": pa.array([list(name.first_names) for name in names], texts),
+        "last_key": pa.array([name.last_key for name in names], text),
+        "last_names": pa.array([list(name.last_names) for name in names], texts),
+        "patronymic": pa.array([name.patronymic for name in names], text),
+        "gender": pa.array([name.gender for name in names], text),
+        "family_gender": pa.array([family_gender(name.last_key) for name in names], text),
+    }
+
+
+def _parse_places(con: duckdb.DuckDBPyConnection, records: str) -> None:
+    """``id_streets`` and ``id_cities``: the keys of every distinct address and city."""
+    raws = _distinct(con, records, "street_address")
+    addresses = [parse_address(raw) for raw in raws]
+    text = pa.string()
     create_table(
         con,
-        "id_first",
+        "id_streets",
         {
-            "raw": pa.array(raws, pa.string()),
-            "first_key": pa.array([key[0] for key in keys], pa.string()),
-            "first_names": pa.array([list(key[1]) for key in keys], pa.list_(pa.string())),
-            "last_in_first": pa.array([key[2] for key in keys], pa.string()),
+            "raw": pa.array(raws, text),
+            "street": pa.array([found.street for found in addresses], text),
+            "house": pa.array([found.house for found in addresses], text),
+            "flat": pa.array([found.flat for found in addresses], text),
         },
     )
-    raws = _distinct(con, records, "last_name")
-    last_keys = [name_key(raw, guards) for raw in raws]
-    last_names = [list(nicknames.full_names_of(key or "")) for key in last_keys]
-    create_table(
-        con,
-        "id_last",
-        {
-            "raw": pa.array(raws, pa.string()),
-            "last_key": pa.array(last_keys, pa.string()),
-            "last_names": pa.array(last_names, pa.list_(pa.string())),
-        },
-    )
+    raws, cities = _distinct(con, records, "city"), load_cities()
+    keys = pa.array([cities.key(raw) for raw in raws], text)
+    create_table(con, "id_cities", {"raw": pa.array(raws, text), "city": keys})
 
 
 def _distinct(con: duckdb.DuckDBPyConnection, records: str, column: str) -> list[str]:
@@ -144,7 +176,8 @@ def nodes_of(
 
     It holds until the next call, which brings the names of other records to one form.
     """
-    _normalise_names(con, guards, nicknames, records)
+    _parse_names(con, guards, nicknames, records)
+    _parse_places(con, records)
     defaults = ", ".join(f"DATE '{day}'" for day in guards.default_birth_dates)
     value = (
         "(SELECT raw_value, normalised_value FROM identity.normalised "
@@ -152,6 +185,11 @@ def nodes_of(
     )
     joins = "\n".join(
         f"LEFT JOIN {value.format(kind)} ON {kind}_n.raw_value = r.{kind}" for kind in KINDS
+    )
+    is_whole = "n.first_names IS NOT NULL"
+    named = (
+        f"CASE WHEN {is_whole} THEN n.gender WHEN len(f.first_names) > 1 "
+        "THEN coalesce(f.gender, l.family_gender) ELSE f.gender END"
     )
     hashes = ", ".join(
         f"hash({', '.join(f'r.{column.strip()}' for column in columns.split(','))}) AS {name}"
@@ -166,23 +204,42 @@ def nodes_of(
             phone_n.normalised_value AS phone,
             loyalty_card_n.normalised_value AS loyalty_card,
             national_id_n.normalised_value AS national_id,
-            f.first_key,
-            coalesce(f.first_names, []) AS first_names,
-            coalesce(l.last_key, f.last_in_first) AS last_key,
-            coalesce(l.last_names, []) AS last_names,
+            CASE WHEN {is_whole} THEN n.first_key ELSE f.first_key END AS first_key,
+            coalesce(CASE WHEN {is_whole} THEN n.first_names ELSE f.first_names END, [])
+                AS first_names,
+            CASE WHEN {is_whole} THEN n.last_key ELSE l.last_key END AS last_key,
+            coalesce(CASE WHEN {is_whole} THEN n.last_names ELSE l.last_names END, [])
+                AS last_names,
+            n.patronymic,
             CASE WHEN r.birth_date IN ({defaults}) THEN NULL ELSE r.birth_date END AS birth_date,
-            lower(left(trim(r.gender), 1)) AS gender,
+            CASE WHEN r.birth_date IN ({defaults}) THEN NULL
+                ELSE strftime(r.birth_date, '%Y%m%d') END AS birth,
+            {_gender("r.gender", named)}
+                AS gender,
             nullif(regexp_replace(lower(r.postal_code), '[^0-9a-z]', '', 'g'), '') AS postal_code,
-            nullif(regexp_replace(lower(r.street_address), '[\\s\\p{{P}}]+', ' ', 'g'), '')
-                AS street,
-            nullif(regexp_extract(r.street_address, '([0-9]+)', 1), '') AS house,
-            nullif(lower(trim(r.city)), '') AS city,
+            a.street, a.house, a.flat, c.city,
             r.account_id, r.contact_id
         FROM {records} AS r
         {joins}
         LEFT JOIN id_first AS f ON f.raw = r.first_name
         LEFT JOIN id_last AS l ON l.raw = r.last_name
+        LEFT JOIN id_names AS n
+          ON n.first_name IS NOT DISTINCT FROM r.first_name
+         AND n.middle_name IS NOT DISTINCT FROM r.middle_name
+         AND n.last_name IS NOT DISTINCT FROM r.last_name
+         AND n.full_name IS NOT DISTINCT FROM r.full_name
+        LEFT JOIN id_streets AS a ON a.raw = r.street_address
+        LEFT JOIN id_cities AS c ON c.raw = r.city
         """
+
+
+def _gender(stated: str, named: str) -> str:
+    """SQL of f or m: as stated, or else as the name tells; none where the two contradict."""
+    letter = (
+        f"CASE WHEN lower(left(trim({stated}), 1)) IN ('f', 'w', 'ж') THEN 'f' "
+        f"WHEN lower(left(trim({stated}), 1)) IN ('m', 'м') THEN 'm' END"
+    )
+    return f"CASE WHEN ({letter}) <> ({named}) THEN NULL ELSE coalesce({letter}, {named}) END"
 
 
 def prepare_all(con: duckdb.DuckDBPyConnection, guards: Guards, nicknames: Nicknames) -> Records:

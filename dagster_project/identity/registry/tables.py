@@ -30,7 +30,8 @@ TABLES = {
         right_table VARCHAR, right_id VARCHAR, rule VARCHAR, probability DOUBLE,
         customer_id VARCHAR, weight DOUBLE, bits_first_name DOUBLE, bits_last_name DOUBLE,
         bits_birth_date DOUBLE, bits_national_id DOUBLE, bits_email DOUBLE, bits_phone DOUBLE,
-        bits_loyalty_card DOUBLE, bits_address DOUBLE, bits_gender DOUBLE""",
+        bits_loyalty_card DOUBLE, bits_address DOUBLE, bits_gender DOUBLE,
+        bits_patronymic DOUBLE""",
     "review": """
         left_system VARCHAR, left_table VARCHAR, left_id VARCHAR, right_system VARCHAR,
         right_table VARCHAR, right_id VARCHAR, probability DOUBLE, reason VARCHAR""",
@@ -103,6 +104,7 @@ def create_identity_tables(con: duckdb.DuckDBPyConnection) -> None:
             con.execute(f"CREATE TABLE IF NOT EXISTS {schema}.{name} ({columns})")
     # A warehouse of an earlier version.
     con.execute("ALTER TABLE identity.customers ADD COLUMN IF NOT EXISTS resolved_at TIMESTAMP")
+    con.execute("ALTER TABLE identity.links ADD COLUMN IF NOT EXISTS bits_patronymic DOUBLE")
 
 
 def hash_key(con: duckdb.DuckDBPyConnection) -> bytes:

@@ -34,13 +34,17 @@ _CROSSED = (
     "AND (a.first_key IS NULL OR b.last_key IS NULL))"
 )
 
+# Je, Jo, Ye and E are one sound with one key, so their initials are one letter.
+_INITIAL = "translate(left({0}, 1), 'e', 'i')"
+
 _FIRST = f"""
     CASE
         WHEN a.first_key IS NULL OR b.first_key IS NULL THEN NULL
         WHEN a.first_key = b.first_key OR list_has_any(a.first_names, b.first_names) THEN 2
         WHEN {_SWAPPED} THEN 2
         WHEN least(length(a.first_key), length(b.first_key)) = 1
-            THEN CASE WHEN left(a.first_key, 1) = left(b.first_key, 1) THEN 1 ELSE 0 END
+            THEN CASE WHEN {_INITIAL.format("a.first_key")} = {_INITIAL.format("b.first_key")}
+                THEN 1 ELSE 0 END
         WHEN {_alike("a.first_key", "b.first_key")} THEN 1
         WHEN {_CROSSED} THEN 1
         ELSE 0
@@ -96,9 +100,11 @@ _LETTERS = "jaccard(a.first_key, b.first_key)"
 _OTHER_FIRST = f"""
     coalesce(
         ({_FIRST}) = 0 AND CASE
+            WHEN a.gender <> b.gender THEN true
             WHEN least(length(a.first_key), length(b.first_key)) >= 4 AND {_LETTERS} >= 0.8
                 THEN false
-            WHEN ({_BIRTH}) >= 1 OR damerau_levenshtein(a.email, b.email) <= 2 OR {_SLIP}
+            WHEN ({_BIRTH}) >= 1 OR a.national_id = b.national_id OR {_SLIP}
+                OR damerau_levenshtein(a.email, b.email) <= 2
                 THEN jaro_winkler_similarity(a.first_key, b.first_key) < 0.78 AND {_LETTERS} < 0.6
             ELSE true
         END, false)"""
@@ -121,6 +127,12 @@ _GENERATION = f"""
             strftime(a.birth_date, '%Y%m%d'), strftime(b.birth_date, '%Y%m%d')) > 2
     ELSE false END"""
 
+# Two living people by what their names say: a brother and a sister, a father and a son.
+_OTHER_PERSON = f"""
+    coalesce(a.gender <> b.gender AND ({_FIRST}) >= 1, false)
+    OR coalesce(a.patronymic <> b.patronymic
+        AND jaro_winkler_similarity(a.patronymic, b.patronymic) < 0.88, false)"""
+
 # Levels of a pair, for a SELECT list.
 LEVELS = f"""
     {_FIRST} AS first_level,
@@ -130,7 +142,11 @@ LEVELS = f"""
     {_SLIP} AS is_national_slip,
     {_OTHER_FIRST} AS is_other_first_name,
     {_OTHER_LAST} AS is_other_last_name,
-    {_GENERATION} AS is_other_generation"""
+    {_GENERATION} AS is_other_generation,
+    ({_OTHER_PERSON}) AS is_other_person,
+    coalesce(jaro_winkler_similarity(a.street, b.street) >= 0.85
+        AND (a.house = b.house OR a.postal_code = b.postal_code OR a.city = b.city), false)
+        AS is_same_home"""
 
 # Two profiles that are not one person, whatever else they share: another first name, or another
 # generation, or another national id together with another name or birth date. An agreeing
@@ -138,9 +154,11 @@ LEVELS = f"""
 # last name that no birth date speaks against. Read over the columns of LEVELS.
 CONTRADICTS = """
     coalesce(
-        (national_level = 0 AND (is_other_first_name OR (last_level = 0 AND birth_level = 0)))
+        (is_other_person AND NOT coalesce(national_level = 2 AND birth_level = 2, false))
+        OR (national_level = 0 AND (is_other_first_name OR (last_level = 0 AND birth_level = 0)))
         OR (is_other_first_name AND NOT coalesce(
-            national_level = 2 OR (is_national_slip AND (birth_level = 2
+            (national_level = 2 AND (birth_level >= 1 OR is_same_home))
+            OR (is_national_slip AND (birth_level = 2
                 OR (last_level >= 1 AND birth_level IS DISTINCT FROM 0))),
             false))
         OR (is_other_generation AND NOT coalesce(national_level >= 1, false))
@@ -149,4 +167,8 @@ CONTRADICTS = """
 
 # How much a contradiction weighs against links, in bits: a pair that says so outweighs a link or
 # two that happen to hold, and gives way to several records that agree with both sides.
-CONTRADICTION_BITS = 15.0
+# What names two living people outweighs any.
+CONTRADICTION_BITS = """
+    CASE WHEN is_other_person THEN 30.0
+        WHEN is_other_generation AND national_level IS NULL THEN 30.0
+        ELSE 12.0 END"""

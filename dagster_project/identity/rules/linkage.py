@@ -26,6 +26,7 @@ class Linkage:
     block_limit: int
     pairs_per_record: float
     blocks: dict[str, str]
+    narrow_blocks: frozenset[str]
 
 
 @lru_cache(maxsize=1)
@@ -40,7 +41,8 @@ def load_linkage(path: Path = LINKAGE_PATH) -> Linkage:
             float(data["bits_beyond_names"]),
             int(data["block_limit"]),
             float(data["pairs_per_record"]),
-            dict(data["blocks"]),
+            {**data["narrow_blocks"], **data["blocks"]},
+            frozenset(data["narrow_blocks"]),
         )
     except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
         raise UsageError(

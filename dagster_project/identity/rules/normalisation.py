@@ -17,34 +17,8 @@ from dagster_project.identity.rules.spelling import spelling_key, words
 
 KINDS = ("email", "phone", "loyalty_card", "national_id")
 
-_PATRONYMIC = re.compile(r"(ovich|evich|ovna|evna|ichna|inichna|ivich)$")
 _EMAIL = re.compile(r"[^\s@,;<>()\"]+@[^\s@,;<>()\"]+\.[^\s@.,;<>()\"]{2,}")
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
-
-
-def name_key(raw: str, guards: Guards) -> str | None:
-    """A family name as one key: its words' spelling keys, joined; None when it says nothing."""
-    if raw.strip().casefold() in guards.blocked_names:
-        return None
-    return "".join(spelling_key(word) for word in words(raw)) or None
-
-
-def first_name_keys(
-    raw: str, guards: Guards, nicknames: Nicknames
-) -> tuple[str | None, tuple[str, ...], str | None]:
-    """(spelling key, full names that it may be a form of, key of a last name in the same field).
-
-    A patronymic is left out. The third is set when the field holds several words: the last of them
-    may be the family name of a source that has one field for both.
-    """
-    if raw.strip().casefold() in guards.blocked_names:
-        return None, (), None
-    keys = [spelling_key(word) for word in words(raw)]
-    kept = [key for key in keys if key and not (len(keys) > 1 and _PATRONYMIC.search(key))]
-    if not kept:
-        return None, (), None
-    first = kept[0]
-    return first, nicknames.full_names_of(first), kept[-1] if len(kept) > 1 else None
 
 
 def normalise_email(raw: str, guards: Guards) -> tuple[str | None, str | None]:

@@ -11,6 +11,11 @@ _CYRILLIC = {
     "ь": "", "э": "e", "ю": "iu", "я": "ia", "і": "i", "є": "e", "ґ": "g", "ў": "u", "ђ": "d",
     "ј": "i", "љ": "l", "њ": "n", "ћ": "ch", "џ": "dzh",
 }  # fmt: skip
+# ISO 9 and scientific transliteration write one Cyrillic letter as one with a mark: read before
+# marks are dropped.
+_MARKED = str.maketrans(
+    {"ž": "zh", "č": "ch", "ć": "ch", "š": "sh", "ŝ": "sh", "û": "iu", "â": "ia", "è": "e"}
+)
 _LATIN = str.maketrans(
     {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ł": "l", "ı": "i", "þ": "th", "ð": "d"}
 )
@@ -39,12 +44,20 @@ _SPELLINGS = tuple(
     )
 )
 _WORDS = re.compile(r"[^\W\d_]+")
+_RUSSIAN = re.compile(
+    r"(ov|ova|ev|eva|[eo]vi[cč]h?|in|ina|yn|yna|[sc]k(i[iyj]|y|ay?a|aja|aia|aâ)|enko|[yij]uk|[yi]x)$"
+)
+_X_OF_KH = re.compile(r"(?<!ale)(?<!ma)(?<!feli)x(?!en)")
+_C_OF_TS = re.compile(r"(?<!s)c(?![hkz])(?!in$)(?!ina$)|c(?=k(?:i[iyj]|ay?a|aja|aia|aâ)$)")
+# An apostrophe within a word, and the signs that stand for ь and ъ.
+_SIGNS = re.compile(r"['’`´ʼʹʺ′″]")
 
 
 @lru_cache(maxsize=200_000)
 def spelling_key(word: str) -> str:
     """``word`` in plain Latin letters, equal for Cyrillic and any usual transliteration of it."""
-    text = unicodedata.normalize("NFKD", word.casefold())
+    text = unicodedata.normalize("NFC", word.casefold()).translate(_MARKED)
+    text = unicodedata.normalize("NFKD", text)
     text = "".join(char for char in text if not unicodedata.combining(char))
     text = "".join(_CYRILLIC.get(char, char) for char in text).translate(_LATIN)
     for pattern, to in _SPELLINGS:
@@ -52,6 +65,22 @@ def spelling_key(word: str) -> str:
     return text
 
 
+@lru_cache(maxsize=200_000)
+def family_key(word: str) -> str:
+    """:func:`spelling_key` of a family name.
+
+    In one with a Russian ending GOST 7.79 B writes х as x, and the old standards ц as c; elsewhere
+    and in the stems of Александр, Алексей, Максим, Ксения and Феликс these are ks and k.
+    """
+    text = word.casefold()
+    if len(text) == 1:
+        return spelling_key(text)[:1]
+    if _RUSSIAN.search(text):
+        text = _X_OF_KH.sub("kh", text)
+        text = _C_OF_TS.sub("ts", text)
+    return spelling_key(text)
+
+
 def words(raw: str) -> list[str]:
     """The words of a name; an apostrophe or a hyphen does not end the reading of a name's part."""
-    return _WORDS.findall(re.sub(r"['’`ʼ]", "", unicodedata.normalize("NFKC", raw)))
+    return _WORDS.findall(_SIGNS.sub("", unicodedata.normalize("NFKC", raw)))

@@ -12,6 +12,8 @@ from dagster_project.identity.inspection.evaluation import Quality, quality
 from dagster_project.identity.rules.linkage import load_linkage
 from dagster_project.sample import SAMPLE_DIR
 from dagster_project.settings import Settings
+from tests.bench.identity_sets import SETS, DataSet, figures, people_set, resolved
+from tests.bench.lists import strangers
 
 NULL = "CAST(NULL AS VARCHAR)"
 COLUMNS = {
@@ -26,7 +28,7 @@ COLUMNS = {
     **dict.fromkeys(
         (
             *("email", "phone", "loyalty_card", "national_id"),
-            *("first_name", "middle_name", "last_name", "gender"),
+            *("full_name", "first_name", "middle_name", "last_name", "gender"),
             *("street_address", "city", "region", "postal_code", "country", "company"),
             *("account_id", "contact_id", "visitor_id"),
         ),
@@ -226,3 +228,100 @@ def test_febrl_3(tmp_path):
     )
     assert found.precision >= 0.999
     assert found.f1 >= 0.995
+
+
+def _set(name: str) -> tuple[duckdb.DuckDBPyConnection, Quality]:
+    con, _ = resolved(SETS[name]())
+    return con, figures(con, "t.source_table <> 'orders'")
+
+
+def test_russian_people(shared_data):
+    """Whoever is written in another script, order or standard is a second customer."""
+    con, found = _set("russian")
+    assert found.f1 >= 0.97
+    assert found.b_cubed_f1 >= 0.983
+    mixed = con.execute(
+        """
+        SELECT count(*)
+        FROM (SELECT * FROM frame_nodes JOIN truth USING (source_table, source_id)
+              JOIN identity.assignments USING (source_system, source_table, source_id)) AS a
+        JOIN (SELECT * FROM frame_nodes JOIN truth USING (source_table, source_id)
+              JOIN identity.assignments USING (source_system, source_table, source_id)) AS b
+          ON a.customer_id = b.customer_id AND a.person_id < b.person_id
+        WHERE a.patronymic <> b.patronymic OR (a.gender <> b.gender AND a.first_key = b.first_key)
+        """
+    ).fetchone()
+    assert mixed == (0,), "father and son, or brother and sister, are one customer"
+
+
+def test_a_list_without_identifiers():
+    """A list of names, dates and addresses falls apart, the more records a person has the more."""
+    con, _ = resolved(DataSet(*_list_of(1500)))
+    found = figures(con)
+    assert found.f1 >= 0.95
+    assert found.b_cubed_f1 >= 0.96
+
+
+def _list_of(people: int):
+    data = people_set(people, 3)
+    return data.records, data.truth
+
+
+def test_pairs_one_by_one(shared_data):
+    """A rule is right on average and wrong where it matters: spouses, namesakes, twins."""
+    import csv
+
+    import pandas as pd
+
+    folder = shared_data / "identity" / "pairs"
+    pairs = pd.read_csv(folder / "contacts.csv", dtype=str, keep_default_na=False)
+    pairs = pairs.rename(columns={"contact_id": "source_id"}).replace("", None)
+    pairs = pairs.assign(source_system="crm", source_table="contacts", is_deleted=False)
+    around = SETS["russian"]()
+    crowd = around.records[around.records["source_table"] == "contacts"].head(1000)
+    people = pd.concat([pairs, crowd], ignore_index=True)
+    con, _ = resolved(DataSet(people, around.truth.head(0), "RU"))
+    ids = dict(con.execute("SELECT source_id, customer_id FROM identity.assignments").fetchall())
+    asked = {
+        frozenset(row)
+        for row in con.execute("SELECT left_id, right_id FROM identity.review").fetchall()
+    }
+    wrong = []
+    for row in csv.DictReader((folder / "expected.csv").open(encoding="utf-8")):
+        pair = frozenset((row["left_id"], row["right_id"]))
+        is_one = ids[row["left_id"]] == ids[row["right_id"]]
+        if is_one != (row["same_person"] == "1") or (
+            row["same_person"] == "review" and pair not in asked
+        ):
+            wrong.append(row["what"])
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "shared",
+    [
+        {"birth_date": "1988-08-08"},
+        {"postal_code": "00000"},
+        {"city": "York"},
+        {"phone": "+442071838750"},
+    ],
+    ids=lambda shared: next(iter(shared)),
+)
+def test_strangers_who_share_a_value_stay_strangers(shared):
+    """A form's default makes one customer of hundreds of people."""
+    import pandas as pd
+
+    rows = pd.DataFrame(strangers(2000, seed=5)).assign(**shared)
+    records = rows.drop(columns="person_id").replace("", None)
+    records = records.assign(source_system="crm", source_table="contacts", is_deleted=False)
+    truth = rows[["source_id", "person_id"]].assign(source_table="contacts", tags="")
+    con, _ = resolved(DataSet(records, truth))
+    assert figures(con).found_pairs == 0
+    [(field, _)] = shared.items()
+    if field in ("birth_date", "postal_code"):
+        told = con.execute(
+            "SELECT record_count FROM identity.guard_stops "
+            "WHERE guard = 'common_value' AND identifier_kind = ?",
+            [field],
+        ).fetchall()
+        assert told == [(2000,)]

@@ -20,7 +20,16 @@ COLUMNS = {
     "is_customer_evidence": "BOOLEAN",
     "is_deleted": "BOOLEAN",
     **dict.fromkeys(
-        ("email", "phone", "loyalty_card", "national_id", "first_name", "middle_name", "last_name"),
+        (
+            "email",
+            "phone",
+            "loyalty_card",
+            "national_id",
+            "full_name",
+            "first_name",
+            "middle_name",
+            "last_name",
+        ),
         "VARCHAR",
     ),
     "birth_date": "DATE",

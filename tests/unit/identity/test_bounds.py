@@ -15,7 +15,10 @@ from dagster_project.identity.rules.linkage import load_model
 from tests.soak import SOAK, seeded
 
 PAIRS = 400_000 if SOAK else 20_000
-FLOOR = {"first_key": 0.0005, "last_key": 0.0002, "city": 0.002}
+FLOOR = {
+    "first_key": 0.0005, "last_key": 0.0002, "city": 0.002, "birth": 5e-5, "postal_code": 0.0002,
+    "patronymic": 0.005,
+}  # fmt: skip
 WORDS = {
     "first_key": ("anna", "ann", "maria", "ivan", "li", "wilhelmina", "bo", "ahmed", "nina"),
     "last_key": ("petrov", "petrova", "nna", "smith", "smyth", "ng", "ivan", "oconnor", "maria"),
@@ -26,8 +29,10 @@ WORDS = {
     "phone": ("+447911123456", "+79161234567", "+3725551234", "+12025550100"),
     "loyalty_card": ("700012345", "700012354", "31"),
     "postal_code": ("ls14ab", "101000", "90210"),
-    "street": ("14 mill lane", "ул ленина 5", "5 high street", "a"),
+    "street": ("mil", "lenina", "high", "a"),
     "house": ("14", "5", "1"),
+    "flat": ("8", "12"),
+    "patronymic": ("ivan", "petr", "aleksandr"),
     "city": ("leeds", "moscow", "москва", "london", "y"),
     "gender": ("f", "m"),
 }  # fmt: skip

@@ -18,6 +18,7 @@ from dagster_project.identity.matching.overrides import (
     read_overrides,
     sync_overrides,
 )
+from dagster_project.identity.rules.guards import load_guards
 
 
 def _decide(company, kind, left, right):
@@ -50,6 +51,45 @@ def test_a_person_may_link_what_contradicts_itself(three):
     assert three.ids() == before
     assert {kind for kind, _ in _kinds(three)} == {"override"}
     assert all("Ann" not in cause for _, cause in _kinds(three))
+
+
+def test_a_link_joins_the_two_whole_customers(company):
+    """A clerk joins two contacts, and the account of one of them is torn off with a new id."""
+    one = {"first_name": "Anna", "last_name": "Smith", "birth_date": "1980-02-03"}
+    other = {"first_name": "Olga", "last_name": "Orlova", "birth_date": "1971-06-15"}
+    company.add("contacts", "1", email="a@x.com", **one)
+    company.add("accounts", "1", email="a@x.com", **one)
+    company.add("contacts", "2", email="b@y.com", **other)
+    company.add("accounts", "2", email="b@y.com", **other)
+    company.add("orders", "o", email="b@y.com")
+    before = company.ids()
+    assert len(set(before.values())) == 2
+    _decide(company, "link", "1", "2")
+    linked = company.ids()
+    assert set(linked.values()) == {before["contacts:1"]}
+    assert linked.keys() == before.keys()
+    [(kind, cause)] = _kinds(company)
+    assert (kind, "no longer hold" in cause) == ("override", False)
+    _decide(company, "unlink", "1", "2")
+    assert company.ids() == before
+
+
+def test_a_link_joins_customers_of_any_size(company):
+    """Two customers of many records each cannot be joined by hand: the guard cuts a record off."""
+    limit = load_guards().profiles_per_customer
+    for number in range(limit):
+        company.add("contacts", f"a{number}", first_name="Anna", last_name="Smith", email="a@x.com")
+        company.add("contacts", f"b{number}", first_name="Olga", last_name="Orl", email="b@y.com")
+    _decide(company, "link", "a1", "b2")
+    assert len(company.people()) == 1
+
+
+def test_of_decisions_that_contradict_each_other_no_record_is_both(three):
+    """A clerk says that 3 is 1 and is not 2; the shared address of 1 and 2 decides otherwise."""
+    _decide(three, "link", "3", "1")
+    _decide(three, "unlink", "3", "2")
+    ids = three.ids()
+    assert ids["contacts:1"] == ids["contacts:3"] != ids["contacts:2"]
 
 
 def test_a_person_may_part_what_an_address_joins(three):
