@@ -1,7 +1,7 @@
-"""What customers will do next: value, propensity, personas, demand, and what drives them.
+"""Prediction models: value, propensity, personas, demand, and what drives them.
 
-Each module is one model as pure functions on arrays; ``step`` reads the marts, runs them and
-writes schema ``predictions``.
+A folder per question, a module per model; ``step`` reads the marts, runs them and writes schema
+``predictions``. What happened is counted in SQL models and not here.
 """
 
 from dagster_project.predict.step import PredictSummary, predict, warm_up

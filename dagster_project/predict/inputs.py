@@ -1,4 +1,4 @@
-"""What the predictions know about customers, read from ``marts.orders`` as of any past day.
+"""Features and purchase histories of customers, read from ``marts.orders`` as of any past day.
 
 Nothing depends on the order of rows or on the values of customer ids: customers come sorted by
 their features, ties being interchangeable, so that the same deliveries in any order give the

@@ -1,4 +1,4 @@
-"""How good predicted probabilities were."""
+"""Scores of predictions: ranking, calibration, deviance, and the gain of one over another."""
 
 import numpy as np
 from numpy.typing import NDArray

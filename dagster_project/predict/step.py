@@ -1,4 +1,4 @@
-"""The step between the marts of what happened and those that show predictions."""
+"""Prediction step: reads the marts of what happened, runs every model, writes ``predictions``."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The tables of schema ``predictions``: their definition, and writing them as one change."""
+"""Prediction tables: the definition of schema ``predictions``, and writing it as one change."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -75,7 +75,7 @@ TABLES: dict[str, dict[str, str]] = {
 
 PREDICTION_TABLES = {
     "customer_values": "What each customer with a sale is worth, and whether and when they buy "
-    "again: BG/NBD, Gamma-Gamma, propensity.",
+    "again: purchase model, Gamma-Gamma, propensity.",
     "models": "What is to be said of each model: parameters, errors on a later period, whether it "
     "beat its baseline, and what was chosen.",
     "personas": "The group of customers who buy alike that each customer is in: k-means.",

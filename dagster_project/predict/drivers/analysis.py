@@ -1,4 +1,4 @@
-"""What goes together with value and with leaving, in tidy rows with confidence intervals.
+"""Driver analysis: what goes together with value and with leaving, with confidence intervals.
 
 Features are those of one churn horizon ago, outcomes what followed: ``churn`` (no purchase in the
 horizon) and ``value`` (net revenue in it, on a logarithmic scale in Pearson's correlation and the
