@@ -20,16 +20,18 @@ def list_mappings(context: typer.Context) -> None:
     if context.invoked_subcommand is not None:
         return
     from dagster_project.contracts.mapping import load_mappings
+    from dagster_project.settings import load_settings
 
     console = Console()
-    for mapping in load_mappings().values():
+    for mapping in load_mappings(load_settings().project_dir).values():
         for title, text in (
             (mapping.mapping, mapping.description),
             ("  tables", ", ".join(mapping.tables)),
             ("  files", ", ".join(mapping.files)),
             ("  reference", mapping.reference),
         ):
-            _print(console, f"{title}: {text}")
+            if text:
+                _print(console, f"{title}: {text}")
     _print(console, "A file in landing/<mapping>/ is read through that mapping.")
 
 
@@ -46,7 +48,9 @@ def try_on_file(
     from dagster_project.load.dry_run.mapping_trial import mapping_path, try_mapping
     from dagster_project.settings import load_settings
 
-    report, tables = try_mapping(mapping_path(mapping), file, load_settings(), limit=rows)
+    settings = load_settings()
+    definition = mapping_path(mapping, settings.project_dir)
+    report, tables = try_mapping(definition, file, settings, limit=rows)
     console = Console()
     for table in tables:
         _print(console, f"{table.table}: {table.count:,} rows")

@@ -18,6 +18,7 @@ from dagster_project.contracts import (
     load_contract,
 )
 from dagster_project.contracts.expressions import Expression, ExpressionError, parse
+from dagster_project.contracts.folders import MAPPINGS, definition_files
 from dagster_project.contracts.model import Strict
 from dagster_project.contracts.yaml_files import read_yaml, validated
 from dagster_project.errors import UsageError
@@ -65,7 +66,7 @@ class Mapping(Strict):
 
     mapping: str
     description: str
-    reference: str
+    reference: str | None = None
     files: tuple[str, ...] = ("*",)
     settings: SourceSettings = SourceSettings()
     explode: tuple[str, ...] = ()
@@ -159,10 +160,13 @@ def read_mapping(path: Path) -> Mapping:
     return validated(Mapping, read_yaml(path), path)
 
 
-def load_mappings(folder: Path = MAPPINGS_DIR) -> dict[str, Mapping]:
-    """Every mapping by name, which is also its file's name; UsageError where they differ."""
+def load_mappings(project_dir: Path | None = None) -> dict[str, Mapping]:
+    """Every mapping by name, which is also its file's name; UsageError where they differ.
+
+    A mapping in ``mappings/`` below ``project_dir`` takes the place of the shipped one of its name.
+    """
     mappings: dict[str, Mapping] = {}
-    for path in sorted(folder.glob("*.yml")):
+    for path in definition_files(MAPPINGS, project_dir).values():
         mapping = read_mapping(path)
         if mapping.mapping != path.stem:
             raise UsageError(f"{path}: mapping: must be {path.stem}, like the file's name.")

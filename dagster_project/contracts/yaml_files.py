@@ -1,7 +1,9 @@
 """YAML files that people write, read as types: what is wrong is named by file, line and key."""
 
+import difflib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -33,13 +35,43 @@ def validated(model: type[Model], raw: dict[str, Any], path: Path) -> Model:
         return model.model_validate(raw)
     except ValidationError as error:
         problems = [
-            ": ".join(filter(None, (".".join(map(str, item["loc"])), _said(item))))
-            for item in error.errors(include_input=False, include_url=False)
+            ": ".join(filter(None, (".".join(map(str, item["loc"])), _said(item, model))))
+            for item in error.errors(include_url=False)
         ]
         raise UsageError(f"{path}: " + "; ".join(problems)) from None
 
 
-def _said(item: Any) -> str:
-    """What a check of our own said, or pydantic's words."""
+def unknown(name: str, known: Iterable[str]) -> str:
+    """That a name is not one of those known, with the nearest of them."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    meant = f" Did you mean {near[0]}?" if near else ""
+    return f"{name} is not known.{meant} Known are {', '.join(names)}."
+
+
+def _said(item: Any, model: type[BaseModel]) -> str:
+    """What a check of our own said, or pydantic's words; for an unknown key the known ones."""
     own = item.get("ctx", {}).get("error")
-    return str(own) if isinstance(own, ValueError) else item["msg"]
+    if isinstance(own, ValueError):
+        return str(own)
+    if item["type"] == "extra_forbidden":
+        place = _model_at(model, item["loc"][:-1])
+        if place is not None:
+            return unknown(str(item["loc"][-1]), place.model_fields)
+    return item["msg"]
+
+
+def _model_at(model: type[BaseModel], loc: tuple[Any, ...]) -> type[BaseModel] | None:
+    """The model that stands at a place of another: through fields, lists and dictionaries."""
+    found: Any = model
+    for part in loc:
+        if isinstance(found, type) and issubclass(found, BaseModel):
+            if part not in found.model_fields:
+                return None
+            found = found.model_fields[part].annotation
+        elif isinstance(part, int | str):
+            inner = [a for a in get_args(found) if a is not Ellipsis and a is not type(None)]
+            found = inner[-1] if inner else None
+    while not isinstance(found, type) and get_args(found):
+        found = get_args(found)[0]
+    return found if isinstance(found, type) and issubclass(found, BaseModel) else None

@@ -50,8 +50,8 @@ def load_landing(
     """
     started = time.monotonic()
     create_raw_tables(con)
-    known = load_mappings() if mappings is None else mappings
-    targets = load_targets(settings, load_words(), known)
+    known = load_mappings(settings.project_dir) if mappings is None else mappings
+    targets = load_targets(settings, load_words(settings.project_dir), known)
     stamp = LoadStamp(run_id, datetime.now(UTC).replace(tzinfo=None))
     found = discover(settings.landing_dir, load_contract(), file_patterns(known))
     if not take_now:

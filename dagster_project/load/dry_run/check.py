@@ -83,7 +83,7 @@ def check_path(
     path = path.absolute()
     if not path.exists():
         raise UsageError(f"{path} does not exist.")
-    known = load_mappings() if mappings is None else mappings
+    known = load_mappings(settings.project_dir) if mappings is None else mappings
     root = _root(path, set(load_contract()) | set(known))
     found = discover(root, load_contract(), file_patterns(known))
     inside = "" if path == root else path.relative_to(root).as_posix()
@@ -112,7 +112,7 @@ def throwaway_load(
         )
         try:
             create_raw_tables(con)
-            targets = load_targets(settings, load_words(), mappings)
+            targets = load_targets(settings, load_words(settings.project_dir), mappings)
             stamp = LoadStamp("check", datetime.now(UTC).replace(tzinfo=None))
             load_files(con, found, targets, stamp, Path(folder))
             yield con

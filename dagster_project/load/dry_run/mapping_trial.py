@@ -8,7 +8,8 @@ from typing import Any
 import duckdb
 
 from dagster_project.contracts import DUCKDB_TYPES
-from dagster_project.contracts.mapping import MAPPINGS_DIR, Mapping, read_mapping
+from dagster_project.contracts.folders import MAPPINGS, definition_files
+from dagster_project.contracts.mapping import Mapping, read_mapping
 from dagster_project.errors import UsageError
 from dagster_project.load.dry_run.check import CheckReport, read_report, throwaway_load
 from dagster_project.load.landing.discovery import Discovery, delivery, is_named_as
@@ -31,20 +32,20 @@ class TableRows:
     first: tuple[tuple[int, dict[str, Any]], ...]
 
 
-def mapping_path(name_or_path: str) -> Path:
-    """The file of a shipped mapping, or the file itself; UsageError when there is none."""
+def mapping_path(name_or_path: str, project_dir: Path | None = None) -> Path:
+    """The file of a mapping that is known by name, or the file itself; UsageError when none is."""
     path = Path(name_or_path)
-    if path.suffix not in (".yml", ".yaml"):
-        path = MAPPINGS_DIR / f"{name_or_path}.yml"
-    if path.is_file():
+    if path.suffix in (".yml", ".yaml"):
+        if not path.is_file():
+            raise UsageError(f"{path} does not exist.")
         return path
-    if path.parent != MAPPINGS_DIR:
-        raise UsageError(f"{path} does not exist.")
-    known = ", ".join(sorted(found.stem for found in MAPPINGS_DIR.glob("*.yml")))
-    raise UsageError(
-        f"No mapping is called {name_or_path!r}. Known are {known}; one that is being written is "
-        "named by the path of its .yml file."
-    )
+    known = definition_files(MAPPINGS, project_dir)
+    if name_or_path not in known:
+        raise UsageError(
+            f"No mapping is called {name_or_path!r}. Known are {', '.join(known)}; one that is "
+            "being written is named by the path of its .yml file."
+        )
+    return known[name_or_path]
 
 
 def try_mapping(

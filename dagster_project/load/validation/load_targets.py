@@ -4,9 +4,12 @@ import csv
 import hashlib
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from pathlib import Path
 
 from dagster_project.contracts import SourceSettings, Table, load_contract
+from dagster_project.contracts.folders import WORDS, own_files
 from dagster_project.contracts.mapping import Mapping, load_mappings
+from dagster_project.contracts.yaml_files import unknown
 from dagster_project.errors import UsageError
 from dagster_project.load.reading.header_matching import Field, table_fields
 from dagster_project.settings import PROJECT_ROOT, Settings
@@ -60,20 +63,36 @@ class Target:
         return self.mapping.explode if self.mapping else ()
 
 
-def load_words(names: frozenset[str] = frozenset({"order_statuses"})) -> Words:
-    """The seeds that turn vendors' words into accepted ones; UsageError when one is not usable."""
-    words: Words = {}
-    for name in names:
-        path = SEEDS_DIR / f"{name}.csv"
-        try:
-            with path.open(encoding="utf-8", newline="") as file:
-                rows = [row for row in csv.reader(file) if row]
-            words[name] = tuple((word.strip().lower(), value) for word, value in rows[1:])
-        except (OSError, ValueError):
-            raise UsageError(
-                f"{path} must be a CSV file with two columns, a word and what it means."
-            ) from None
-    return words
+def load_words(
+    project_dir: Path | None = None, names: frozenset[str] = frozenset({"order_statuses"})
+) -> Words:
+    """The lists that turn vendors' words into accepted ones: the shipped, and over them one's own.
+
+    Raises UsageError when a list cannot be used.
+    """
+    own = own_files(WORDS, project_dir)
+    for name in own.keys() - names:
+        raise UsageError(f"{own[name]}: {unknown(name, names)}")
+    return {
+        name: tuple(
+            (
+                _word_list(SEEDS_DIR / f"{name}.csv")
+                | (_word_list(own[name]) if name in own else {})
+            ).items()
+        )
+        for name in names
+    }
+
+
+def _word_list(path: Path) -> dict[str, str]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.reader(file) if row]
+        return {word.strip().lower(): value for word, value in rows[1:]}
+    except (OSError, ValueError):
+        raise UsageError(
+            f"{path} must be a CSV file with two columns, a word and what it means."
+        ) from None
 
 
 def load_targets(
@@ -81,7 +100,7 @@ def load_targets(
 ) -> dict[str, Target]:
     """Every canonical table as ``system.table``, and every mapping, by name."""
     targets: dict[str, Target] = {}
-    for system_name, system in load_contract().items():
+    for system_name, system in load_contract(settings.project_dir).items():
         for table in system.tables.values():
             name = f"{system_name}.{table.name}"
             time_zone = table.settings.time_zone or settings.time_zone
@@ -98,7 +117,9 @@ def load_targets(
                 ),
                 table=table,
             )
-    for name, mapping in (load_mappings() if mappings is None else mappings).items():
+    for name, mapping in (
+        load_mappings(settings.project_dir) if mappings is None else mappings
+    ).items():
         time_zone = mapping.settings.time_zone or settings.time_zone
         fed = [table for _, table, _ in mapping.canonical()]
         contracts = "".join(table.model_dump_json() for table in fed)

@@ -70,8 +70,8 @@ def test_examples_are_named_as_the_vendor_names_them(name):
 def test_a_mapping_is_called_like_its_file(tmp_path):
     """A copied mapping takes the place of the one that it was copied from, unsaid."""
     text = (MAPPINGS_DIR / "ga4.yml").read_text()
-    (tmp_path / "ga4.yml").write_text(text)
-    (tmp_path / "our_ga4.yml").write_text(text)
+    (tmp_path / "mappings").mkdir()
+    (tmp_path / "mappings" / "our_ga4.yml").write_text(text)
     with pytest.raises(UsageError, match=r"our_ga4\.yml.*must be our_ga4"):
         load_mappings(tmp_path)
 

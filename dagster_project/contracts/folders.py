@@ -1,0 +1,50 @@
+"""Definition files by kind: those that are shipped, and those of one's own that lie over them.
+
+A company's own files lie outside the clone, in the folder that ``HOURGLASS_PROJECT_DIR`` names,
+with one folder per kind: ``contracts/``, ``mappings/``, ``words/``. What a file of one's own may
+say, and how it is merged, stands with its kind; where the files are stands here and nowhere else.
+"""
+
+from pathlib import Path
+
+from dagster_project.errors import UsageError
+from dagster_project.settings import PROJECT_ROOT
+
+CONTRACTS = "contracts"
+MAPPINGS = "mappings"
+WORDS = "words"
+
+_PACKAGE = Path(__file__).resolve().parent
+_SHIPPED: dict[str, tuple[Path, str]] = {
+    CONTRACTS: (_PACKAGE, "*.yml"),
+    MAPPINGS: (_PACKAGE / "mappings", "*.yml"),
+    WORDS: (PROJECT_ROOT / "dbt" / "seeds", "*.csv"),
+}
+
+
+def shipped_files(kind: str) -> dict[str, Path]:
+    """The shipped files of a kind by the name without its ending, in the order of the names."""
+    folder, pattern = _SHIPPED[kind]
+    return {path.stem: path for path in sorted(folder.glob(pattern))}
+
+
+def own_files(kind: str, project_dir: Path | None) -> dict[str, Path]:
+    """The company's own files of a kind; none without a project folder.
+
+    Raises UsageError when the project folder does not exist: a misspelt path would silently leave
+    out all that is one's own.
+    """
+    if project_dir is None:
+        return {}
+    if not project_dir.is_dir():
+        raise UsageError(
+            f"HOURGLASS_PROJECT_DIR: {project_dir} is no folder. Make it, with {CONTRACTS}/, "
+            f"{MAPPINGS}/ or {WORDS}/ in it, or unset the variable."
+        )
+    pattern = _SHIPPED[kind][1]
+    return {path.stem: path for path in sorted((project_dir / kind).glob(pattern))}
+
+
+def definition_files(kind: str, project_dir: Path | None) -> dict[str, Path]:
+    """Every file of a kind by name: one of one's own takes the place of the shipped one."""
+    return dict(sorted({**shipped_files(kind), **own_files(kind, project_dir)}.items()))
