@@ -3,19 +3,10 @@
 An expression is parsed before use and rebuilt from its tree. It can name the record's columns and
 the functions listed here; there is no way to name a table, a file or a setting.
 
-These functions are the language's own:
-
-- ``line_number(key, ...)``: number of the record among the file's records with its key, from 1.
-- ``first_of(value, key, ...)``: the first value that is not NULL among them, for exports that write
-  what several records share on one of them only.
-- ``delivered_on()``: the date in the file's name, NULL without one: when a snapshot was true.
-- ``json_find(list, 'key', 'page', '$.value.text')``: from a JSON list of objects the first whose
-  ``key`` is ``page``, and of it the text at the path. GA4's parameters and CRMs' custom fields are
-  such lists.
-- ``url_path(url)``: the path of an address, without parameters and fragment.
-- ``url_parameter(url, 'utm_source')``: the decoded value of a parameter of an address.
+``OWN_FUNCTIONS`` says what the language adds to SQL; docs/mappings.md is written from it.
 """
 
+import difflib
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -27,6 +18,21 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 AGGREGATES = frozenset({"first", "min", "max", "sum"})
+# What the language adds to SQL, as an author writes it.
+OWN_FUNCTIONS: dict[str, str] = {
+    "line_number(key, ...)": "Number of the record among the file's records with its key, from 1.",
+    "first_of(value, key, ...)": (
+        "The first value that is not NULL among them, for exports that write what several records "
+        "share on one of them only."
+    ),
+    "delivered_on()": ("The date in the file's name, NULL without one: when a snapshot was true."),
+    "json_find(list, 'key', 'page', '$.value.text')": (
+        "From a JSON list of objects the first whose `key` (a name or a path) is `page`, and of it "
+        "the text at the path. GA4's parameters and CRMs' custom fields are such lists."
+    ),
+    "url_path(url)": "The path of an address, without parameters and fragment.",
+    "url_parameter(url, 'utm_source')": "The decoded value of a parameter of an address.",
+}
 _FUNCTION_NAMES = """
     abs ceil ceiling coalesce concat concat_ws contains date_diff date_part date_trunc ends_with
     epoch_ms extract floor greatest if ifnull instr json_extract_string least left length lower
@@ -175,7 +181,10 @@ def parse(text: str, columns: Collection[str]) -> Expression:
         _check_own(text, node)
         if isinstance(node, exp.Column):
             if node.table or node.name not in columns:
-                raise ExpressionError(f"{text!r}: the record has no declared column {node.sql()}")
+                near = nearest(node.name, columns)
+                raise ExpressionError(
+                    f"{text!r}: the record has no declared column {node.sql()}.{near}"
+                )
             used.add(node.name)
         name = _function_name(node)
         has_aggregate = has_aggregate or name in AGGREGATES
@@ -230,7 +239,17 @@ def _check_calls(text: str) -> None:
     for token, following in pairwise(tokens):
         is_call = following.text == "(" and re.fullmatch(r"\w+", token.text)
         if is_call and token.text.lower() not in _CALLABLE | _WORDS and not token.text.isdigit():
-            raise ExpressionError(f"{text!r}: the function {token.text} is not allowed")
+            near = nearest(token.text.lower(), _CALLABLE)
+            raise ExpressionError(
+                f"{text!r}: the function {token.text} is not allowed.{near} docs/mappings.md lists "
+                "those that are"
+            )
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """`` Did you mean ...?`` with the nearest known name; nothing where none is near."""
+    near = difflib.get_close_matches(name, sorted(known), n=1)
+    return f" Did you mean {near[0]}?" if near else ""
 
 
 def _function_name(node: exp.Expression) -> str:

@@ -4,7 +4,7 @@ One YAML file per export under ``mappings/``; its name is the name of the folder
 Every expression is checked when the file is read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,26 +20,37 @@ from dagster_project.contracts import (
 from dagster_project.contracts.expressions import Expression, ExpressionError, parse
 from dagster_project.contracts.folders import MAPPINGS, definition_files
 from dagster_project.contracts.model import Strict
-from dagster_project.contracts.yaml_files import read_yaml, validated
+from dagster_project.contracts.yaml_files import read_yaml, unknown, validated
 from dagster_project.errors import UsageError
 
 MAPPINGS_DIR = CONTRACTS_DIR / "mappings"
 
 
 class MappedColumn(Strict):
-    """One column of the export. Nested fields of JSON have dotted names."""
+    """One column of the export. Nested fields of JSON have dotted names.
+
+    ``required``: a record without a valid value goes to quarantine. ``needed`` is for a column
+    whose values may be empty and which the export must have all the same: without it the file is
+    refused, and the sentence says which option of the vendor's export brings it.
+    """
 
     type: ColumnType = "text"
     required: bool = False
+    needed: str | None = None
     aliases: tuple[str, ...] = ()
     description: str = ""
 
 
 class LeaveOut(Strict):
-    """Records that are not what they seem: left out, and counted under the rule's name."""
+    """Records that are not what they seem: left out, and counted under the rule's name.
+
+    ``count_by`` is an expression whose values are told with their counts (names of events that
+    have no word), so that a person sees what was left out. Never a person's data.
+    """
 
     when: str
     description: str
+    count_by: str | None = None
 
 
 class MappedTable(Strict):
@@ -47,12 +58,14 @@ class MappedTable(Strict):
 
     ``when`` chooses the records; ``columns`` holds an expression per canonical column. Where one
     aggregates, the records of one key become one row, and columns without an aggregate are part
-    of ``key``.
+    of ``key``. ``hints`` are sentences for the sender, by column: said where its value is missing
+    or wrong, such as the option of the vendor's export that brings it.
     """
 
     when: str = "true"
     key: tuple[str, ...] = ()
     columns: dict[str, str]
+    hints: dict[str, str] = Field(default_factory=dict)
 
 
 class Mapping(Strict):
@@ -88,52 +101,61 @@ class Mapping(Strict):
 
     @model_validator(mode="after")
     def _checked(self) -> "Mapping":
-        for name, rule in self.leave_out.items():
-            if self._allowed(f"leave_out.{name}.when", rule.when).has_aggregate:
-                raise ValueError(f"leave_out.{name}.when: no aggregates in a rule")
-        for name, ways in self.tables.items():
-            for table in ways:
-                self._check_table(name, table)
+        problems = [
+            *self._rule_problems(),
+            *(
+                problem
+                for name, ways in self.tables.items()
+                for table in ways
+                for problem in self._table_problems(name, table)
+            ),
+        ]
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
 
-    def _allowed(self, key: str, text: str) -> Expression:
+    def _rule_problems(self) -> Iterator[str]:
+        for name, rule in self.leave_out.items():
+            found = yield from self._parsed(f"leave_out.{name}.when", rule.when)
+            if found and found.has_aggregate:
+                yield f"leave_out.{name}.when: no aggregates in a rule"
+            if rule.count_by is not None:
+                key = f"leave_out.{name}.count_by"
+                listed = yield from self._parsed(key, rule.count_by)
+                if listed and (listed.has_aggregate or listed.is_over_records):
+                    yield f"{key}: only over one record"
+
+    def _parsed(self, key: str, text: str) -> Generator[str, None, Expression | None]:
+        """The expression; None, after its problem was told, where it is not allowed."""
         try:
             return self.expression(text)
         except ExpressionError as error:
-            raise ValueError(f"{key}: {error}") from None
+            yield f"{key}: {error}"
+            return None
 
-    def _check_table(self, name: str, table: MappedTable) -> None:
+    def _table_problems(self, name: str, table: MappedTable) -> Iterator[str]:
         canonical = canonical_table(name)
         if canonical is None:
-            raise ValueError(f"tables.{name}: the contract has no such table")
-        unknown = set(table.columns) - set(canonical.column_names)
-        if unknown:
-            raise ValueError(f"tables.{name}: not in the contract: {', '.join(sorted(unknown))}")
-        lacking = {c.name for c in canonical.columns if c.required} - set(table.columns)
-        if lacking:
-            raise ValueError(f"tables.{name}: required: {', '.join(sorted(lacking))}")
-        when = self._allowed(f"tables.{name}.when", table.when)
-        if when.has_aggregate or when.is_over_records:
-            raise ValueError(f"tables.{name}.when: only over one record")
-        parsed = {
-            column: self._allowed(f"tables.{name}.columns.{column}", text)
-            for column, text in table.columns.items()
-        }
-        keyless = set(table.key) - set(parsed)
-        if keyless:
-            raise ValueError(f"tables.{name}.key: not among columns: {', '.join(sorted(keyless))}")
-        if any(expression.has_aggregate for expression in parsed.values()):
-            if any(expression.is_over_records for expression in parsed.values()):
-                raise ValueError(
-                    f"tables.{name}: no line_number(...) and first_of beside first, min, max, sum"
-                )
-            plain = {column for column, e in parsed.items() if not e.has_aggregate and e.columns}
-            loose = plain - set(table.key or canonical.key)
-            if loose:
-                raise ValueError(
-                    f"tables.{name}: {', '.join(sorted(loose))} needs first, min, max or sum, "
-                    "because several records make one row"
-                )
+            yield f"tables: {unknown(name, canonical_names())}"
+            return
+        for column in table.columns.keys() - set(canonical.column_names):
+            yield f"tables.{name}.columns: {unknown(column, canonical.column_names)}"
+        for column in canonical.columns:
+            if column.required and column.name not in table.columns:
+                yield f"tables.{name}.columns: {column.name} is required"
+        when = yield from self._parsed(f"tables.{name}.when", table.when)
+        if when and (when.has_aggregate or when.is_over_records):
+            yield f"tables.{name}.when: only over one record"
+        parsed: dict[str, Expression] = {}
+        for column, text in table.columns.items():
+            found = yield from self._parsed(f"tables.{name}.columns.{column}", text)
+            if found:
+                parsed[column] = found
+        for column in table.hints.keys() - table.columns.keys():
+            yield f"tables.{name}.hints: {unknown(column, table.columns)}"
+        for column in set(table.key) - set(table.columns):
+            yield f"tables.{name}.key: {unknown(column, table.columns)}"
+        yield from _grouping_problems(name, table, canonical, parsed)
 
     def expression(self, text: str) -> Expression:
         """An expression over this export's columns; ExpressionError when it is not allowed."""
@@ -146,6 +168,35 @@ class Mapping(Strict):
             assert canonical is not None
             for table in ways:
                 yield name, canonical, table
+
+
+def _grouping_problems(
+    name: str, table: MappedTable, canonical: Table, parsed: dict[str, Expression]
+) -> Iterator[str]:
+    """What does not fit together where several records make one row."""
+    if not any(expression.has_aggregate for expression in parsed.values()):
+        if table.key and set(table.key) != set(canonical.key):
+            yield (
+                f"tables.{name}.key: without first, min, max or sum each record is a row of its "
+                "own; leave key out, or aggregate the other columns"
+            )
+        return
+    if any(expression.is_over_records for expression in parsed.values()):
+        yield f"tables.{name}: no line_number(...) and first_of beside first, min, max, sum"
+    keys = set(table.key or canonical.key)
+    for column, expression in parsed.items():
+        if not expression.has_aggregate and expression.columns and column not in keys:
+            yield (
+                f"tables.{name}.columns.{column} needs first, min, max or sum, because several "
+                "records make one row"
+            )
+
+
+def canonical_names() -> list[str]:
+    """Every table of the contract as ``system.table``."""
+    return [
+        f"{system.system}.{table}" for system in load_contract().values() for table in system.tables
+    ]
 
 
 def canonical_table(name: str) -> Table | None:

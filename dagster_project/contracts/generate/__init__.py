@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dagster_project.contracts import load_contract
 from dagster_project.contracts.generate.exposures import exposures_file
+from dagster_project.contracts.generate.reference import reference_files
 from dagster_project.contracts.generate.staging import staging_files
 from dagster_project.contracts.generate.vendors import vendors_file
 from dagster_project.contracts.mapping import load_mappings
@@ -23,6 +24,7 @@ def generated_files() -> dict[str, str]:
         **staging_files(load_contract()),
         **exposures_file(PROJECT_ROOT),
         **vendors_file(load_mappings()),
+        **reference_files(),
     }
 
 

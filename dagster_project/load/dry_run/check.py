@@ -166,7 +166,8 @@ def read_report(con: duckdb.DuckDBPyConnection, mappings: dict[str, Mapping]) ->
             SELECT any_value(target), path, level, column_name, reason, any_value(message),
                 count(*), list(line ORDER BY line)[1:{EXAMPLES}],
                 list(left(original, 80) ORDER BY line)[1:{EXAMPLES}]
-            FROM ledger.quarantine GROUP BY path, level, column_name, reason
+            FROM ledger.quarantine
+            GROUP BY path, level, column_name, reason, if(reason = 'unknown_word', message, '')
             ORDER BY path, level DESC, count(*) DESC
             """
         ).fetchall()
@@ -177,12 +178,13 @@ def read_report(con: duckdb.DuckDBPyConnection, mappings: dict[str, Mapping]) ->
             "left_out",
             None,
             rule,
-            f"Left out by the rule {rule}. {_description(rule, mappings.get(target))}",
+            f"Left out by the rule {rule}. {_description(rule, mappings.get(target))}"
+            + (f" They are: {listed}." if listed else ""),
             count,
         )
-        for path, target, rule, count in con.execute(
-            "SELECT f.path, target, l.rule, l.records FROM ledger.left_out l JOIN ledger.files f "
-            "USING (file_hash, target) ORDER BY ALL"
+        for path, target, rule, count, listed in con.execute(
+            "SELECT f.path, target, l.rule, l.records, l.listed FROM ledger.left_out l "
+            "JOIN ledger.files f USING (file_hash, target) ORDER BY ALL"
         ).fetchall()
     ]
     findings += [

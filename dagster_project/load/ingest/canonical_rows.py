@@ -258,12 +258,14 @@ def rejected_records(
 ) -> list[RejectedRecord]:
     """The records that go to quarantine, with the first reason of each, in file order."""
     own = "_original, _message" if schema.has_reasons else "NULL, NULL"
+    words = [text_of(schema, f.name) for f in schema.fields if f.words and f.name in schema.sources]
+    word = words[0] if words else "NULL"
     rows = con.execute(
-        f"SELECT _file, _line, {validated.why}, {own} FROM {validated.relation} "
+        f"SELECT _file, _line, {validated.why}, {own}, {word} FROM {validated.relation} "
         f"WHERE {validated.bad} ORDER BY _file, _line"
     ).fetchall()
     rejects = []
-    for file, line, why, original, message in rows:
+    for file, line, why, original, message, word in rows:
         position, _, code = why.partition(":")
         field_ = schema.fields[int(position)] if position != "-1" else None
         rejects.append(
@@ -272,7 +274,7 @@ def rejected_records(
                 line,
                 field_.name if field_ else None,
                 code,
-                message or sentence(field_, code, schema, schema.one_of),
+                message or sentence(field_, code, schema, schema.one_of, word),
                 original,
             )
         )

@@ -93,7 +93,8 @@ def write_loaded(
             for (system, table), rows in outcome.rows.items()
         ]
         left_out += [
-            (file_hash, delivery.target, rule, count) for rule, count in outcome.left_out.items()
+            (file_hash, delivery.target, rule, count, outcome.listed.get(rule))
+            for rule, count in outcome.left_out.items()
         ]
     insert_rows(con, "ledger.files", files)
     insert_rows(con, "ledger.file_tables", tables)

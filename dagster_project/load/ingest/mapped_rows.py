@@ -4,7 +4,7 @@ A record is accepted when each table that it feeds accepts it, otherwise quarant
 several records make one row, a row that its table does not accept takes all of them with it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import duckdb
@@ -48,6 +48,9 @@ from dagster_project.load.validation.record_rules import (
 )
 from dagster_project.warehouse import identifier, quoted
 
+# Values of a rule's count_by that are told, and how much of each.
+LISTED = 20
+LISTED_LENGTH = 40
 BAD = "temp.load_bad"
 GOOD = (
     f"(SELECT r.* FROM temp.load_records r ANTI JOIN {BAD} b ON r._row = b._row "
@@ -82,6 +85,7 @@ class MappedTableIngest:
         self.is_grouped = any(e.has_aggregate for e in self.expressions.values())
         self.one_of = table.needs_one_of
         self.by_name = {field.name: field for field in self.fields}
+        self.hints = mapped.hints
 
     def key_sql(self, columns: dict[str, str]) -> list[str]:
         return [_sql(self.expressions[name], columns) for name in self.key]
@@ -104,10 +108,13 @@ class MappedTableIngest:
         else:
             source = f"(SELECT _file, _line, _row, _extra, {inner} FROM {GOOD} WHERE {where})"
         values, reasons, notes = [], [], []
+        word = "CAST(NULL AS VARCHAR)"
         for name in self.expressions:
             field, given, value = self.by_name[name], f"_e{position[name]}", f"_v{position[name]}"
             values.append(f"{_canonical(field, given)} AS {value}")
             invalid = f"({value} IS NULL AND {trimmed(f'CAST({given} AS VARCHAR)')} IS NOT NULL)"
+            if field.words:
+                word = f"CASE WHEN {invalid} THEN CAST({given} AS VARCHAR) END"
             if field.required:
                 code = code_of(field, self.schema)
                 reasons.append(f"WHEN {invalid} THEN '{position[name]}:{code}'")
@@ -124,7 +131,7 @@ class MappedTableIngest:
             some = ", ".join(f"_v{position[n]}" for n in self.one_of if n in self.expressions)
             reasons.append(f"WHEN coalesce({some or 'NULL'}) IS NULL THEN '-1:no_identifier'")
         why = f"CASE {' '.join(reasons)} END" if reasons else "CAST(NULL AS VARCHAR)"
-        flags = ", ".join([f"{why} AS _why", *notes])
+        flags = ", ".join([f"{why} AS _why", f"{word} AS _word", *notes])
         con.execute(
             f"CREATE OR REPLACE TEMP TABLE {self.temp} AS SELECT *, {flags} "
             f"FROM (SELECT *, {', '.join(values)} FROM {source})"
@@ -145,12 +152,14 @@ class MappedTableIngest:
                 for name, sql in zip(self.key, self.key_sql(columns), strict=True)
             )
             found = (
-                f"SELECT g._row, '{self.name}', t._why FROM {GOOD} g JOIN {self.temp} t "
+                f"SELECT g._row, '{self.name}', t._why, t._word FROM {GOOD} g JOIN {self.temp} t "
                 f"ON g._file = t._file AND {keys} "
                 f"WHERE t._why IS NOT NULL AND {_sql(self.when, columns)}"
             )
         else:
-            found = f"SELECT _row, '{self.name}', _why FROM {self.temp} WHERE _why IS NOT NULL"
+            found = (
+                f"SELECT _row, '{self.name}', _why, _word FROM {self.temp} WHERE _why IS NOT NULL"
+            )
         row = con.execute(f"INSERT INTO {BAD} {found}").fetchone()
         return row[0] if row else 0
 
@@ -229,7 +238,10 @@ def ingest_mapped(
     groups, counts, bad = infer_batch_formats(con, base, units, schema, target.settings)
     outcomes = [FileOutcome(records=counts.get(number, 0)) for number in range(len(units))]
     columns = {f.name: f"_c{number}" for number, f in enumerate(schema.fields)}
-    con.execute("CREATE OR REPLACE TEMP TABLE load_bad (_row BIGINT, name VARCHAR, why VARCHAR)")
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE load_bad "
+        "(_row BIGINT, name VARCHAR, why VARCHAR, word VARCHAR)"
+    )
     rejects: list[RejectedRecord] = []
     batches: list[ValidatedRecords] = []
     for number, group in enumerate(groups):
@@ -238,7 +250,9 @@ def ingest_mapped(
         _records(con, validated, schema, units, mapping, columns, is_first=number == 0)
         if any(bad.get(file) for file in group.files):
             rejects += rejected_records(con, validated, schema)
-    con.execute(f"INSERT INTO {BAD} SELECT _row, NULL, NULL FROM temp.load_records WHERE _bad")
+    con.execute(
+        f"INSERT INTO {BAD} SELECT _row, NULL, NULL, NULL FROM temp.load_records WHERE _bad"
+    )
     tables = [
         MappedTableIngest(number, name, table, mapped, mapping, target.words, schema)
         for number, (name, table, mapped) in enumerate(mapping.canonical())
@@ -267,13 +281,15 @@ def ingest_mapped(
         )
         for file, count in write_nulled_cells(con, kept, units, schema, stamp).items():
             outcomes[file].nulled += count
-    rejects += _table_rejects(con, tables, schema)
+    rejects += _table_rejects(con, tables, schema, _unread(con, batches))
     for reject in rejects:
         outcomes[reject.file].quarantined += 1
     for file, rule, count in con.execute(
         "SELECT _file, _rule, count(*) FROM temp.load_records WHERE _rule IS NOT NULL GROUP BY ALL"
     ).fetchall():
         outcomes[file].left_out[rule] = count
+    for file, rule, listed in _listed(con, mapping, columns):
+        outcomes[file].listed[rule] = listed
     quarantine(con, units, rejects, stamp)
     return outcomes
 
@@ -319,18 +335,23 @@ def _reject_untaken(
 ) -> None:
     taken = " OR ".join(f"coalesce({_sql(item.when, columns)}, false)" for item in tables)
     con.execute(
-        f"INSERT INTO {BAD} SELECT _row, NULL, '-2:no_table' FROM {GOOD} WHERE NOT ({taken})"
+        f"INSERT INTO {BAD} SELECT _row, NULL, '-2:no_table', NULL FROM {GOOD} WHERE NOT ({taken})"
     )
 
 
 def _table_rejects(
-    con: duckdb.DuckDBPyConnection, tables: Sequence[MappedTableIngest], schema: RecordSchema
+    con: duckdb.DuckDBPyConnection,
+    tables: Sequence[MappedTableIngest],
+    schema: RecordSchema,
+    unread: dict[int, set[str]],
 ) -> list[RejectedRecord]:
+    """The records that a table refused. ``unread``: by record, source columns of invalid text."""
     by_name = {item.name: item for item in tables}
     rejects = []
-    for file, line, original, name, why in con.execute(
-        "SELECT r._file, r._line, any_value(r._original), min(b.name), "
-        f"arg_min(b.why, coalesce(b.name, '')) FROM {BAD} b JOIN temp.load_records r "
+    for file, line, row, original, name, why, word in con.execute(
+        "SELECT r._file, r._line, r._row, any_value(r._original), min(b.name), "
+        "arg_min(b.why, coalesce(b.name, '')), any_value(b.word) "
+        f"FROM {BAD} b JOIN temp.load_records r "
         "ON r._row = b._row WHERE b.why IS NOT NULL GROUP BY r._row, r._file, r._line "
         "ORDER BY 1, 2"
     ).fetchall():
@@ -341,10 +362,61 @@ def _table_rejects(
         else:
             item = by_name[name]
             field = item.fields[int(position)] if position != "-1" else None
-            message = f"{name}: {sentence(field, code, schema, item.one_of)}"
+            message = f"{name}: {sentence(field, code, schema, item.one_of, word)}"
+            if field is not None:
+                message += _made_of(item, field.name, unread.get(row, set()))
         column = f"{name}.{field.name}" if field else None
         rejects.append(RejectedRecord(file, line, column, code, message, original))
     return rejects
+
+
+def _made_of(item: MappedTableIngest, column: str, unread: set[str]) -> str:
+    """From which columns of the sender a refused value is made, and which of them was not read."""
+    sources = sorted(item.expressions[column].columns) if column in item.expressions else []
+    wrong = sorted(unread.intersection(sources))
+    said = f" It is made of {', '.join(sources)}." if sources else ""
+    if wrong:
+        said += f" The text of {', '.join(wrong)} could not be read."
+    hint = item.hints.get(column)
+    return f"{said} {hint}" if hint else said
+
+
+def _unread(
+    con: duckdb.DuckDBPyConnection, batches: Sequence[ValidatedRecords]
+) -> dict[int, set[str]]:
+    """By record that a table refused, the source columns whose text became no value."""
+    found: dict[int, set[str]] = {}
+    for validated in batches:
+        for name, flag in validated.invalid.items():
+            for (row,) in con.execute(
+                f"SELECT j._row FROM {validated.relation} j SEMI JOIN {BAD} b ON j._row = b._row "
+                f"WHERE {flag}"
+            ).fetchall():
+                found.setdefault(row, set()).add(name)
+    return found
+
+
+def _listed(
+    con: duckdb.DuckDBPyConnection, mapping: Mapping, columns: dict[str, str]
+) -> Iterator[tuple[int, str, str]]:
+    """(file, rule, its values with their counts) of the rules that count by an expression."""
+    for name, rule in mapping.leave_out.items():
+        if rule.count_by is None:
+            continue
+        value = _sql(mapping.expression(rule.count_by), columns)
+        for file, values in con.execute(
+            f"""
+            SELECT _file, string_agg(value || ' ' || n, ', ' ORDER BY n DESC, value)
+            FROM (
+                SELECT _file, left(CAST({value} AS VARCHAR), {LISTED_LENGTH}) AS value,
+                    count(*) AS n,
+                    row_number() OVER (PARTITION BY _file ORDER BY count(*) DESC, value) AS place
+                FROM temp.load_records WHERE _rule = {quoted(name)} GROUP BY 1, 2
+            ) WHERE place <= {LISTED} AND value IS NOT NULL GROUP BY 1
+            """
+        ).fetchall():
+            if values:
+                yield file, name, values
 
 
 def _canonical(field: Field, given: str) -> str:

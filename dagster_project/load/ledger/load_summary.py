@@ -25,6 +25,7 @@ class FileOutcome:
     erased: int = 0
     nulled: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
+    listed: dict[str, str] = field(default_factory=dict)
     rows: dict[tuple[str, str], int] = field(default_factory=dict)
 
     @property

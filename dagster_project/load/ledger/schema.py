@@ -29,7 +29,8 @@ LEDGER_TABLES: dict[str, str] = {
         level VARCHAR, column_name VARCHAR, reason VARCHAR, message VARCHAR, original VARCHAR,
         quarantined_at TIMESTAMP, run_id VARCHAR
     """,
-    "left_out": "file_hash VARCHAR, target VARCHAR, rule VARCHAR, records BIGINT",
+    # ``listed``: the values of the rule's count_by, the most frequent first, with their counts.
+    "left_out": "file_hash VARCHAR, target VARCHAR, rule VARCHAR, records BIGINT, listed VARCHAR",
     # Every path with the size and time of change under which its content is known: a file that
     # still has both is not opened again.
     "paths": """
@@ -77,6 +78,8 @@ def create_raw_tables(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("CREATE SCHEMA IF NOT EXISTS ledger")
     for name, columns in LEDGER_TABLES.items():
         con.execute(f"CREATE TABLE IF NOT EXISTS ledger.{identifier(name)} ({columns})")
+        parts = (part.split() for part in columns.split(","))
+        _add_missing_columns(con, f"ledger.{identifier(name)}", {p[0]: p[1] for p in parts})
 
 
 def _add_missing_columns(

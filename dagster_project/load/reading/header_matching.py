@@ -23,11 +23,14 @@ class Field:
     ``trimmed`` text loses surrounding white space (keys and references, which are joined on);
     other text stays as delivered. ``words`` are (vendor's word, accepted word) pairs. ``is_event``:
     the time of something that happened, which has to lie in the source's plausible range.
+    ``needed`` says how the sender exports a column that must be there although its values may be
+    empty.
     """
 
     name: str
     type: str
     required: bool = False
+    needed: str | None = None
     trimmed: bool = False
     accepted_values: tuple[str, ...] = ()
     words: tuple[tuple[str, str], ...] = ()
@@ -106,6 +109,13 @@ def match_header(
     if lacking:
         raise DamagedFileError(
             "missing_column", _missing_message(lacking, header, taken), ", ".join(lacking)
+        )
+    needed = [field for field in fields if field.needed and field.name not in sources]
+    if needed:
+        raise DamagedFileError(
+            "missing_column",
+            " ".join(f"The column {field.name} is missing. {field.needed}" for field in needed),
+            ", ".join(field.name for field in needed),
         )
     if one_of and not any(name in sources for name in one_of):
         raise DamagedFileError(

@@ -134,6 +134,7 @@ def load_targets(
                     name=column,
                     type=mapped.type,
                     required=mapped.required,
+                    needed=mapped.needed,
                     aliases=mapped.aliases,
                 )
                 for column, mapped in mapping.columns.items()

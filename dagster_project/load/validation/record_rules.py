@@ -1,5 +1,6 @@
 """Record rules: which records and cells of a batch are valid, as SQL, and why others are not."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,7 +17,9 @@ from dagster_project.load.validation.row_rules import row_rule
 from dagster_project.warehouse import identifier, quoted
 
 IMPLAUSIBLE = "implausible_date"
-
+# A word, or several of which the further ones are small ("lost in space", "state 21"): no address,
+# no number and no two names, as a shifted column would put them here.
+_WORD = re.compile(r"[^\W\d_]+([ _\-][a-zа-яё]+){0,3}( ?\d{1,3})?")
 _EXPECTED = {
     "timestamp": "a date and time",
     "date": "a date",
@@ -166,9 +169,17 @@ def extras(pairs: Sequence[tuple[str, int]]) -> str:
 
 
 def sentence(
-    field: Field | None, code: str, schema: RecordSchema, one_of: Sequence[str] = ()
+    field: Field | None,
+    code: str,
+    schema: RecordSchema,
+    one_of: Sequence[str] = (),
+    word: str | None = None,
 ) -> str:
-    """Why a record or cell was not accepted, for the sender of the file; never the value."""
+    """Why a record or cell was not accepted, for the sender of the file; never the value.
+
+    ``word``: one of a list of words that is not known. It is named where it looks like a word, so
+    that what a shifted column puts in its place is not told.
+    """
     if code == "no_identifier":
         return f"None of {', '.join(one_of)} has a value; a record needs one."
     if field is None:
@@ -176,9 +187,10 @@ def sentence(
     if code == "missing_value":
         return f"{field.name} is required and has no value."
     if code == "unknown_word":
+        named = f" {word.strip()!r}" if word and _WORD.fullmatch(word.strip()) else ""
         return (
-            f"{field.name} has a word that is not in the list of known words; correct it, or add "
-            "the word to dbt/seeds/order_statuses.csv."
+            f"{field.name} has a word{named} that is not in the list of known words; correct it, "
+            "or add the word to words/order_statuses.csv in the folder of HOURGLASS_PROJECT_DIR."
         )
     if code == "not_as_declared":
         return (
