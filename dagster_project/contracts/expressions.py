@@ -32,7 +32,29 @@ OWN_FUNCTIONS: dict[str, str] = {
     ),
     "url_path(url)": "The path of an address, without parameters and fragment.",
     "url_parameter(url, 'utm_source')": "The decoded value of a parameter of an address.",
+    "click_source(url)": (
+        "Who brought the visit by the click id in the address: google (gclid, gbraid, wbraid), "
+        "yandex (yclid), bing (msclkid), facebook (fbclid) and others; NULL without one."
+    ),
+    "click_medium(url)": "The medium of the same click id: cpc, paid_social or social.",
+    "header_of(column)": (
+        "The name under which the file has the column: of `Amount spent (*)` the currency."
+    ),
 }
+# Click ids that advertisers' systems put into addresses: the source and medium that they stand for.
+# fbclid is on every link out of Facebook, paid or not.
+CLICK_IDS: tuple[tuple[str, str, str], ...] = (
+    ("gclid|gbraid|wbraid|gad_source", "google", "cpc"),
+    ("yclid", "yandex", "cpc"),
+    ("msclkid", "bing", "cpc"),
+    ("ttclid", "tiktok", "paid_social"),
+    ("vkclid|vk_ad_id|rb_clickid", "vk", "paid_social"),
+    ("li_fat_id", "linkedin", "paid_social"),
+    ("twclid", "twitter", "paid_social"),
+    ("ScCid|sccid", "snapchat", "paid_social"),
+    ("epik", "pinterest", "paid_social"),
+    ("fbclid", "facebook", "social"),
+)
 _FUNCTION_NAMES = """
     abs ceil ceiling coalesce concat concat_ws contains date_diff date_part date_trunc ends_with
     epoch_ms extract floor greatest if ifnull instr json_extract_string least left length lower
@@ -52,10 +74,23 @@ _OVER_RECORDS = {
     ),
     "delivered_on": '"_delivered"',
 }
+
+
 # Functions of one record: their arguments by position, as DuckDB SQL. TRY stands close around
 # what can fail: DuckDB does not catch an error within NULLIF or CASE, nor one of a part that stands
 # in two expressions and is computed once for both. TRY_CAST holds everywhere.
+def _by_click_id(gives: int) -> str:
+    """SQL: of the first click id in the address {0} its source (1) or medium (2)."""
+    cases = " ".join(
+        f"WHEN regexp_matches({{0}}, '[?&]({row[0]})=[^&#]') THEN '{row[gives]}'"
+        for row in CLICK_IDS
+    )
+    return f"CASE {cases} END"
+
+
 _OWN: dict[str, str] = {
+    "click_source": _by_click_id(1),
+    "click_medium": _by_click_id(2),
     "json_find": (
         "list_filter(TRY_CAST(TRY_CAST({0} AS JSON) AS JSON[]), "
         "lambda item: json_extract_string(item, {1}) = {2})[1] ->> {3}"
@@ -73,7 +108,8 @@ _WORD_NAMES = """
     varchar interval distinct from
 """
 _WORDS = frozenset(_WORD_NAMES.split())
-_CALLABLE = FUNCTIONS | AGGREGATES | frozenset(_OWN) | frozenset(_OVER_RECORDS)
+_HEADER_OF = "header_of"
+_CALLABLE = FUNCTIONS | AGGREGATES | frozenset(_OWN) | frozenset(_OVER_RECORDS) | {_HEADER_OF}
 _ALLOWED_NODES = (
     exp.Column,
     exp.Identifier,
@@ -117,25 +153,50 @@ class Expression:
     has_aggregate: bool
     is_over_records: bool
 
-    def sql(self, column: Callable[[str], str]) -> str:
+    def sql(
+        self,
+        column: Callable[[str], str],
+        *,
+        header: Callable[[str], str | None] = lambda name: name,
+        lift: Callable[[str], str] = lambda sql: sql,
+    ) -> str:
         """DuckDB SQL with every column replaced by what ``column`` gives for its name.
+
+        ``header`` gives the name of a column in the file. ``lift`` takes the SQL of a function over
+        records and gives what stands for it: an aggregate cannot hold a window, so that it is
+        computed below, as a column.
 
         The relation that it is put over must have ``_file``, ``_line``, ``_row``, ``_number`` (of
         the record in its file, from 1) and ``_delivered`` (date in the file's name). Casts give
         NULL where they do not fit.
         """
-        return _rebuilt(self.tree.copy(), column).sql(dialect="duckdb")
+        return _Builder(column, header, lift).rebuilt(self.tree.copy()).sql(dialect="duckdb")
 
 
-def _rebuilt(node: exp.Expression, column: Callable[[str], str]) -> exp.Expression:
-    """The tree in DuckDB's words, from its leaves up."""
-    if isinstance(node, exp.Column):
-        return _parsed(column(node.name))
-    for child in list(node.iter_expressions()):
-        child.replace(_rebuilt(child.copy(), column))
-    if isinstance(node, exp.Cast) and not isinstance(node, exp.TryCast):
-        return exp.TryCast(this=node.this, to=node.to)
-    return _engine_function(node)
+@dataclass(frozen=True)
+class _Builder:
+    """Puts an expression's tree into DuckDB's words; see ``Expression.sql``."""
+
+    column: Callable[[str], str]
+    header: Callable[[str], str | None]
+    lift: Callable[[str], str]
+
+    def rebuilt(self, node: exp.Expression) -> exp.Expression:
+        """The tree from its leaves up."""
+        if isinstance(node, exp.Column):
+            return _parsed(self.column(node.name))
+        if _function_name(node) == _HEADER_OF:
+            text = self.header(node.expressions[0].name)
+            return exp.null() if text is None else exp.Literal.string(text)
+        for child in list(node.iter_expressions()):
+            child.replace(self.rebuilt(child.copy()))
+        if isinstance(node, exp.Cast) and not isinstance(node, exp.TryCast):
+            return exp.TryCast(this=node.this, to=node.to)
+        built = _engine_function(node)
+        is_lifted = isinstance(built, exp.Window) or built.find(exp.Window) is not None
+        if _function_name(node) in _OVER_RECORDS and is_lifted:
+            return _parsed(self.lift(built.sql(dialect="duckdb")))
+        return built
 
 
 def _engine_function(node: exp.Expression) -> exp.Expression:
@@ -207,6 +268,10 @@ def _reaches_out(node: exp.Expression) -> bool:
 def _check_own(text: str, node: exp.Expression) -> None:
     """The language's own functions take as many arguments as they say, names as plain texts."""
     name = _function_name(node)
+    if name == _HEADER_OF and not (
+        len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Column)
+    ):
+        raise ExpressionError(f"{text!r}: header_of takes the name of a column")
     if name == "first_of" and len(node.expressions) < 2:
         raise ExpressionError(f"{text!r}: first_of takes a value and a key")
     is_tried = name in _OWN or isinstance(node, _RAISING)

@@ -31,12 +31,14 @@ class MappedColumn(Strict):
 
     ``required``: a record without a valid value goes to quarantine. ``needed`` is for a column
     whose values may be empty and which the export must have all the same: without it the file is
-    refused, and the sentence says which option of the vendor's export brings it.
+    refused, and the sentence says which option of the vendor's export brings it. ``hint`` is told
+    where a record is refused for this column. An alias may hold ``*`` for any text.
     """
 
     type: ColumnType = "text"
     required: bool = False
     needed: str | None = None
+    hint: str | None = None
     aliases: tuple[str, ...] = ()
     description: str = ""
 
@@ -181,8 +183,6 @@ def _grouping_problems(
                 "own; leave key out, or aggregate the other columns"
             )
         return
-    if any(expression.is_over_records for expression in parsed.values()):
-        yield f"tables.{name}: no line_number(...) and first_of beside first, min, max, sum"
     keys = set(table.key or canonical.key)
     for column, expression in parsed.items():
         if not expression.has_aggregate and expression.columns and column not in keys:

@@ -1,6 +1,6 @@
 """Mapping trial: what a mapping, finished or being written, makes of one file."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,14 +88,24 @@ def check_expressions(mapping: Mapping, definition: Path) -> None:
     problems = []
     with connect_file(":memory:") as con:
         for key, text, is_rule in _expressions(mapping):
-            sql = mapping.expression(text).sql(lambda name: identifier(columns[name]))
+            expression, lifted = mapping.expression(text), dict[str, str]()
+            sql = expression.sql(
+                lambda name: identifier(columns[name]),
+                lift=_lifted_into(lifted) if expression.has_aggregate else lambda found: found,
+            )
             tried = f"CASE WHEN {sql} THEN 1 END" if is_rule else sql
+            below = "".join(f", {found} AS {name}" for found, name in lifted.items())
             try:
-                con.execute(f"SELECT {tried} FROM {record}")
+                con.execute(f"SELECT {tried} FROM (SELECT *{below} FROM {record})")
             except duckdb.Error as error:
                 problems.append(f"{key}: {str(error).splitlines()[0]}")
     if problems:
         raise UsageError(f"{definition}: " + "; ".join(problems))
+
+
+def _lifted_into(lifted: dict[str, str]) -> Callable[[str], str]:
+    """Collects functions over records, by SQL the column that stands for each."""
+    return lambda found: lifted.setdefault(found, f"_over{len(lifted)}")
 
 
 def _expressions(mapping: Mapping) -> Iterator[tuple[str, str, bool]]:

@@ -23,17 +23,11 @@ from dagster_project.load.ingest.canonical_rows import (
     with_unit_columns,
     write_nulled_cells,
 )
+from dagster_project.load.ingest.mapped_columns import Columns, canonical_value, header_name
 from dagster_project.load.ledger.load_summary import FileOutcome
 from dagster_project.load.ledger.schema import raw_name
 from dagster_project.load.reading.header_matching import Field, table_fields
-from dagster_project.load.validation.casting import (
-    NUMBERS,
-    ComputedColumns,
-    can_fail,
-    cast_cell,
-    trimmed,
-    without_exponent,
-)
+from dagster_project.load.validation.casting import can_fail, trimmed
 from dagster_project.load.validation.load_targets import Target, Words
 from dagster_project.load.validation.record_rules import (
     IMPLAUSIBLE,
@@ -46,7 +40,7 @@ from dagster_project.load.validation.record_rules import (
     sentence,
     validate_records,
 )
-from dagster_project.warehouse import identifier, quoted
+from dagster_project.warehouse import quoted
 
 # Values of a rule's count_by that are told, and how much of each.
 LISTED = 20
@@ -86,32 +80,42 @@ class MappedTableIngest:
         self.one_of = table.needs_one_of
         self.by_name = {field.name: field for field in self.fields}
         self.hints = mapped.hints
+        self.lifted: dict[str, str] = {}
 
-    def key_sql(self, columns: dict[str, str]) -> list[str]:
-        return [_sql(self.expressions[name], columns) for name in self.key]
+    def _sql(self, expression: Expression, columns: Columns) -> str:
+        """SQL of an expression; where rows are grouped, windows are columns below."""
+        return columns.sql(expression, self.lifted if self.is_grouped else None)
 
-    def build(self, con: duckdb.DuckDBPyConnection, columns: dict[str, str]) -> None:
+    def records(self, columns: Columns) -> str:
+        """The records that this table takes, with the lifted functions as columns."""
+        lifted = "".join(f", {sql} AS {name}" for sql, name in self.lifted.items())
+        return f"(SELECT *{lifted} FROM {GOOD} WHERE {columns.sql(self.when)})"
+
+    def key_sql(self, columns: Columns) -> list[str]:
+        return [self._sql(self.expressions[name], columns) for name in self.key]
+
+    def build(self, con: duckdb.DuckDBPyConnection, columns: Columns) -> None:
         """Create the temporary table of this table's rows, with the reason of each bad one."""
         position = {name: number for number, name in enumerate(self.by_name)}
         raw = {
-            name: f"{_sql(expression, columns)} AS _e{position[name]}"
+            name: f"{self._sql(expression, columns)} AS _e{position[name]}"
             for name, expression in self.expressions.items()
         }
         inner = ", ".join(raw.values())
-        where = _sql(self.when, columns)
         if self.is_grouped:
             keys = ", ".join(self.key_sql(columns))
             source = (
                 f"(SELECT _file, min(_line) AS _line, min(_row) AS _row, NULL AS _extra, {inner} "
-                f"FROM {GOOD} WHERE {where} GROUP BY _file, _delivered, {keys})"
+                f"FROM {self.records(columns)} GROUP BY _file, _delivered, {keys})"
             )
         else:
+            where = columns.sql(self.when)
             source = f"(SELECT _file, _line, _row, _extra, {inner} FROM {GOOD} WHERE {where})"
         values, reasons, notes = [], [], []
         word = "CAST(NULL AS VARCHAR)"
         for name in self.expressions:
             field, given, value = self.by_name[name], f"_e{position[name]}", f"_v{position[name]}"
-            values.append(f"{_canonical(field, given)} AS {value}")
+            values.append(f"{canonical_value(field, given)} AS {value}")
             invalid = f"({value} IS NULL AND {trimmed(f'CAST({given} AS VARCHAR)')} IS NOT NULL)"
             if field.words:
                 word = f"CASE WHEN {invalid} THEN CAST({given} AS VARCHAR) END"
@@ -143,7 +147,7 @@ class MappedTableIngest:
         ]
         self.position = position
 
-    def mark_bad(self, con: duckdb.DuckDBPyConnection, columns: dict[str, str]) -> int:
+    def mark_bad(self, con: duckdb.DuckDBPyConnection, columns: Columns) -> int:
         """Put the records of this table's bad rows among the bad; how many there were."""
         if self.is_grouped:
             # Records that made a bad row: those of its file and key.
@@ -152,9 +156,8 @@ class MappedTableIngest:
                 for name, sql in zip(self.key, self.key_sql(columns), strict=True)
             )
             found = (
-                f"SELECT g._row, '{self.name}', t._why, t._word FROM {GOOD} g JOIN {self.temp} t "
-                f"ON g._file = t._file AND {keys} "
-                f"WHERE t._why IS NOT NULL AND {_sql(self.when, columns)}"
+                f"SELECT g._row, '{self.name}', t._why, t._word FROM {self.records(columns)} g "
+                f"JOIN {self.temp} t ON g._file = t._file AND {keys} WHERE t._why IS NOT NULL"
             )
         else:
             found = (
@@ -237,7 +240,10 @@ def ingest_mapped(
     register_units(con, units)
     groups, counts, bad = infer_batch_formats(con, base, units, schema, target.settings)
     outcomes = [FileOutcome(records=counts.get(number, 0)) for number in range(len(units))]
-    columns = {f.name: f"_c{number}" for number, f in enumerate(schema.fields)}
+    columns = Columns(
+        {f.name: f"_c{number}" for number, f in enumerate(schema.fields)},
+        {f.name: header_name(units[0], f.name) for f in schema.fields},
+    )
     con.execute(
         "CREATE OR REPLACE TEMP TABLE load_bad "
         "(_row BIGINT, name VARCHAR, why VARCHAR, word VARCHAR)"
@@ -300,12 +306,12 @@ def _records(
     schema: RecordSchema,
     units: Sequence[SourceUnit],
     mapping: Mapping,
-    columns: dict[str, str],
+    columns: Columns,
     *,
     is_first: bool,
 ) -> None:
     values = ", ".join(
-        f"CAST({validated.values[f.name]} AS {DUCKDB_TYPES[f.type]}) AS {columns[f.name]}"
+        f"CAST({validated.values[f.name]} AS {DUCKDB_TYPES[f.type]}) AS {columns.names[f.name]}"
         for f in schema.fields
     )
     own = "_original" if schema.has_reasons else "CAST(NULL AS VARCHAR) AS _original"
@@ -316,7 +322,7 @@ def _records(
         f"FROM {with_unit_columns(validated.relation)}"
     )
     rules = " ".join(
-        f"WHEN {_sql(mapping.expression(rule.when), columns)} THEN {quoted(name)}"
+        f"WHEN {columns.sql(mapping.expression(rule.when))} THEN {quoted(name)}"
         for name, rule in mapping.leave_out.items()
     )
     # A mapping may have its own word for a line of totals.
@@ -331,9 +337,9 @@ def _records(
 
 
 def _reject_untaken(
-    con: duckdb.DuckDBPyConnection, tables: Sequence[MappedTableIngest], columns: dict[str, str]
+    con: duckdb.DuckDBPyConnection, tables: Sequence[MappedTableIngest], columns: Columns
 ) -> None:
-    taken = " OR ".join(f"coalesce({_sql(item.when, columns)}, false)" for item in tables)
+    taken = " OR ".join(f"coalesce({columns.sql(item.when)}, false)" for item in tables)
     con.execute(
         f"INSERT INTO {BAD} SELECT _row, NULL, '-2:no_table', NULL FROM {GOOD} WHERE NOT ({taken})"
     )
@@ -397,13 +403,13 @@ def _unread(
 
 
 def _listed(
-    con: duckdb.DuckDBPyConnection, mapping: Mapping, columns: dict[str, str]
+    con: duckdb.DuckDBPyConnection, mapping: Mapping, columns: Columns
 ) -> Iterator[tuple[int, str, str]]:
     """(file, rule, its values with their counts) of the rules that count by an expression."""
     for name, rule in mapping.leave_out.items():
         if rule.count_by is None:
             continue
-        value = _sql(mapping.expression(rule.count_by), columns)
+        value = columns.sql(mapping.expression(rule.count_by))
         for file, values in con.execute(
             f"""
             SELECT _file, string_agg(value || ' ' || n, ', ' ORDER BY n DESC, value)
@@ -417,18 +423,3 @@ def _listed(
         ).fetchall():
             if values:
                 yield file, name, values
-
-
-def _canonical(field: Field, given: str) -> str:
-    if field.words or field.accepted_values or field.trimmed:
-        return cast_cell(field, f"CAST({given} AS VARCHAR)", "UTC", ComputedColumns())
-    if field.type == "text":
-        return cast_cell(field, f"CAST({given} AS VARCHAR)", "UTC", ComputedColumns())
-    if field.type in NUMBERS and field.type != "integer":
-        # Through its text, as everywhere: a DOUBLE's own cast rounds what it stands for, not it.
-        given = without_exponent(f"CAST({given} AS VARCHAR)")
-    return f"TRY_CAST({given} AS {DUCKDB_TYPES[field.type]})"
-
-
-def _sql(expression: Expression, columns: dict[str, str]) -> str:
-    return f"({expression.sql(lambda name: identifier(columns[name]))})"

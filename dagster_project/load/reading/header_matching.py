@@ -1,6 +1,7 @@
 """Header matching: a file's columns against the wanted ones: names, aliases, extras, missing."""
 
 import difflib
+import fnmatch
 import hashlib
 import re
 import unicodedata
@@ -24,13 +25,14 @@ class Field:
     other text stays as delivered. ``words`` are (vendor's word, accepted word) pairs. ``is_event``:
     the time of something that happened, which has to lie in the source's plausible range.
     ``needed`` says how the sender exports a column that must be there although its values may be
-    empty.
+    empty, ``hint`` is told where a record is refused for the column. ``*`` in an alias is any text.
     """
 
     name: str
     type: str
     required: bool = False
     needed: str | None = None
+    hint: str | None = None
     trimmed: bool = False
     accepted_values: tuple[str, ...] = ()
     words: tuple[tuple[str, str], ...] = ()
@@ -134,6 +136,14 @@ def match_header(
 
 
 def _position(header: Sequence[str], names: list[str], wanted: str, field: str) -> int | None:
+    if "*" in wanted:
+        pattern = wanted.casefold().replace("[", "[[]")
+        found = [
+            position
+            for position, name in enumerate(header)
+            if fnmatch.fnmatchcase(name.strip().casefold(), pattern)
+        ]
+        return found[0] if found else None
     found = [position for position, name in enumerate(names) if name == normalised(wanted)]
     if len(found) > 1:
         # Mixpanel's $city and a company's own city: to the letter there is only one.

@@ -135,6 +135,7 @@ def load_targets(
                     type=mapped.type,
                     required=mapped.required,
                     needed=mapped.needed,
+                    hint=mapped.hint,
                     aliases=mapped.aliases,
                 )
                 for column, mapped in mapping.columns.items()

@@ -178,7 +178,7 @@ def test_what_only_the_first_of_several_records_says(landing):
     ("columns", "says"),
     [
         ({"name": "first_of(title)"}, "first_of takes a value and a key"),
-        ({"name": "max(title)", "brand": "first_of(title, handle)"}, "no line_number"),
+        ({"name": "max(title)", "brand": "first_of(title, handle)"}, "brand needs first, min"),
         ({"name": "json_find(max(title), 'a', 'b', '$.c')"}, "go around json_find"),
         ({"name": "json_extract_string(title, handle)"}, "plain text"),
     ],
