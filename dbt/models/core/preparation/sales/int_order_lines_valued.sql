@@ -21,9 +21,15 @@ priced as (
         lines.line_number,
         lines.product_id,
         lines.quantity,
-        lines.unit_price,
+        coalesce(
+            lines.unit_price,
+            cast(
+                cast(lines.line_amount as double) / nullif(cast(lines.quantity as double), 0)
+                as decimal(18, 6)
+            )
+        ) as unit_price,
         coalesce(lines.discount_amount, 0) as discount_amount,
-        {{ line_amount('lines.quantity', 'lines.unit_price') }}
+        coalesce(lines.line_amount, {{ line_amount('lines.quantity', 'lines.unit_price') }})
         - coalesce(lines.discount_amount, 0) as line_amount,
         orders.order_id is not null as is_order_known,
         orders.customer_id,
