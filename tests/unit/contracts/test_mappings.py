@@ -76,6 +76,25 @@ def test_a_mapping_is_called_like_its_file(tmp_path):
         load_mappings(tmp_path)
 
 
+def test_click_ids_decide_in_every_analytics_mapping():
+    """Paid visits are direct visits in one tool's export and paid ones in another's."""
+    # Events of apps have no addresses.
+    without_addresses = {"appsflyer_events", "heap_events"}
+    for name, mapping in MAPPINGS.items():
+        for table in mapping.tables.get("shop.web_events", ()):
+            if name not in without_addresses:
+                assert "click_source(" in table.columns["utm_source"], name
+                assert "click_medium(" in table.columns["utm_medium"], name
+
+
+def test_rules_about_events_without_a_word_list_them():
+    """A company's own events are left out, and nobody sees which to map."""
+    for name, mapping in MAPPINGS.items():
+        for rule in ("other_event", "other_action"):
+            if rule in mapping.leave_out:
+                assert mapping.leave_out[rule].count_by, name
+
+
 def test_shopify_orders_and_products_name_articles_alike():
     """Revenue of articles without a number cannot be told by product."""
     sold = {row["product_id"] for row in expected_tables("shopify_orders")["shop.order_lines"]}

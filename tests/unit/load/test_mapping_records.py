@@ -275,3 +275,71 @@ def test_list_that_is_no_json(landing):
         ("2", "+1", "PHONE"),
         ("3", None, None),
     ]
+
+
+def test_rows_of_one_key_may_use_what_their_records_share(landing):
+    """Variants of one article number overwrite each other: the last one's stock stands for all."""
+    mapping = Mapping.model_validate(
+        {
+            "mapping": "export",
+            "description": "x",
+            "columns": {
+                "handle": {},
+                "title": {},
+                "sku": {},
+                "stock": {"type": "quantity"},
+            },
+            "tables": {
+                "shop.products": {
+                    "columns": {
+                        "product_id": "coalesce(sku, first_of(title, handle))",
+                        "name": "first(first_of(title, handle))",
+                        "stock_on_hand": "sum(stock)",
+                    }
+                }
+            },
+        }
+    )
+    landing.put(
+        "export/products.csv",
+        "handle,title,sku,stock\nboot,Boot,B-1,4\nboot,,B-1,6\nboot,,B-1,0\nhat,Hat,,2\nhat,,,3\n",
+    )
+    landing.load(mappings={"export": mapping})
+    assert landing.query(
+        "SELECT product_id, name, stock_on_hand FROM shop.products ORDER BY 1"
+    ) == [
+        ("B-1", "Boot", 10),
+        ("Hat", "Hat", 5),
+    ]
+
+
+def test_the_name_of_a_column_in_the_file_is_a_value(landing):
+    """Spend in pesos is spend without a currency, because only the header says which it is."""
+    mapping = Mapping.model_validate(
+        {
+            "mapping": "export",
+            "description": "x",
+            "columns": {
+                "day": {"type": "date"},
+                "spent": {"type": "money", "aliases": ["Spent (*)"]},
+            },
+            "tables": {
+                "marketing.ad_spend": {
+                    "columns": {
+                        "spend_date": "day",
+                        "channel": "'x'",
+                        "campaign_id": "'1'",
+                        "cost": "spent",
+                        "currency": "regexp_extract(header_of(spent), '[(]([A-Z]+)[)]', 1)",
+                    }
+                }
+            },
+        }
+    )
+    landing.put("export/a.csv", "day,Spent (MXN)\n2026-01-01,5\n")
+    landing.put("export/b.csv", "day,Spent (EUR)\n2026-01-02,6\n")
+    landing.load(mappings={"export": mapping})
+    assert landing.query("SELECT cost, currency FROM marketing.ad_spend ORDER BY 1") == [
+        (5, "MXN"),
+        (6, "EUR"),
+    ]
