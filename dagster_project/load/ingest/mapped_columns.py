@@ -14,6 +14,13 @@ from dagster_project.load.validation.casting import (
 )
 from dagster_project.warehouse import identifier
 
+# A batch's records that are refused, and those that are neither refused nor left out.
+BAD = "temp.load_bad"
+GOOD = (
+    f"(SELECT r.* FROM temp.load_records r ANTI JOIN {BAD} b ON r._row = b._row "
+    "WHERE r._rule IS NULL)"
+)
+
 
 @dataclass(frozen=True)
 class Columns:

@@ -4,7 +4,7 @@ A record is accepted when each table that it feeds accepts it, otherwise quarant
 several records make one row, a row that its table does not accept takes all of them with it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import duckdb
@@ -23,7 +23,14 @@ from dagster_project.load.ingest.canonical_rows import (
     with_unit_columns,
     write_nulled_cells,
 )
-from dagster_project.load.ingest.mapped_columns import Columns, canonical_value, header_name
+from dagster_project.load.ingest.mapped_columns import (
+    BAD,
+    GOOD,
+    Columns,
+    canonical_value,
+    header_name,
+)
+from dagster_project.load.ingest.mapped_messages import listed_values, unread_columns
 from dagster_project.load.ledger.load_summary import FileOutcome
 from dagster_project.load.ledger.schema import raw_name
 from dagster_project.load.reading.header_matching import Field, table_fields
@@ -41,15 +48,6 @@ from dagster_project.load.validation.record_rules import (
     validate_records,
 )
 from dagster_project.warehouse import quoted
-
-# Values of a rule's count_by that are told, and how much of each.
-LISTED = 20
-LISTED_LENGTH = 40
-BAD = "temp.load_bad"
-GOOD = (
-    f"(SELECT r.* FROM temp.load_records r ANTI JOIN {BAD} b ON r._row = b._row "
-    "WHERE r._rule IS NULL)"
-)
 
 
 class MappedTableIngest:
@@ -287,14 +285,14 @@ def ingest_mapped(
         )
         for file, count in write_nulled_cells(con, kept, units, schema, stamp).items():
             outcomes[file].nulled += count
-    rejects += _table_rejects(con, tables, schema, _unread(con, batches))
+    rejects += _table_rejects(con, tables, schema, unread_columns(con, batches))
     for reject in rejects:
         outcomes[reject.file].quarantined += 1
     for file, rule, count in con.execute(
         "SELECT _file, _rule, count(*) FROM temp.load_records WHERE _rule IS NOT NULL GROUP BY ALL"
     ).fetchall():
         outcomes[file].left_out[rule] = count
-    for file, rule, listed in _listed(con, mapping, columns):
+    for file, rule, listed in listed_values(con, mapping, columns):
         outcomes[file].listed[rule] = listed
     quarantine(con, units, rejects, stamp)
     return outcomes
@@ -385,41 +383,3 @@ def _made_of(item: MappedTableIngest, column: str, unread: set[str]) -> str:
         said += f" The text of {', '.join(wrong)} could not be read."
     hint = item.hints.get(column)
     return f"{said} {hint}" if hint else said
-
-
-def _unread(
-    con: duckdb.DuckDBPyConnection, batches: Sequence[ValidatedRecords]
-) -> dict[int, set[str]]:
-    """By record that a table refused, the source columns whose text became no value."""
-    found: dict[int, set[str]] = {}
-    for validated in batches:
-        for name, flag in validated.invalid.items():
-            for (row,) in con.execute(
-                f"SELECT j._row FROM {validated.relation} j SEMI JOIN {BAD} b ON j._row = b._row "
-                f"WHERE {flag}"
-            ).fetchall():
-                found.setdefault(row, set()).add(name)
-    return found
-
-
-def _listed(
-    con: duckdb.DuckDBPyConnection, mapping: Mapping, columns: Columns
-) -> Iterator[tuple[int, str, str]]:
-    """(file, rule, its values with their counts) of the rules that count by an expression."""
-    for name, rule in mapping.leave_out.items():
-        if rule.count_by is None:
-            continue
-        value = columns.sql(mapping.expression(rule.count_by))
-        for file, values in con.execute(
-            f"""
-            SELECT _file, string_agg(value || ' ' || n, ', ' ORDER BY n DESC, value)
-            FROM (
-                SELECT _file, left(CAST({value} AS VARCHAR), {LISTED_LENGTH}) AS value,
-                    count(*) AS n,
-                    row_number() OVER (PARTITION BY _file ORDER BY count(*) DESC, value) AS place
-                FROM temp.load_records WHERE _rule = {quoted(name)} GROUP BY 1, 2
-            ) WHERE place <= {LISTED} AND value IS NOT NULL GROUP BY 1
-            """
-        ).fetchall():
-            if values:
-                yield file, name, values

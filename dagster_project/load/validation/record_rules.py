@@ -180,11 +180,17 @@ def sentence(
     ``word``: one of a list of words that is not known. It is named where it looks like a word, so
     that what a shifted column puts in its place is not told.
     """
-    said = _sentence(field, code, one_of, word)
+    said = _sentence(field, code, schema, one_of, word)
     return f"{said} {field.hint}" if field is not None and field.hint else said
 
 
-def _sentence(field: Field | None, code: str, one_of: Sequence[str], word: str | None) -> str:
+def _sentence(
+    field: Field | None,
+    code: str,
+    schema: RecordSchema,
+    one_of: Sequence[str],
+    word: str | None,
+) -> str:
     if code == "no_identifier":
         return f"None of {', '.join(one_of)} has a value; a record needs one."
     if field is None:
