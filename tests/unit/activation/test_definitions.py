@@ -67,7 +67,7 @@ def test_an_own_definition_takes_the_place_of_a_shipped_one(tmp_path):
         ("select customer_id, 'x' as reason from other.marts.customers", "cannot be read"),
         ("select customer_id from customers", "reason"),
         ("select * from customers", "must name its columns"),
-        ("select customer_id from from customers", "does not parse"),
+        ("select (customer_id from customers", "does not parse"),
     ],
 )
 def test_anything_but_a_select_over_marts_is_refused(tmp_path, select, said):

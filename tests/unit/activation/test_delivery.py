@@ -21,7 +21,7 @@ from tests.byte_search import search
 from tests.soak import SOAK, seeded
 from tests.unit.activation.conftest import SECRET, WIN_BACK, publish_members
 
-KILLS = 100 if SOAK else 3
+KILLS = 100 if SOAK else 2
 MANY = {f"c{number:04}": None for number in range(450)}
 
 
