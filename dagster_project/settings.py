@@ -70,6 +70,18 @@ class Settings(BaseSettings):
     half_life_days: float = Field(
         default=7.0, gt=0, le=365, description="Attribution: half-life of the time-decay model."
     )
+    won_deals: Annotated[Literal["sales", "pipeline"] | None, BeforeValidator(_empty_is_none)] = (
+        Field(
+            default=None,
+            description="Whether a won deal is a sale (sales) or stands apart (pipeline); sales by "
+            "default where the shop delivered no orders.",
+        )
+    )
+    holiday_country: str = Field(
+        default="GB",
+        pattern=r"^[A-Z]{2}$",
+        description="Country whose public holidays the calendar marks (seed holidays).",
+    )
     changed_ids_percent: float = Field(
         default=5.0,
         ge=0,

@@ -47,13 +47,19 @@ def create_control_tables(con: duckdb.DuckDBPyConnection) -> None:
         """
         CREATE TABLE IF NOT EXISTS control.parameters (
             build_id VARCHAR, as_of DATE, time_zone VARCHAR, currency VARCHAR,
-            lookback_days INTEGER, half_life_days DOUBLE, started_at TIMESTAMP, inputs VARCHAR
+            lookback_days INTEGER, half_life_days DOUBLE, started_at TIMESTAMP, inputs VARCHAR,
+            input_parts VARCHAR, make_current BOOLEAN, won_deals VARCHAR, holiday_country VARCHAR
         )
         """
     )
-    # Warehouses of 0.1.0 have the table without it.
-    con.execute("ALTER TABLE control.parameters ADD COLUMN IF NOT EXISTS input_parts VARCHAR")
-    con.execute("ALTER TABLE control.parameters ADD COLUMN IF NOT EXISTS make_current BOOLEAN")
+    # Warehouses of 0.1.0 have the table without these.
+    for column in (
+        "input_parts VARCHAR",
+        "make_current BOOLEAN",
+        "won_deals VARCHAR",
+        "holiday_country VARCHAR",
+    ):
+        con.execute(f"ALTER TABLE control.parameters ADD COLUMN IF NOT EXISTS {column}")
 
 
 def plan_build(
@@ -93,20 +99,24 @@ def plan_build(
             return BuildPlan(manifest["build_id"], day, inputs, False, reason)
     con.begin()
     con.execute("DELETE FROM control.parameters")
+    row = {
+        "build_id": plan.build_id,
+        "as_of": plan.as_of,
+        "time_zone": settings.time_zone,
+        "currency": settings.currency,
+        "lookback_days": settings.lookback_days,
+        "half_life_days": settings.half_life_days,
+        "won_deals": settings.won_deals,
+        "holiday_country": settings.holiday_country,
+        "started_at": now,
+        "inputs": inputs,
+        "input_parts": json.dumps(parts),
+        "make_current": make_current,
+    }
+    # By name: in a warehouse of an earlier version the columns stand in another order.
     con.execute(
-        "INSERT INTO control.parameters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            plan.build_id,
-            plan.as_of,
-            settings.time_zone,
-            settings.currency,
-            settings.lookback_days,
-            settings.half_life_days,
-            now,
-            inputs,
-            json.dumps(parts),
-            make_current,
-        ],
+        f"INSERT INTO control.parameters ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",
+        list(row.values()),
     )
     con.commit()
     return plan

@@ -14,7 +14,15 @@ from dagster_project.quality.fingerprint import columns_of
 from dagster_project.settings import PACKAGE_DIR, PROJECT_ROOT, Settings
 
 # Settings that decide what is in the marts; the others say where, how fast and when.
-DECIDING_SETTINGS = ("time_zone", "currency", "phone_region", "lookback_days", "half_life_days")
+DECIDING_SETTINGS = (
+    "time_zone",
+    "currency",
+    "phone_region",
+    "lookback_days",
+    "half_life_days",
+    "won_deals",
+    "holiday_country",
+)
 CODE_FOLDERS = ("dagster_project", "dbt", "expectations")
 # Of a project folder: what decides about the marts (deliveries of audiences do not).
 OWN_FOLDERS = ("contracts", "mappings", "words", "expectations", "models")

@@ -54,7 +54,8 @@ def _people(n: int) -> dict[str, str]:
     return {
         "control.parameters": f"""
             SELECT 'bench' AS build_id, DATE '{AS_OF}' AS as_of, 'Europe/London' AS time_zone,
-                   'GBP' AS currency, 30 AS lookback_days, 7e0 AS half_life_days,
+                   'GBP' AS currency, 'GB' AS holiday_country, 30 AS lookback_days,
+                   7e0 AS half_life_days,
                    now()::TIMESTAMP AS started_at
         """,
         "staging.stg_shop__accounts": f"""

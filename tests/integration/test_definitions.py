@@ -130,4 +130,5 @@ def test_every_check_says_what_it_is_for(definitions):
     specs = [graph.get_check_spec(key) for key in graph.asset_check_keys]
     mute = [spec.name for spec in specs if not spec.description or len(spec.name) > 60]
     assert mute == []
-    assert len(specs) < 300
+    # A table that needs more than two on average has rules that belong into one check.
+    assert len(specs) < 2 * len(graph.get_all_asset_keys())

@@ -46,7 +46,7 @@ def test_headline_and_reconciliation(sample_company, page):
 def test_spend_is_that_of_the_marketing_system(sample_company, page):
     """Spend is counted once a model, or lost with the channels that sold nothing."""
     ((spend,),) = sample_company.query(
-        "select sum(spend) from attribution_channels where model = 'last' and month between "
+        "select sum(spend) from marketing_spend where month between "
         "(select date_trunc('month', as_of + 1) - interval 12 month from build) and "
         "(select date_trunc('month', as_of + 1) - interval 1 month from build)"
     )

@@ -21,7 +21,7 @@ from dagster_project.report.cubes import Cube, Measure, Pivot, cube, time_figure
 from dagster_project.report.language import noted, nt, t
 
 # The marts that this part of the report reads.
-MARTS: tuple[str, ...] = ("attribution_channels", "touchpoints")
+MARTS: tuple[str, ...] = ("attribution_channels", "marketing_spend", "touchpoints")
 
 _MONTHS = 12
 # Channels with a colour of their own in the chart.
@@ -52,31 +52,36 @@ _CREDIT = """
     group by channel, model
 """
 
-# Spend repeats per model, and so is taken from each month, channel and campaign once.
 _SPEND = """
-    with once as (
-        select month, channel, campaign_id, max(spend) as spend
-        from (
-            select month, channel, campaign_id, model, sum(spend) as spend
-            from attribution_channels
-            where month between $first and $last
-            group by month, channel, campaign_id, model
-        )
-        group by month, channel, campaign_id
-    )
-    select channel, sum(spend) as spend from once group by channel
+    select channel, sum(spend) as spend
+    from marketing_spend
+    where month between $first and $last
+    group by channel
 """
 
-# Spend stands on rows of one kind of sale, so within one model it may be summed.
 _CAMPAIGNS = """
+    with credited as (
+        select
+            campaign_id, channel,
+            sum(attributed_revenue) as revenue,
+            sum(new_customers) as new_customers
+        from attribution_channels
+        where month between $first and $last and model = $model and campaign_id <> '(none)'
+        group by campaign_id, channel
+    ),
+    spent as (
+        select campaign_id, channel, sum(spend) as spend
+        from marketing_spend
+        where month between $first and $last and campaign_id <> '(none)'
+        group by campaign_id, channel
+    )
     select
         campaign_id, channel,
-        sum(attributed_revenue) as revenue,
-        sum(new_customers) as new_customers,
-        sum(spend) as spend
-    from attribution_channels
-    where month between $first and $last and model = $model and campaign_id <> '(none)'
-    group by campaign_id, channel
+        coalesce(c.revenue, 0) as revenue,
+        coalesce(c.new_customers, 0) as new_customers,
+        coalesce(s.spend, 0) as spend
+    from credited as c
+    full join spent as s using (campaign_id, channel)
     order by revenue desc, campaign_id, channel
 """
 

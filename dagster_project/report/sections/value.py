@@ -16,20 +16,21 @@ from dagster_project.report.context import Context, Row
 from dagster_project.report.language import noted, t
 
 # The marts that this part of the report reads.
-MARTS: tuple[str, ...] = ("customer_value", "driver_analysis", "model_quality")
+MARTS: tuple[str, ...] = ("customer_value", "customers", "driver_analysis", "model_quality")
 
 _TOTALS = """
     select
-        count(*) filter (where order_count > 0) as buyers,
-        count(ltv_simple) as profiled,
-        count(predicted_12m_value) as predicted,
-        sum(predicted_12m_value) as value,
-        sum(expected_orders_12m) as orders,
-        sum(1 - churn_probability) as staying,
-        count(churn_probability) as judged,
-        count(*) filter (where churn_probability > 0.5) as leaving,
-        count(next_order_expected_date) as dated
-    from customer_value
+        count(*) filter (where v.order_count > 0) as buyers,
+        count(*) filter (where v.order_count > 0 and not c.is_profiling_withdrawn) as profiled,
+        count(v.predicted_12m_value) as predicted,
+        sum(v.predicted_12m_value) as value,
+        sum(v.expected_orders_12m) as orders,
+        sum(1 - v.churn_probability) as staying,
+        count(v.churn_probability) as judged,
+        count(*) filter (where v.churn_probability > 0.5) as leaving,
+        count(v.next_order_expected_date) as dated
+    from customer_value as v
+    left join customers as c on v.customer_id = c.customer_id
 """
 
 # Customers with the same value fall into the same or the next tenth by nothing but their id.

@@ -39,3 +39,8 @@
 {% macro channel_word(text) -%}
     replace(replace(lower(trim({{ text }})), ' ', '_'), '-', '_')
 {%- endmacro %}
+
+{# A campaign's id, name or utm tag as it is compared: lower case and without blanks. #}
+{% macro campaign_text(text) -%}
+    nullif(replace(lower({{ text }}), ' ', ''), '')
+{%- endmacro %}

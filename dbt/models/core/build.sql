@@ -33,6 +33,7 @@ final as (
         parameters.time_zone,
         reporting.currency,
         coalesce(summed.sources, '') as sources,
+        case when {{ won_deals_are_sales() }} then 'sales' else 'pipeline' end as won_deals,
         summed.has_crm,
         summed.has_shop,
         summed.has_marketing,

@@ -255,7 +255,13 @@ def _points(people: list[str], draw: random.Random) -> Rows:
         rows.append(
             {
                 "transaction_id": f"t{number}",
-                **draw.choice([{"account_id": f"a-{person}"}, {"loyalty_card": f"card-{person}"}]),
+                **draw.choice(
+                    [
+                        {"account_id": f"a-{person}"},
+                        {"loyalty_card": f"card-{person}"},
+                        {"order_id": f"o{draw.randint(0, 300):03}"},
+                    ]
+                ),
                 "kind": kind,
                 "points": points if kind == "earn" or draw.random() < 0.1 else -points,
                 "occurred_at": moment(draw),

@@ -19,6 +19,7 @@ def parameters(**overrides: Any) -> Rows:
             "currency": None,
             "lookback_days": 30,
             "half_life_days": 7.0,
+            "holiday_country": "GB",
             "started_at": datetime(2024, 6, 13),
             **overrides,
         }

@@ -4,10 +4,12 @@ Sessions are formed as ``journeys.naive`` forms them; whose they are is read fro
 which have a twin of their own there.
 """
 
+import csv
 from collections import Counter, defaultdict
 from datetime import UTC, date, datetime
 from typing import Any
 
+from dagster_project.settings import PROJECT_ROOT
 from dagster_project.thresholds import threshold
 from tests.integration.dbt_core import naive_segments
 from tests.integration.dbt_core.naive import Oracle, Order
@@ -33,12 +35,13 @@ def sessions(oracle: Oracle) -> dict[str, journeys.Session]:
     }
 
 
-def visited(oracle: Oracle) -> dict[tuple[date, str], dict[str, Any]]:
+def visited(oracle: Oracle, touches: Rows) -> dict[tuple[date, str], dict[str, Any]]:
     """(month, channel) to the columns of channel_scorecard that sessions fill."""
+    channel_of = {touch["touchpoint_id"]: touch["channel"] for touch in touches}
     groups: dict[tuple[date, str], list[journeys.Session]] = defaultdict(list)
-    for visit in sessions(oracle).values():
+    for key, visit in sessions(oracle).items():
         month = oracle.day_of(visit.events[0]["occurred_at"]).replace(day=1)
-        groups[month, journeys.source_of(visit)[0]].append(visit)
+        groups[month, channel_of[key]].append(visit)
     rows = {}
     for key, visits in groups.items():
         names = [[event["event_name"] for event in visit.events] for visit in visits]
@@ -107,11 +110,29 @@ def channels(oracle: Oracle, touched: Rows) -> dict[tuple, dict[str, Any]]:
             "attributed_orders": orders,
             "attributed_revenue": money / 100,
             "new_customers": new,
-            "spend": spend / 100,
             "roas": (money + other) / spend if spend else None,
             "cac": spend / 100 / new if spend and new else None,
         }
     return rows
+
+
+def spent(oracle: Oracle) -> dict[tuple[date, str, str], tuple[int, int, int]]:
+    """(month, channel, campaign) to cents, impressions and clicks."""
+    found: dict[tuple[date, str, str], tuple[int, int, int]] = defaultdict(lambda: (0, 0, 0))
+    for row in oracle.company["marketing.ad_spend"]:
+        if row["spend_date"] <= oracle.as_of:
+            key = (
+                row["spend_date"].replace(day=1),
+                row["channel"],
+                row["campaign_id"] or "(none)",
+            )
+            cents, shown, clicks = found[key]
+            found[key] = (
+                cents + int(row["cost"] * 100),
+                shown + (row["impressions"] or 0),
+                clicks + (row["clicks"] or 0),
+            )
+    return dict(found)
 
 
 def journeys_models() -> set[str]:
@@ -136,8 +157,18 @@ def _records(oracle: Oracle) -> dict[str, list[tuple[datetime | None, str, str |
     return found
 
 
-def came(oracle: Oracle, touches: Rows) -> dict[str, tuple[datetime | None, str | None]]:
-    """Customer to when they were first seen and through which channel they came."""
+def words() -> dict[str, str]:
+    """Word to channel, as the seeds of the vocabulary say."""
+    folder = PROJECT_ROOT / "dbt" / "seeds" / "journeys"
+    with (folder / "channels.csv").open(encoding="utf-8") as file:
+        found = {row["channel"]: row["channel"] for row in csv.DictReader(file)}
+    with (folder / "channel_words.csv").open(encoding="utf-8") as file:
+        return found | {row["word"]: row["channel"] for row in csv.DictReader(file)}
+
+
+def came(oracle: Oracle, touches: Rows) -> dict[str, tuple[datetime | None, str, str | None]]:
+    """Customer to when they were first seen, through which channel, and the source's own word."""
+    meant = words()
     records = _records(oracle)
     found = {}
     for row in oracle.company["identity.customers"]:
@@ -160,8 +191,9 @@ def came(oracle: Oracle, touches: Rows) -> dict[str, tuple[datetime | None, str 
         if mine:
             channel = before[-1][2] if before else mine[0][2]
         else:
-            channel = recorded[0][-1] if recorded else None
-        found[person] = (min(seen, default=None), channel)
+            channel = meant.get(recorded[0][-1], "unassigned") if recorded else "unassigned"
+        source = recorded[0][-1] if recorded else None
+        found[person] = (min(seen, default=None), channel, source)
     return found
 
 
@@ -217,7 +249,7 @@ def funnel(oracle: Oracle, touches: Rows) -> dict[tuple[date, str, str], list[in
             visit_count[person] += 1
             names = {event["event_name"] for event in visits[touch["touchpoint_id"]].events}
             warm |= {person} if "add_to_cart" in names else set()
-        elif touch["kind"] in ("message", "call"):
+        if touch["kind"] in ("message", "call") or touch["message_id"]:
             warm.add(person)
     warm |= {person for person, number in visit_count.items() if number >= 2}
     for row in company["identity.identifiers"]:
@@ -249,7 +281,7 @@ def funnel(oracle: Oracle, touches: Rows) -> dict[tuple[date, str, str], list[in
         for index, reached in enumerate((True, *stages)):
             row[index] += reached
 
-    for person, (seen, channel) in came(oracle, touches).items():
+    for person, (seen, channel, _) in came(oracle, touches).items():
         n = sales[person]
         count(
             seen,

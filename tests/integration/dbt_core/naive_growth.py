@@ -157,7 +157,10 @@ def performance(oracle: Oracle) -> dict[str, dict[str, Any]]:
             "units_sold_91d": sum(line.quantity for line in lately),
             "units_variation": _variation(mine, min(age // 28, 13)),
             "stock_cover_days": (
-                max(float(stock), 0) / (float(kept) / min(age, 91))
+                min(
+                    round(max(float(stock), 0) / (float(kept) / min(age, 91)), 1),
+                    threshold("stock_cover_max_days"),
+                )
                 if kept > 0 and stock is not None
                 else None
             ),
@@ -286,8 +289,11 @@ def points(oracle: Oracle) -> dict[str, dict[str, Any]]:
     is_expiring = False
     for row in company["shop.loyalty_transactions"]:
         if row["occurred_at"].date() <= as_of:
-            person = owner_of(
-                company, account_id=row.get("account_id"), loyalty_card=row.get("loyalty_card")
+            order = oracle.orders.get(row.get("order_id"))
+            person = (
+                owner_of(company, account_id=row.get("account_id"))
+                or (order.customer if order else None)
+                or owner_of(company, loyalty_card=row.get("loyalty_card"))
             )
             is_expiring |= row["kind"] == "expire"
             if person:

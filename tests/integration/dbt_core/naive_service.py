@@ -28,6 +28,7 @@ class Served:
     def __init__(self, company: Company) -> None:
         setting = company["control.parameters"][0]
         self.zone = ZoneInfo(setting["time_zone"])
+        self.teams = {row["agent_id"]: row["team"] for row in company.get("call_center.agents", [])}
         self.as_of: date = setting["as_of"]
         owner = {
             (row["source_table"], row["source_id"]): row["customer_id"]
@@ -92,7 +93,6 @@ class Served:
                 call["talk_seconds"] + (call["hold_seconds"] or 0) + (call["wrap_up_seconds"] or 0)
                 for call in talks
             )
-            timed_out = len(answered) - len(waits)
             in_time = sum(wait <= IN_TIME for wait in waits)
             found[key] = {
                 "offered": len(calls),
@@ -102,11 +102,11 @@ class Served:
                 "abandoned_short": len(short),
                 "fcr_calls": len(judged),
                 "fcr_resolved": len(solved),
-                "service_level": ratio(in_time, len(calls) - timed_out),
-                "abandon_rate": ratio(len(abandoned) - len(short), len(calls) - len(short)),
-                "asa": ratio(sum(waits), len(waits)),
-                "aht": ratio(handled, len(talks)),
-                "fcr": ratio(len(solved), len(judged)),
+                "answered_timed": len(waits),
+                "wait_seconds": sum(waits),
+                "handled": len(talks),
+                "handle_seconds": handled,
+                "team": self.teams.get(key[2]) or "(none)",
             }
         return found
 

@@ -116,7 +116,7 @@ def test_cohorts_are_those_of_the_definitions(warehouse: Warehouse, seed: int):
     categories = naive.first_categories(oracle)
     segments = naive_segments.segments(naive_segments.bought(oracle, oracle.as_of))
     cuts = {
-        "acquisition_channel": lambda name: contacts[f"k-{name}"]["lead_source"] or "(none)",
+        "acquisition_channel": lambda name: contacts[f"k-{name}"]["lead_source"] or "unassigned",
         "first_category": lambda name: categories[name],
         "first_sales_channel": lambda name: channels[first[name]] or "(none)",
         "region": lambda name: contacts[f"k-{name}"]["region"] or "(none)",

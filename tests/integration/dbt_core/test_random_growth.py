@@ -1,7 +1,7 @@
 """Marts of goods, campaigns, experiments and points against loops, on random busy shops."""
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -69,7 +69,9 @@ def test_pairs(shop: tuple[Warehouse, Oracle]):
         for row in rows
     }
     assert found == naive.affinities(oracle)
+    partners = Counter(row["product_id"] for row in rows)
     for row in rows:
+        assert row["partner_count"] == partners[row["product_id"]]
         both, one, other, all_orders = found[row["product_id"], row["other_product_id"]]
         assert row["support"] == pytest.approx(both / all_orders)
         assert row["confidence"] == pytest.approx(both / one)
@@ -157,12 +159,12 @@ def test_performance_of_products(shop: tuple[Warehouse, Oracle]):
 def test_campaigns(shop: tuple[Warehouse, Oracle]):
     """Budgets go to a campaign for sales and readers that it did not have."""
     warehouse, oracle = shop
-    credited: dict[str, list[Any]] = defaultdict(lambda: [0.0, Decimal(0), 0.0, Decimal(0)])
+    credited: dict[str, list[Any]] = defaultdict(lambda: [0.0, Decimal(0), 0.0])
     for row in warehouse.rows("select * from marts.attribution_channels"):
         if row["model"] == "last_non_direct" and row["campaign_id"] != "(none)":
             sums = credited[row["campaign_id"]]
             for place, name in enumerate(
-                ("attributed_orders", "attributed_revenue", "new_customers", "spend")
+                ("attributed_orders", "attributed_revenue", "new_customers")
             ):
                 sums[place] += row[name]
     visits: dict[str, int] = defaultdict(int)
@@ -172,16 +174,23 @@ def test_campaigns(shop: tuple[Warehouse, Oracle]):
         named.add(row["campaign_id"])
     sent = naive.messages(oracle.company, oracle.as_of)
     listed = {row["campaign_id"]: row for row in oracle.company["marketing.campaigns"]}
-    shown: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for row in oracle.company["marketing.ad_spend"]:
-        if row["spend_date"] <= oracle.as_of and row["campaign_id"]:
-            shown[row["campaign_id"]][0] += row["impressions"] or 0
-            shown[row["campaign_id"]][1] += row["clicks"] or 0
+    shown: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+    for (_, _, campaign), figures in naive_channels.spent(oracle).items():
+        if campaign != "(none)":
+            shown[campaign] = [a + b for a, b in zip(shown[campaign], figures, strict=True)]
     rows = {r["campaign_id"]: r for r in warehouse.rows("select * from marts.campaign_performance")}
-    assert set(rows) == set(credited) | named | set(sent) | set(listed)
+    called = {
+        row["campaign_id"]
+        for row in oracle.company["call_center.calls"]
+        if row.get("campaign_id") and oracle.day_of(row["started_at"]) <= oracle.as_of
+    }
+    assert set(rows) == set(credited) | named | set(sent) | set(listed) | set(shown) | called
+    assert {
+        row["campaign_id"] for row in warehouse.rows("select campaign_id from marts.campaigns")
+    } == set(rows)
     words = {"k1": "email", "k2": "paid_search", "idle": "unassigned"}
     for campaign, row in rows.items():
-        assert row["is_listed"] == (campaign in listed)
+        assert row["is_declared"] == (campaign in listed or campaign in shown)
         if campaign in listed:
             assert row["channel"] == words[campaign]
         assert tuple(
@@ -198,13 +207,14 @@ def test_campaigns(shop: tuple[Warehouse, Oracle]):
         if row["messages_delivered"]:
             share = row["messages_clicked"] / row["messages_delivered"]
             assert row["click_rate"] == pytest.approx(share, abs=1e-6)
-        assert [row["impressions"], row["ad_clicks"]] == shown[campaign]
+        cost, impressions, clicks = shown.get(campaign, (0, 0, 0))
+        assert (row["impressions"], row["ad_clicks"]) == (impressions, clicks)
         assert row["visits"] == visits[campaign]
-        orders, revenue, new, cost = credited[campaign]
+        orders, revenue, new = credited[campaign]
         assert row["attributed_orders"] == pytest.approx(orders)
         assert row["new_customers"] == pytest.approx(new)
-        assert (row["attributed_revenue"], row["cost"]) == (revenue, cost)
-        assert row["roas"] == (pytest.approx(float(revenue / cost), abs=1e-6) if cost else None)
+        assert (row["attributed_revenue"], in_cents(row["cost"])) == (revenue, cost)
+        assert row["roas"] == near(float(revenue) * 100 / cost if cost else None)
 
 
 def test_experiments(shop: tuple[Warehouse, Oracle]):
@@ -310,10 +320,12 @@ def test_channels_month_by_month(shop: tuple[Warehouse, Oracle]):
     for (month, channel, _, _, model), row in naive_channels.channels(oracle, touched).items():
         if model == "last_non_direct":
             for place, name in enumerate(
-                ("attributed_orders", "attributed_revenue", "new_customers", "spend")
+                ("attributed_orders", "attributed_revenue", "new_customers")
             ):
                 sold[month, channel][place] += row[name]
-    visited = naive_channels.visited(oracle)
+    for (month, channel, _), (cost, _, _) in naive_channels.spent(oracle).items():
+        sold[month, channel][3] += cost / 100
+    visited = naive_channels.visited(oracle, warehouse.rows("select * from marts.touchpoints"))
     top = naive_channels.top_products(oracle, touched)
     rows = warehouse.rows("select * from marts.channel_scorecard")
     found = {(row.pop("month"), row.pop("channel")): row for row in rows}
@@ -351,7 +363,11 @@ def test_where_customers_come_from(shop: tuple[Warehouse, Oracle]):
     profiles = {row["customer_id"]: row for row in warehouse.rows("select * from marts.customers")}
     assert set(profiles) == set(came)
     for person, row in profiles.items():
-        assert (row["first_seen_at"], row["acquisition_channel"]) == came[person], person
+        assert (
+            row["first_seen_at"],
+            row["acquisition_channel"],
+            row["acquisition_source"],
+        ) == came[person], person
         assert tuple(
             row[f"favourite_{name}"] for name in ("category", "channel", "weekday", "hour")
         ) == likes.get(person, (None, None, None, None)), person

@@ -18,7 +18,6 @@ from tests.soak import COMPANIES
 
 MARTS = ("customers", "customer_value", "customer_segments", "segment_migrations")
 PREDICTED = (
-    "ltv_simple",
     "p_alive",
     "expected_orders_12m",
     "predicted_12m_value",
@@ -78,8 +77,7 @@ def profiled_company(seed: int) -> Company:
     company["predictions.customer_values"] = [
         {
             "customer_id": buyer,
-            **{name: draw.choice([None, draw.random()]) for name in PREDICTED[1:-1]},
-            "ltv_simple": Decimal(draw.randint(0, 99)),
+            **{name: draw.choice([None, draw.random()]) for name in PREDICTED[:-1]},
             "predicted_12m_value": draw.choice([None, Decimal(draw.randint(0, 9999)) / 100]),
             "next_order_expected_date": draw.choice([None, date(2024, 7, draw.randint(1, 30))]),
         }

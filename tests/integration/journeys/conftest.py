@@ -16,8 +16,10 @@ MODELS = (
     "int_sessions_formed",
     "int_sessions_channeled",
     "int_sessions_identified",
+    "int_channel_words",
     "int_campaigns_named",
     "int_people_referenced",
+    "int_clicks_opened",
     "touchpoints",
     "int_attribution_paths",
     "int_journey_steps",
@@ -25,6 +27,7 @@ MODELS = (
     "int_attribution_credits",
     "attribution_touchpoints",
     "int_ad_spend_converted",
+    "marketing_spend",
     "attribution_channels",
     "attribution_removal_effects",
     "int_journeys_summed",
@@ -54,6 +57,7 @@ INPUTS = {
     "staging.stg_call_center__calls": (
         "call_id VARCHAR, disposition VARCHAR, started_at TIMESTAMP, campaign_id VARCHAR"
     ),
+    "staging.stg_crm__deals": "deal_id VARCHAR, campaign_id VARCHAR",
     "intermediate.int_money_rates": (
         "from_currency VARCHAR, valid_from DATE, valid_to DATE, rate DECIMAL(18,9)"
     ),

@@ -12,6 +12,7 @@ from typing import Any
 from dagster_project.thresholds import threshold
 
 GAP = timedelta(seconds=threshold("session_gap_seconds"))
+VISIT = timedelta(seconds=threshold("message_visit_seconds"))
 ROLE_SHARE = Fraction(3, 10)
 REST_SHARE = Fraction(1, 10)
 CHANNEL_OF = {
@@ -33,6 +34,7 @@ class Touch:
     customer: str | None = None
     names_person: bool = False
     is_identifying: bool = False
+    message: str | None = None
 
 
 @dataclass
@@ -91,6 +93,37 @@ def source_of(visit: Session) -> tuple[str, str | None]:
     return CHANNEL_OF[None, None, first["referrer"]], None
 
 
+def campaign_named(text: str | None, campaign_of: dict[str, str]) -> str | None:
+    """The declared campaign, case and blanks aside, else the tag itself."""
+    tag = (text or "").strip().lower()
+    return campaign_of.get(tag.replace(" ", ""), tag or None)
+
+
+def with_clicks_joined(touches: list[Touch]) -> list[Touch]:
+    """A click and the session that it opened as one touch, the session's."""
+    clicks = [t for t in touches if t.message and t.customer]
+    chosen: dict[str, tuple[Touch, Touch]] = {}
+    for session in sorted((t for t in touches if t.visitor), key=lambda t: (t.at, t.touchpoint_id)):
+        fitting = [
+            click
+            for click in clicks
+            if click.customer == session.customer
+            and timedelta(0) <= session.at - click.at <= VISIT
+            and (
+                session.channel == "email"
+                or (click.campaign is not None and click.campaign == session.campaign)
+            )
+        ]
+        if fitting:
+            last = min(fitting, key=lambda t: (-t.at.timestamp(), t.touchpoint_id))
+            chosen.setdefault(last.touchpoint_id, (last, session))
+    for click, session in chosen.values():
+        session.channel, session.message = "email", click.message
+        session.campaign = click.campaign or session.campaign
+        session.names_person = True
+    return [t for t in touches if t.touchpoint_id not in chosen]
+
+
 def touches_of(
     events: list[dict[str, Any]],
     orders: list[dict[str, Any]],
@@ -110,7 +143,7 @@ def touches_of(
                     f"session:{first['event_id']}",
                     first["occurred_at"],
                     channel,
-                    campaign_of.get(campaign) if campaign else None,
+                    campaign_named(campaign, campaign_of),
                     visitor,
                     visit.customer,
                     visit.own and visit.customer is not None,
@@ -127,8 +160,10 @@ def touches_of(
                     message["campaign_id"],
                     customer=person,
                     names_person=person is not None,
+                    message=message["message_id"],
                 )
             )
+    touches = with_clicks_joined(touches)
     for person in {touch.customer for touch in touches if touch.names_person}:
         naming = [t for t in touches if t.customer == person and t.names_person]
         min(naming, key=lambda t: (t.at, t.touchpoint_id)).is_identifying = True

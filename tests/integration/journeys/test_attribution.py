@@ -22,8 +22,10 @@ BUILT = (
     "int_sessions_formed",
     "int_sessions_channeled",
     "int_sessions_identified",
+    "int_channel_words",
     "int_campaigns_named",
     "int_people_referenced",
+    "int_clicks_opened",
     "touchpoints",
     "int_attribution_paths",
     "int_journey_steps",
@@ -33,6 +35,7 @@ CREDITED = (
     "int_attribution_credits",
     "attribution_touchpoints",
     "int_ad_spend_converted",
+    "marketing_spend",
     "attribution_channels",
     "attribution_removal_effects",
     "int_journeys_summed",
@@ -59,6 +62,10 @@ sources = st.sampled_from(
         (None, None, None, "https://blog.example.org/post"),
         ("google", "cpc", "spring", None),
         ("google", "cpc", None, None),
+        # A tag that nobody declared, and names that differ in case and blanks.
+        ("google", "cpc", "Brand X", None),
+        ("google", "cpc", "SPRING ", None),
+        ("google", "cpc", "au tumn", None),
         ("newsletter", "email", "c2", None),
     ]
 )
@@ -210,12 +217,15 @@ def test_marts_equal_the_naive_implementation(journeys: Journeys, events, orders
     assert sorted(
         journeys.rows(
             "SELECT touchpoint_id, customer_id, visitor_id, channel, campaign_id, touched_at, "
-            "is_identifying FROM marts.touchpoints"
+            "is_identifying, message_id FROM marts.touchpoints"
         ),
         key=lambda row: row[0],
     ) == sorted(
         (
-            (t.touchpoint_id, t.customer, t.visitor, t.channel, t.campaign, t.at, t.is_identifying)
+            (
+                *(t.touchpoint_id, t.customer, t.visitor, t.channel, t.campaign, t.at),
+                *(t.is_identifying, t.message),
+            )
             for t in touches
         ),
         key=lambda row: row[0],

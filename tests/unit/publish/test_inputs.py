@@ -87,6 +87,8 @@ def test_decisions_about_people_matter(inputs, con, settings):
         {"phone_region": "DE"},
         {"lookback_days": 7},
         {"half_life_days": 3.5},
+        {"won_deals": "sales"},
+        {"holiday_country": "RU"},
     ],
 )
 def test_settings_matter(inputs, change):

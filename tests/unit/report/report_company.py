@@ -67,7 +67,7 @@ _MONTHS = """
 
     insert into customers (
         customer_id, acquisition_channel, lifecycle_stage, rfm_segment, value_tier,
-        order_count, net_revenue, can_email, can_sms, can_call
+        order_count, net_revenue, can_email, can_sms, can_call, is_profiling_withdrawn
     )
     select
         customer_id,
@@ -79,10 +79,11 @@ _MONTHS = """
             else 'Need attention' end,
         case when sum(net_revenue) > 900 then 'A' when sum(net_revenue) > 300 then 'B'
             else 'C' end,
-        count(*), sum(net_revenue), count(*) % 3 > 0, count(*) % 5 = 0, false
+        count(*), sum(net_revenue), count(*) % 3 > 0, count(*) % 5 = 0, false,
+        row_number() over (order by customer_id) % 19 = 0
     from orders where is_sale and customer_id is not null group by customer_id
     union all
-    select 'lead' || i, null, 'lead', null, null, 0, 0, i % 2 = 0, false, null
+    select 'lead' || i, null, 'lead', null, null, 0, 0, i % 2 = 0, false, null, false
     from range(40) as t(i);
 
     insert into cohort_retention (
@@ -150,15 +151,14 @@ _MONTHS = """
 _CHANNELS = """
     insert into attribution_channels (
         month, channel, campaign_id, sale_kind, model, attributed_orders,
-        attributed_revenue, new_customers, spend, roas, cac
+        attributed_revenue, new_customers, roas, cac
     )
     with channels as (
         select * from (values
-            ('Organic Search', null, 0.30, 0), ('Paid Search', 'brand', 0.22, 900),
-            ('Paid Search', 'shoes', 0.08, 700), ('Email', 'spring', 0.12, 60),
-            ('Direct', null, 0.15, 0), ('Paid Social', 'feed', 0.07, 800),
-            ('(none)', null, 0.06, 0)
-        ) as t(channel, campaign_id, share, spend)
+            ('Organic Search', null, 0.30), ('Paid Search', 'brand', 0.22),
+            ('Paid Search', 'shoes', 0.08), ('Email', 'spring', 0.12), ('Direct', null, 0.15),
+            ('Paid Social', 'feed', 0.07), ('(none)', null, 0.06)
+        ) as t(channel, campaign_id, share)
     ),
     sales as (
         select
@@ -174,7 +174,6 @@ _CHANNELS = """
             round(s.revenue * c.share
                 * (1 + 0.25 * sin(m.i * 3 + length(c.channel))), 2) as revenue,
             s.new * c.share as new, s.revenue as total,
-            case when s.sale_kind = 'first' then c.spend end as spend,
             row_number() over (partition by s.month, s.sale_kind, m.model
                 order by c.channel, c.campaign_id) as n
         from sales s, channels c, (select unnest($models) as model,
@@ -182,12 +181,20 @@ _CHANNELS = """
     )
     select month, channel, campaign_id, sale_kind, model, orders,
         case when n = 1 then total - (sum(revenue) over w - revenue) else revenue end,
-        new, nullif(spend, 0), null, null
+        new, null, null
     from shared
     window w as (partition by month, sale_kind, model);
 """
 
 _REST = """
+    insert into marketing_spend by name
+    select distinct date_trunc('month', order_date)::date as month, channel, campaign_id, spend
+    from orders, (values
+        ('Paid Search', 'brand', 900), ('Paid Search', 'shoes', 700), ('Email', 'spring', 60),
+        ('Paid Social', 'feed', 800)
+    ) as t(channel, campaign_id, spend)
+    where is_first_order;
+
     insert into customer_identities (
         source_system, source_table, source_id, customer_id, method, probability,
         linked_at

@@ -27,7 +27,7 @@ _FILL = """
     from range(20) as t(i);
 
     insert into campaign_performance (
-        campaign_id, is_listed, name, channel, messages_sent, messages_delivered,
+        campaign_id, is_declared, name, channel, messages_sent, messages_delivered,
         people_reached, open_rate, click_rate, unsubscribe_rate, visits,
         attributed_orders, attributed_revenue, cost, roas
     )

@@ -4,18 +4,17 @@ import duckdb
 
 _FILL = """
     insert into customer_value (
-        customer_id, value_tier, order_count, ltv_to_date, ltv_simple, p_alive,
+        customer_id, value_tier, order_count, ltv_to_date, p_alive,
         expected_orders_12m, predicted_12m_value, churn_probability,
         repurchase_probability, next_order_expected_date
     )
     select
         customer_id, value_tier, order_count, net_revenue,
-        if(numbered.i % 19 = 0 or order_count = 0, null, net_revenue * 0.9),
-        if(numbered.i % 19 = 0 or order_count = 0, null, 0.2 + (i % 8) / 10.0),
-        if(numbered.i % 19 = 0 or order_count = 0, null, order_count / 3.0),
-        if(numbered.i % 19 = 0 or order_count = 0, null, round(net_revenue * (i % 7) / 9.0, 2)),
-        if(numbered.i % 19 = 0 or order_count = 0, null, 0.9 - (i % 8) / 10.0),
-        if(numbered.i % 19 = 0 or order_count = 0, null, (i % 8) / 20.0),
+        if(is_profiling_withdrawn or order_count = 0, null, 0.2 + (i % 8) / 10.0),
+        if(is_profiling_withdrawn or order_count = 0, null, order_count / 3.0),
+        if(is_profiling_withdrawn or order_count = 0, null, round(net_revenue * (i % 7) / 9.0, 2)),
+        if(is_profiling_withdrawn or order_count = 0, null, 0.9 - (i % 8) / 10.0),
+        if(is_profiling_withdrawn or order_count = 0, null, (i % 8) / 20.0),
         null
     from (select *, row_number() over (order by customer_id) as i from customers) as numbered;
 
@@ -25,12 +24,12 @@ _FILL = """
     )
     select
         customer_id, lifecycle_stage, rfm_segment,
-        case when ltv_simple is not null then ['regulars', 'lapsed'][1 + i % 2] end,
-        case when ltv_simple is not null
+        case when p_alive is not null then ['regulars', 'lapsed'][1 + i % 2] end,
+        case when p_alive is not null
             then ['Regulars: buy often', 'Lapsed: have not bought lately'][1 + i % 2] end,
         if(i % 3 = 0, null, 'female'), ['25-34', '35-44', null][1 + i % 3], 'Wales', 'GB'
     from (
-        select c.*, v.ltv_simple, row_number() over (order by c.customer_id) as i
+        select c.*, v.p_alive, row_number() over (order by c.customer_id) as i
         from customers as c inner join customer_value as v on c.customer_id = v.customer_id
     );
 

@@ -84,7 +84,7 @@ def _with(con, rendered, strings: list[str]) -> Element:
         con.execute(f"insert into {insert} from (select unnest($1) as s)", [held])
     con.execute(
         "insert into attribution_channels by name select date '2024-04-01' as month, "
-        "s as channel, s as model, 0 as attributed_revenue, 5 as spend "
+        "s as channel, s as model, 0 as attributed_revenue "
         "from (select unnest($1) as s)",
         [held[:9]],
     )

@@ -33,7 +33,7 @@ def test_tenths_hold_every_predicted_customer_once(marts, page):
 def test_people_who_are_not_profiled_are_counted_and_not_predicted(marts, page):
     """A prediction would be shown of somebody who said no, or the totals would look complete."""
     buyers, blank = marts.execute(
-        "select count(*), count(*) filter (where ltv_simple is null) from customer_value "
+        "select count(*), count(*) filter (where p_alive is null) from customer_value "
         "where order_count > 0"
     ).fetchone()
     facts = page.by_id("value").all("dl")[0].all("data")
@@ -145,7 +145,7 @@ def test_a_company_that_is_too_small_to_predict_is_told_why(scratch, rendered):
     """An empty chart with no reason looks like a failure."""
     scratch.execute("delete from demand_forecast where horizon > 0")
     scratch.execute("update customer_segments set persona = null, persona_label = null")
-    scratch.execute("update customer_value set predicted_12m_value = null, ltv_simple = null")
+    scratch.execute("update customer_value set predicted_12m_value = null")
     scratch.execute("delete from model_quality")
     scratch.execute(
         "insert into model_quality (model, metric, value, note) values "

@@ -1,17 +1,25 @@
 with
 
+-- A click and the session that it opened are one touch: the session's, with the message's channel.
 sessions as (
     select
         s.session_id as touchpoint_id,
         s.customer_id,
         s.visitor_id,
         'session' as kind,
-        s.channel,
-        n.campaign_id,
+        o.message_id,
+        coalesce(o.channel, s.channel) as channel,
+        coalesce(o.campaign_id, n.campaign_id) as campaign_id,
         s.started_at as touched_at,
-        s.identified_by
+        -- The click names the person, as a record does, where the session itself does not.
+        case
+            when o.session_id is not null and s.identified_by not in ('account', 'order') then 'record'
+            else s.identified_by
+        end as identified_by
     from {{ ref('int_sessions_identified') }} as s
-    left join {{ ref('int_campaigns_named') }} as n on s.campaign = n.campaign_text
+    left join {{ ref('int_clicks_opened') }} as o on s.session_id = o.session_id
+    left join {{ ref('int_campaigns_named') }} as n
+        on {{ campaign_text('s.campaign') }} = n.campaign_text
 ),
 
 people as (
@@ -20,16 +28,14 @@ people as (
         p.customer_id,
         cast(null as {{ dbt.type_string() }}) as visitor_id,
         p.kind,
-        case
-            when p.kind = 'social' then 'organic_social'
-            else coalesce(w.channel, c.channel, 'unassigned')
-        end as channel,
+        p.message_id,
+        p.channel,
         p.campaign_id,
         p.touched_at,
         case when p.customer_id is not null then 'record' end as identified_by
     from {{ ref('int_people_referenced') }} as p
-    left join {{ ref('channel_words') }} as w on {{ channel_word('p.word') }} = w.word
-    left join {{ ref('channels') }} as c on {{ channel_word('p.word') }} = c.channel
+    left join {{ ref('int_clicks_opened') }} as o on p.touchpoint_id = o.click_id
+    where o.click_id is null
 ),
 
 calls as (
@@ -38,13 +44,16 @@ calls as (
         {{ owner_by({'call': 'c.call_id'}) }} as customer_id,
         cast(null as {{ dbt.type_string() }}) as visitor_id,
         'call' as kind,
+        cast(null as {{ dbt.type_string() }}) as message_id,
         'call_center' as channel,
-        c.campaign_id,
+        n.campaign_id,
         c.started_at as touched_at,
         case when {{ owner_by({'call': 'c.call_id'}) }} is not null then 'record' end
             as identified_by
     from {{ ref('stg_call_center__calls') }} as c
     {{ join_owners({'call': 'c.call_id'}) }}
+    left join {{ ref('int_campaigns_named') }} as n
+        on {{ campaign_text('c.campaign_id') }} = n.campaign_text
     where c.disposition = 'answered'
 ),
 
@@ -87,6 +96,7 @@ final as (
         t.customer_id,
         t.visitor_id,
         t.kind,
+        t.message_id,
         t.channel,
         t.campaign_id,
         t.touched_at,

@@ -1,5 +1,6 @@
 -- When each customer was first seen, and through which channel they came: that of the last touch
--- up to the first sale, else of the first touch, else what the shop or the CRM recorded.
+-- up to the first sale, else of the first touch, else the one that the word means which the CRM or
+-- the shop recorded, else unassigned.
 with
 
 customers as (
@@ -111,33 +112,33 @@ touch_channels as (
 recorded as (
     select
         owners.customer_id,
-        contacts.lead_source as channel,
+        contacts.lead_source as word,
         0 as is_registration,
         contacts.created_at as recorded_at,
         contacts.contact_id as record_id
     from {{ ref('stg_crm__contacts') }} as contacts
     inner join {{ ref('int_owners_resolved') }} as owners
         on contacts.contact_id = owners.reference and owners.reference_kind = 'contact'
-    where contacts.lead_source is not null
+    where trim(contacts.lead_source) <> ''
 
     union all
 
     select
         owners.customer_id,
-        accounts.registration_channel as channel,
+        accounts.registration_channel as word,
         1 as is_registration,
         accounts.registered_at as recorded_at,
         accounts.account_id as record_id
     from {{ ref('stg_shop__accounts') }} as accounts
     inner join {{ ref('int_owners_resolved') }} as owners
         on accounts.account_id = owners.reference and owners.reference_kind = 'account'
-    where accounts.registration_channel is not null
+    where trim(accounts.registration_channel) <> ''
 ),
 
 ranked_records as (
     select
         customer_id,
-        channel,
+        word,
         row_number() over (
             partition by customer_id
             order by is_registration, recorded_at nulls last, record_id
@@ -149,7 +150,8 @@ final as (
     select
         customers.customer_id,
         first_seen.first_seen_at,
-        coalesce(touch_channels.channel, ranked_records.channel) as acquisition_channel
+        coalesce(touch_channels.channel, words.channel, 'unassigned') as acquisition_channel,
+        trim(ranked_records.word) as acquisition_source
     from customers
     left join first_seen
         on customers.customer_id = first_seen.customer_id
@@ -159,6 +161,8 @@ final as (
         on
             customers.customer_id = ranked_records.customer_id
             and ranked_records.place = 1
+    left join {{ ref('int_channel_words') }} as words
+        on {{ channel_word('ranked_records.word') }} = words.word
 )
 
 select * from final

@@ -15,9 +15,9 @@ final as (
     select
         s.spend_date,
         {{ month_start('s.spend_date') }} as month,
-        coalesce(w.channel, c.channel, 'unassigned') as channel,
+        coalesce(w.channel, 'unassigned') as channel,
         s.channel as channel_word,
-        coalesce(nullif(trim(s.campaign_id), ''), '(none)') as campaign_id,
+        coalesce(n.campaign_id, '(none)') as campaign_id,
         s.impressions,
         s.clicks,
         case
@@ -29,8 +29,9 @@ final as (
         on
             s.currency = r.from_currency
             and s.spend_date between r.valid_from and r.valid_to
-    left join {{ ref('channel_words') }} as w on {{ channel_word('s.channel') }} = w.word
-    left join {{ ref('channels') }} as c on {{ channel_word('s.channel') }} = c.channel
+    left join {{ ref('int_channel_words') }} as w on {{ channel_word('s.channel') }} = w.word
+    left join {{ ref('int_campaigns_named') }} as n
+        on {{ campaign_text('s.campaign_id') }} = n.campaign_text
 )
 
 select * from final

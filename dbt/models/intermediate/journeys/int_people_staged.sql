@@ -35,7 +35,7 @@ engaged as (
     union
 
     select customer_id from {{ ref('touchpoints') }}
-    where customer_id is not null and kind in ('message', 'call')
+    where customer_id is not null and (kind in ('message', 'call') or message_id is not null)
 ),
 
 categories as (
@@ -102,7 +102,7 @@ known as (
     select
         concat('customer:', c.customer_id) as person,
         c.first_seen_at,
-        coalesce(c.acquisition_channel, '(none)') as channel,
+        c.acquisition_channel as channel,
         coalesce(c.rfm_segment, '(none)') as segment,
         1 as is_captured,
         case when e.customer_id is not null or c.order_count >= 1 then 1 else 0 end as is_warm,

@@ -18,7 +18,6 @@ profiled as (
 final as (
     select
         customer_values.customer_id,
-        customer_values.ltv_simple,
         customer_values.p_alive,
         customer_values.expected_orders_12m,
         customer_values.expected_order_value,

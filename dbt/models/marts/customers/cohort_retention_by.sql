@@ -1,8 +1,8 @@
 {%- set kinds = cohort_period_kinds() -%}
 {%- set dimensions = {
     'acquisition_channel': 'profiles.acquisition_channel',
-    'first_category': 'first_categories.category',
-    'first_sales_channel': 'first_sales.sales_channel',
+    'first_category': 'begun.first_category',
+    'first_sales_channel': 'begun.first_sales_channel',
     'region': 'profiles.region',
     'segment': 'profiles.rfm_segment',
 } -%}
@@ -31,39 +31,8 @@ profiles as (
     from {{ ref('customers') }}
 ),
 
-first_sales as (
-    select
-        customer_id,
-        order_id,
-        sales_channel
-    from {{ ref('orders') }}
-    where order_number = 1
-),
-
--- What was charged decides, not what was kept: a later refund moves nobody to another cohort.
-ranked_categories as (
-    select
-        first_sales.customer_id,
-        lines.category,
-        row_number() over (
-            partition by first_sales.customer_id
-            order by sum(lines.gross_revenue) desc, lines.category
-        ) as place
-    from first_sales
-    inner join {{ ref('order_lines') }} as lines
-        on first_sales.order_id = lines.order_id
-    where
-        not lines.is_service
-        and lines.category is not null
-    group by first_sales.customer_id, lines.category
-),
-
-first_categories as (
-    select
-        customer_id,
-        category
-    from ranked_categories
-    where place = 1
+begun as (
+    select * from {{ ref('int_customers_begun') }}
 ),
 
 dimensions as (
@@ -74,7 +43,7 @@ dimensions as (
 
 valued as (
     select
-        first_sales.customer_id,
+        begun.customer_id,
         dimensions.dimension,
         coalesce(
             case dimensions.dimension
@@ -84,11 +53,9 @@ valued as (
             end,
             '(none)'
         ) as dimension_value
-    from first_sales
+    from begun
     left join profiles
-        on first_sales.customer_id = profiles.customer_id
-    left join first_categories
-        on first_sales.customer_id = first_categories.customer_id
+        on begun.customer_id = profiles.customer_id
     cross join dimensions
 ),
 

@@ -19,7 +19,6 @@ final as (
         customers.value_tier,
         customers.order_count,
         customers.net_revenue as ltv_to_date,
-        predicted.ltv_simple,
         predicted.p_alive,
         predicted.expected_orders_12m,
         predicted.expected_order_value,

@@ -45,11 +45,16 @@ predicted as (
     select * from {{ ref('int_customers_predicted') }}
 ),
 
+dealt as (
+    select * from {{ ref('int_customers_dealt') }}
+),
+
 final as (
     select
         customers.customer_id,
         acquired.first_seen_at,
         acquired.acquisition_channel,
+        acquired.acquisition_source,
         coalesce(scored.lifecycle_stage, 'lead') as lifecycle_stage,
         purchased.first_order_at,
         purchased.last_order_at,
@@ -69,6 +74,9 @@ final as (
         reasoned.declared_reason,
         reasoned.declared_in as declared_reason_in,
         reasoned.declared_at as declared_reason_at,
+        coalesce(dealt.won_deal_count, 0) as won_deal_count,
+        cast(coalesce(dealt.won_deal_amount, 0) as decimal(18, 2)) as won_deal_amount,
+        cast(coalesce(dealt.open_deal_amount, 0) as decimal(18, 2)) as open_deal_amount,
         places.city,
         places.region,
         places.country,
@@ -109,6 +117,8 @@ final as (
         on customers.customer_id = permitted.customer_id
     left join predicted
         on customers.customer_id = predicted.customer_id
+    left join dealt
+        on customers.customer_id = dealt.customer_id
 )
 
 select * from final

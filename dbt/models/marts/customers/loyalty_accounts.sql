@@ -1,6 +1,8 @@
 {%- set old_from = var('loyalty_notice_days') ~ ' - ' ~ var('loyalty_point_days') -%}
 {%- set compared_from = '-' ~ var('loyalty_comparison_days') -%}
-{%- set references = {'account': 'l.account_id', 'loyalty_card': 'l.loyalty_card'} -%}
+{%- set references = {
+    'account': 'l.account_id', 'order': 'l.order_id', 'loyalty_card': 'l.loyalty_card'
+} -%}
 with
 
 cards as (

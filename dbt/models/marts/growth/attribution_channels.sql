@@ -38,14 +38,28 @@ credited as (
             {%- for model in models %}
             when '{{ model }}' then c.cents_{{ model }}
             {%- endfor %}
-        end as cents,
-        cast(0 as decimal(18, 2)) as spend
+        end as cents
     from credits as c
     cross join models as m
 ),
 
--- Spend knows no kind of sale: it stands once, beside the first sales that it is there to win.
 spent as (
+    select
+        month,
+        channel,
+        campaign_id,
+        spend
+    from {{ ref('marketing_spend') }}
+),
+
+-- Spend knows no kind of sale: its ratios stand once, beside the first sales that it is there to
+-- win. A union and a sum are a full outer join that no NULL key can tear apart.
+joined as (
+    select * from credited
+    where orders > 0 or cents <> 0
+
+    union all
+
     select
         s.month,
         s.channel,
@@ -53,28 +67,9 @@ spent as (
         'first' as sale_kind,
         m.model,
         cast(0 as double) as orders,
-        0 as cents,
-        s.spend
-    from (
-        select
-            month,
-            channel,
-            campaign_id,
-            sum(spend) as spend
-        from {{ ref('int_ad_spend_converted') }}
-        group by month, channel, campaign_id
-    ) as s
+        0 as cents
+    from spent as s
     cross join models as m
-),
-
--- A union and a sum are a full outer join that no NULL key can tear apart.
-joined as (
-    select * from credited
-    where orders > 0 or cents <> 0
-
-    union all
-
-    select * from spent
 ),
 
 summed as (
@@ -86,7 +81,6 @@ summed as (
         model,
         sum(orders) as orders,
         sum(cents) as cents,
-        sum(spend) as spend,
         sum(case when sale_kind = 'first' then orders else 0 end) as new_customers
     from joined
     group by month, channel, campaign_id, sale_kind, model
@@ -94,9 +88,12 @@ summed as (
 
 both_kinds as (
     select
-        *,
-        sum(cents) over (partition by month, channel, campaign_id, model) as cents_of_both
-    from summed
+        u.*,
+        sum(u.cents) over (partition by u.month, u.channel, u.campaign_id, u.model) as cents_of_both,
+        case when u.sale_kind = 'first' then s.spend end as spend
+    from summed as u
+    left join spent as s
+        on u.month = s.month and u.channel = s.channel and u.campaign_id = s.campaign_id
 ),
 
 final as (
@@ -110,7 +107,6 @@ final as (
         round(cast(orders as double), 9) as attributed_orders,
         {{ from_cents('cents') }} as attributed_revenue,
         round(cast(new_customers as double), 9) as new_customers,
-        cast(spend as decimal(18, 2)) as spend,
         case
             when spend > 0
                 then round({{ safe_ratio(from_cents('cents_of_both'), 'spend') }}, 6)

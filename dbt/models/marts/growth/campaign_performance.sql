@@ -4,25 +4,26 @@
 with
 
 campaigns as (
-    select * from {{ ref('stg_marketing__campaigns') }}
+    select * from {{ ref('campaigns') }}
 ),
 
 -- Who opens or clicks has received; whoever reports no delivery reports bounces.
 messages as (
     select
-        campaign_id,
-        message_id,
-        max(contact_id) as contact_id,
-        max(account_id) as account_id,
-        max(email) as email,
-        max(phone) as phone,
-        max(case when event = 'bounced' then 1 else 0 end) as is_bounced,
-        max(case when event in ('opened', 'clicked') then 1 else 0 end) as is_opened,
-        max(case when event = 'clicked' then 1 else 0 end) as is_clicked,
-        max(case when event = 'unsubscribed' then 1 else 0 end) as is_unsubscribed
-    from {{ ref('stg_marketing__messages') }}
-    where campaign_id is not null
-    group by campaign_id, message_id
+        n.campaign_id,
+        m.message_id,
+        max(m.contact_id) as contact_id,
+        max(m.account_id) as account_id,
+        max(m.email) as email,
+        max(m.phone) as phone,
+        max(case when m.event = 'bounced' then 1 else 0 end) as is_bounced,
+        max(case when m.event in ('opened', 'clicked') then 1 else 0 end) as is_opened,
+        max(case when m.event = 'clicked' then 1 else 0 end) as is_clicked,
+        max(case when m.event = 'unsubscribed' then 1 else 0 end) as is_unsubscribed
+    from {{ ref('stg_marketing__messages') }} as m
+    inner join {{ ref('int_campaigns_named') }} as n
+        on {{ campaign_text('m.campaign_id') }} = n.campaign_text
+    group by n.campaign_id, m.message_id
 ),
 
 delivered as (
@@ -73,8 +74,9 @@ shown as (
     select
         campaign_id,
         sum(impressions) as impressions,
-        sum(clicks) as ad_clicks
-    from {{ ref('int_ad_spend_converted') }}
+        sum(clicks) as ad_clicks,
+        sum(spend) as cost
+    from {{ ref('marketing_spend') }}
     where campaign_id <> '(none)'
     group by campaign_id
 ),
@@ -91,39 +93,20 @@ visited as (
 sold as (
     select
         campaign_id,
-        min(case when spend > 0 or attributed_orders > 0 then channel end) as channel,
         sum(attributed_orders) as orders,
         sum(attributed_revenue) as revenue,
-        sum(new_customers) as new_customers,
-        sum(spend) as cost
+        sum(new_customers) as new_customers
     from {{ ref('attribution_channels') }}
     where model = 'last_non_direct' and campaign_id <> '(none)'
     group by campaign_id
 ),
 
-keys as (
-    select campaign_id from campaigns
-
-    union
-
-    select campaign_id from sent
-
-    union
-
-    select campaign_id from visited
-
-    union
-
-    select campaign_id from sold
-),
-
 final as (
     select
-        k.campaign_id,
-        c.campaign_id is not null as is_listed,
+        c.campaign_id,
+        c.is_declared,
         c.name,
-        coalesce(w.channel, n.channel, case when c.channel is null then s.channel else 'unassigned' end)
-            as channel,
+        c.channel,
         c.starts_on,
         c.ends_on,
         c.budget,
@@ -143,21 +126,18 @@ final as (
         round(coalesce(s.orders, 0), 9) as attributed_orders,
         cast(coalesce(s.revenue, 0) as decimal(18, 2)) as attributed_revenue,
         round(coalesce(s.new_customers, 0), 9) as new_customers,
-        cast(coalesce(s.cost, 0) as decimal(18, 2)) as cost,
-        case when s.cost > 0 then round({{ safe_ratio('s.revenue', 's.cost') }}, 6) end as roas,
+        cast(coalesce(i.cost, 0) as decimal(18, 2)) as cost,
+        case when i.cost > 0 then round({{ safe_ratio('s.revenue', 'i.cost') }}, 6) end as roas,
         case
-            when s.cost > 0 and s.new_customers > 0
-                then round({{ safe_ratio('s.cost', 's.new_customers') }}, 6)
+            when i.cost > 0 and s.new_customers > 0
+                then round({{ safe_ratio('i.cost', 's.new_customers') }}, 6)
         end as cac
-    from keys as k
-    left join campaigns as c on k.campaign_id = c.campaign_id
-    left join {{ ref('channel_words') }} as w on {{ channel_word('c.channel') }} = w.word
-    left join {{ ref('channels') }} as n on {{ channel_word('c.channel') }} = n.channel
-    left join sent as m on k.campaign_id = m.campaign_id
-    left join reached as r on k.campaign_id = r.campaign_id
-    left join shown as i on k.campaign_id = i.campaign_id
-    left join visited as v on k.campaign_id = v.campaign_id
-    left join sold as s on k.campaign_id = s.campaign_id
+    from campaigns as c
+    left join sent as m on c.campaign_id = m.campaign_id
+    left join reached as r on c.campaign_id = r.campaign_id
+    left join shown as i on c.campaign_id = i.campaign_id
+    left join visited as v on c.campaign_id = v.campaign_id
+    left join sold as s on c.campaign_id = s.campaign_id
 )
 
 select * from final

@@ -2,8 +2,8 @@ with
 
 sessions as (
     select
-        {{ month_start(business_date('started_at')) }} as month,
-        channel,
+        {{ month_start(business_date('s.started_at')) }} as month,
+        coalesce(o.channel, s.channel) as channel,
         {{ date_diff_seconds('started_at', 'ended_at') }} as seconds,
         case
             when
@@ -15,7 +15,8 @@ sessions as (
         end as is_bounce,
         case when order_placed_count > 0 then 1 else 0 end as has_order,
         case when cart_count > 0 then 1 else 0 end as has_cart
-    from {{ ref('int_sessions_identified') }}
+    from {{ ref('int_sessions_identified') }} as s
+    left join {{ ref('int_clicks_opened') }} as o on s.session_id = o.session_id
 ),
 
 visited as (
@@ -39,10 +40,18 @@ sold as (
         channel,
         sum(attributed_orders) as orders,
         sum(attributed_revenue) as revenue,
-        sum(new_customers) as new_customers,
-        sum(spend) as spend
+        sum(new_customers) as new_customers
     from {{ ref('attribution_channels') }}
     where model = 'last_non_direct'
+    group by month, channel
+),
+
+spent as (
+    select
+        month,
+        channel,
+        sum(spend) as spend
+    from {{ ref('marketing_spend') }}
     group by month, channel
 ),
 
@@ -91,6 +100,13 @@ keys as (
         month,
         channel
     from sold
+
+    union
+
+    select
+        month,
+        channel
+    from spent
 ),
 
 final as (
@@ -106,16 +122,17 @@ final as (
         cast(coalesce(s.revenue, 0) as decimal(18, 2)) as revenue,
         round({{ safe_ratio('s.revenue', 's.orders') }}, 6) as average_order_value,
         t.top_product,
-        cast(coalesce(s.spend, 0) as decimal(18, 2)) as spend,
+        cast(coalesce(p.spend, 0) as decimal(18, 2)) as spend,
         round(coalesce(s.new_customers, 0), 9) as new_customers,
-        case when s.spend > 0 then round({{ safe_ratio('s.revenue', 's.spend') }}, 6) end as roas,
+        case when p.spend > 0 then round({{ safe_ratio('s.revenue', 'p.spend') }}, 6) end as roas,
         case
-            when s.spend > 0 and s.new_customers > 0
-                then round({{ safe_ratio('s.spend', 's.new_customers') }}, 6)
+            when p.spend > 0 and s.new_customers > 0
+                then round({{ safe_ratio('p.spend', 's.new_customers') }}, 6)
         end as cac
     from keys as k
     left join visited as v on k.month = v.month and k.channel = v.channel
     left join sold as s on k.month = s.month and k.channel = s.channel
+    left join spent as p on k.month = p.month and k.channel = p.channel
     left join top_products as t on k.month = t.month and k.channel = t.channel
 )
 

@@ -71,7 +71,8 @@ ranked as (
         *,
         row_number() over (
             partition by product_number order by order_count desc, other_number asc
-        ) as place
+        ) as place,
+        count(*) over (partition by product_number) as partner_count
     from pairs
 ),
 
@@ -79,21 +80,33 @@ totals as (
     select count(*) as order_count from orders
 ),
 
+names as (
+    select
+        product_id,
+        coalesce(name, product_id) as product_name
+    from {{ ref('products') }}
+),
+
 final as (
     select
         p.product_id,
+        pn.product_name,
         o.product_id as other_product_id,
+        onames.product_name as other_product_name,
         r.order_count,
         p.order_count as product_order_count,
         o.order_count as other_order_count,
         t.order_count as all_order_count,
         {{ safe_ratio('r.order_count', 't.order_count') }} as support,
         {{ safe_ratio('r.order_count', 'p.order_count') }} as confidence,
-        {{ safe_ratio('(r.order_count * t.order_count)', '(p.order_count * o.order_count)') }} as lift
+        {{ safe_ratio('(r.order_count * t.order_count)', '(p.order_count * o.order_count)') }} as lift,
+        r.partner_count
     from ranked as r
     inner join products as p on r.product_number = p.product_number
     inner join products as o on r.other_number = o.product_number
     cross join totals as t
+    left join names as pn on p.product_id = pn.product_id
+    left join names as onames on o.product_id = onames.product_id
     where r.place <= {{ var('affinity_max_partners') }}
 )
 

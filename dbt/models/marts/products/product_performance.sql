@@ -115,6 +115,20 @@ cumulated as (
     from joined
 ),
 
+covered as (
+    select
+        *,
+        case
+            when recent_kept > 0 and stock_on_hand is not null
+                then round(
+                    greatest(cast(stock_on_hand as double), 0)
+                    / (cast(recent_kept as double) / recent_days),
+                    1
+                )
+        end as cover_days
+    from cumulated
+),
+
 final as (
     select
         product_id,
@@ -145,14 +159,11 @@ final as (
         end as xyz_class,
         stock_on_hand,
         case
-            when recent_kept > 0 and stock_on_hand is not null
-                then round(
-                    greatest(cast(stock_on_hand as double), 0)
-                    / (cast(recent_kept as double) / recent_days),
-                    1
-                )
-        end as stock_cover_days
-    from cumulated
+            when cover_days > {{ var('stock_cover_max_days') }} then {{ var('stock_cover_max_days') }}
+            else cover_days
+        end as stock_cover_days,
+        cover_days > {{ var('stock_cover_max_days') }} as is_stock_cover_capped
+    from covered
 )
 
 select * from final

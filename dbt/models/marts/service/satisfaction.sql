@@ -94,6 +94,7 @@ final as (
         month,
         dimension,
         dimension_value,
+        dimension = 'all' as is_total,
         nps_answers,
         promoters,
         detractors,

@@ -122,28 +122,23 @@ counted as (
 
 final as (
     select
-        call_date,
-        queue,
-        agent_id,
-        offered,
-        answered,
-        answered_timed,
-        answered_in_time,
-        abandoned,
-        abandoned_short,
-        cast(wait_seconds as bigint) as wait_seconds,
-        handled,
-        cast(handle_seconds as bigint) as handle_seconds,
-        fcr_calls,
-        fcr_resolved,
-        {{ safe_ratio('answered_in_time', '(offered - answered + answered_timed)') }}
-            as service_level,
-        {{ safe_ratio('(abandoned - abandoned_short)', '(offered - abandoned_short)') }}
-            as abandon_rate,
-        {{ safe_ratio('wait_seconds', 'answered_timed') }} as asa,
-        {{ safe_ratio('handle_seconds', 'handled') }} as aht,
-        {{ safe_ratio('fcr_resolved', 'fcr_calls') }} as fcr
-    from counted
+        c.call_date,
+        c.queue,
+        c.agent_id,
+        coalesce(a.team, '(none)') as team,
+        c.offered,
+        c.answered,
+        c.answered_timed,
+        c.answered_in_time,
+        c.abandoned,
+        c.abandoned_short,
+        cast(c.wait_seconds as bigint) as wait_seconds,
+        c.handled,
+        cast(c.handle_seconds as bigint) as handle_seconds,
+        c.fcr_calls,
+        c.fcr_resolved
+    from counted as c
+    left join {{ ref('stg_call_center__agents') }} as a on c.agent_id = a.agent_id
 )
 
 select * from final

@@ -8,6 +8,7 @@ touches as (
     select
         concat('message:', message_id) as touchpoint_id,
         'message' as kind,
+        message_id,
         medium as word,
         campaign_id,
         occurred_at as touched_at,
@@ -23,6 +24,7 @@ touches as (
     select
         concat('social:', interaction_id) as touchpoint_id,
         'social' as kind,
+        cast(null as {{ dbt.type_string() }}) as message_id,
         platform as word,
         cast(null as {{ dbt.type_string() }}) as campaign_id,
         occurred_at as touched_at,
@@ -37,12 +39,18 @@ final as (
     select
         t.touchpoint_id,
         t.kind,
+        t.message_id,
         t.word,
-        t.campaign_id,
+        case when t.kind = 'social' then 'organic_social' else coalesce(w.channel, 'unassigned') end
+            as channel,
+        n.campaign_id,
         t.touched_at,
         {{ owner_by(references) }} as customer_id
     from touches as t
     {{ join_owners(references) }}
+    left join {{ ref('int_channel_words') }} as w on {{ channel_word('t.word') }} = w.word
+    left join {{ ref('int_campaigns_named') }} as n
+        on {{ campaign_text('t.campaign_id') }} = n.campaign_text
 )
 
 select * from final

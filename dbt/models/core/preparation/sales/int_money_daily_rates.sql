@@ -17,8 +17,8 @@ orders as (
 deals as (
     select
         currency,
-        {{ business_date('created_at') }} as money_date
-    from {{ ref('stg_crm__deals') }}
+        money_date
+    from {{ ref('int_deals_dated') }}
     where
         currency is not null
         and amount is not null

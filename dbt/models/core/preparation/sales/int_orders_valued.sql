@@ -55,7 +55,7 @@ joined as (
             and cast(dated.ordered_at_local as date) = daily_rates.money_date
 ),
 
-final as (
+ordered as (
     select
         order_id,
         customer_id,
@@ -77,6 +77,43 @@ final as (
         {{ convert_money('coalesce(shipping_amount, 0)', 'rate') }} as shipping_amount,
         {{ convert_money('coalesce(tax_amount, 0)', 'rate') }} as tax_amount
     from joined
+),
+
+-- A won deal that counts as a sale is one of its closing day, without tax, shipping or lines.
+sold_deals as (
+    select
+        concat('deal:', deal_id) as order_id,
+        customer_id,
+        cast(null as {{ dbt.type_string() }}) as visitor_id,
+        closed_at as ordered_at,
+        {{ to_business_time('closed_at') }} as ordered_at_local,
+        {{ business_date('closed_at') }} as order_date,
+        'completed' as status,
+        true as is_sale,
+        'deal' as sales_channel,
+        cast(null as {{ dbt.type_string() }}) as store_id,
+        cast(null as {{ dbt.type_string() }}) as coupon_code,
+        cast(null as {{ dbt.type_string() }}) as city,
+        cast(null as {{ dbt.type_string() }}) as country,
+        currency,
+        rate,
+        cast(coalesce(amount, 0) as decimal(18, 2)) as total_amount,
+        cast(0 as decimal(18, 2)) as discount_amount,
+        cast(0 as decimal(18, 2)) as shipping_amount,
+        cast(0 as decimal(18, 2)) as tax_amount
+    from {{ ref('int_deals_valued') }}
+    where
+        status = 'won'
+        and coalesce(amount, 0) >= 0
+        and {{ won_deals_are_sales() }}
+),
+
+final as (
+    select * from ordered
+
+    union all
+
+    select * from sold_deals
 )
 
 select * from final
