@@ -13,6 +13,8 @@ def for_script(context: Context) -> dict[str, Any]:
     before, after = context.money.around
     return {
         "language": language.language().tag,
+        # Browsers and Babel differ in how British English shortens thousands.
+        "numbers": language.language().code,
         "money": [before, after],
         "minus": MINUS,
         "none": NO_VALUE,

@@ -99,7 +99,7 @@ def test_filters_show_what_the_marts_hold(sample_company, current):
         before = page.locator("#revenue-chart").inner_html()
         page.get_by_label("Acquisition channel").select_option("Organic search")
         page.get_by_label("Segment of today").select_option("Champions")
-        page.get_by_label("From").select_option("2026-03-01")
+        page.get_by_label("From", exact=True).select_option("2026-03-01")
         page.get_by_label("To", exact=True).select_option("2026-03-01")
         rows = page.locator("#revenue-table tbody tr")
         assert rows.count() == 1
@@ -116,9 +116,9 @@ def test_filters_draw_what_the_page_was_written_with(current):
     """Script and page would disagree: a reader who touches a filter sees other numbers."""
     with open_page(current / "report" / "customers.html") as seen:
         page = seen.page
-        read = "table => [...table.querySelectorAll('tbody tr')].map(r => r.innerText)"
+        read = "table => [...table.querySelectorAll('tbody tr')].map(r => r.textContent)"
         before = page.locator("#revenue-table").evaluate(read)
-        shapes = "e => [...e.querySelectorAll('.tick')].map(t => t.innerText + t.style.bottom)"
+        shapes = "e => [...e.querySelectorAll('.tick')].map(t => t.textContent + t.style.bottom)"
         scale = page.locator("#revenue-chart").evaluate(shapes)
         tips = page.locator("#revenue-chart .band").nth(3).get_attribute("data-tip")
         page.get_by_label("Acquisition channel").select_option("Direct")

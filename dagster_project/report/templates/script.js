@@ -84,7 +84,7 @@
     });
     return numbers[key].format(value).replace("-", texts.minus);
   }
-  const compact = new Intl.NumberFormat(texts.language, {
+  const compact = new Intl.NumberFormat(texts.numbers, {
     notation: "compact", maximumSignificantDigits: 3,
   });
   function around(text) {
@@ -344,7 +344,7 @@
   }
 
   function select(label, values, onChange) {
-    const box = make("select", {}, ...values.map(([value, text]) => make("option", { value }, text)));
+    const box = make("select", { "aria-label": label }, ...values.map(([value, text]) => make("option", { value }, text)));
     box.addEventListener("change", () => { onChange(box.value); apply(); });
     return make("label", {}, make("span", {}, label), box);
   }
