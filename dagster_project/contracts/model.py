@@ -55,7 +55,8 @@ class Column(Strict):
     """One column of a canonical table.
 
     ``required`` columns must hold a valid value or the record goes to quarantine; ``key`` columns
-    name the record. ``words`` names the seed that turns vendors' words into accepted ones.
+    name the record. A time is not earlier than that of the column ``not_before``, or it is
+    unknown. ``words`` names the seed that turns vendors' words into accepted ones.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -67,6 +68,7 @@ class Column(Strict):
     accepted_values: tuple[str, ...] = ()
     words: str | None = None
     aliases: tuple[str, ...] = ()
+    not_before: str | None = None
 
     @property
     def duckdb_type(self) -> str:

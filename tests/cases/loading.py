@@ -20,3 +20,12 @@ def header_repeated_and_total_row(loaded: LoadedCase) -> None:
         ("total_row", 1),
     ]
     assert "The header stands here again" in loaded.text
+
+
+@case("call-over-clock-change", time_zone="Europe/London")
+def call_over_clock_change(loaded: LoadedCase) -> None:
+    """No wait over the clock change is below zero, and no end before its start."""
+    assert loaded.query(
+        "SELECT count(*), count_if(wait_seconds < 0), count_if(answered_at < started_at), "
+        "count_if(ended_at < started_at) FROM call_center.calls"
+    ) == [(2, 0, 0, 0)]

@@ -38,12 +38,14 @@ from dagster_project.load.validation.casting import can_fail, trimmed
 from dagster_project.load.validation.load_targets import Target, Words
 from dagster_project.load.validation.record_rules import (
     IMPLAUSIBLE,
+    IMPOSSIBLE,
     RecordSchema,
     ValidatedRecords,
     code_of,
     column_list,
     extras,
     is_implausible,
+    is_impossible,
     sentence,
     validate_records,
 )
@@ -64,6 +66,7 @@ class MappedTableIngest:
         schema: RecordSchema,
     ) -> None:
         self.schema = schema
+        self.checked: set[str] = set()
         self.name = name
         self.system = name.partition(".")[0]
         self.table = table
@@ -124,11 +127,21 @@ class MappedTableIngest:
                     bad = is_implausible(value, self.schema.plausible)
                     reasons.append(f"WHEN {bad} THEN '{position[name]}:{IMPLAUSIBLE}'")
                 reasons.append(f"WHEN {value} IS NULL THEN '{position[name]}:missing_value'")
+            elif field.is_currency:
+                reasons.append(
+                    f"WHEN {invalid} THEN '{position[name]}:{code_of(field, self.schema)}'"
+                )
             elif can_fail(field):
                 notes.append(f"{invalid} AS _x{position[name]}")
                 if field.is_event:
                     bad = is_implausible(value, self.schema.plausible)
                     notes.append(f"{bad} AS _p{position[name]}")
+                wrong = is_impossible(
+                    field, {other: f"_v{position[other]}" for other in self.expressions}
+                )
+                if wrong:
+                    notes.append(f"coalesce({wrong}, false) AS _q{position[name]}")
+                    self.checked.add(name)
         if self.one_of:
             some = ", ".join(f"_v{position[n]}" for n in self.one_of if n in self.expressions)
             reasons.append(f"WHEN coalesce({some or 'NULL'}) IS NULL THEN '-1:no_identifier'")
@@ -141,7 +154,8 @@ class MappedTableIngest:
         self.noted = [
             self.by_name[name]
             for name in self.expressions
-            if can_fail(self.by_name[name]) and not self.by_name[name].required
+            if can_fail(self.by_name[name])
+            and not (self.by_name[name].required or self.by_name[name].is_currency)
         ]
         self.position = position
 
@@ -167,9 +181,15 @@ class MappedTableIngest:
     def _value(self, name: str) -> str:
         """SQL: what goes into the raw table; NULL for an optional event at an impossible time."""
         value = f"_v{self.position[name]}"
+        number = self.position[name]
+        flags = []
         if self.by_name[name].is_event and not self.by_name[name].required:
-            return f"CASE WHEN NOT _p{self.position[name]} THEN {value} END"
-        return value
+            flags.append(f"_p{number}")
+        if name in self.checked:
+            flags.append(f"_q{number}")
+        if not flags:
+            return value
+        return f"CASE WHEN NOT coalesce({' OR '.join(flags)}, false) THEN {value} END"
 
     def _accepted(self) -> str:
         if self.is_grouped:
@@ -199,6 +219,11 @@ class MappedTableIngest:
             (field, IMPLAUSIBLE, f"_p{self.position[field.name]}")
             for field in self.noted
             if field.is_event
+        ]
+        faults += [
+            (field, IMPOSSIBLE, f"_q{self.position[field.name]}")
+            for field in self.noted
+            if field.name in self.checked
         ]
         for field, fault, flag in faults:
             number = self.position[field.name]

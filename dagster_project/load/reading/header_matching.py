@@ -23,7 +23,9 @@ class Field:
 
     ``trimmed`` text loses surrounding white space (keys and references, which are joined on);
     other text stays as delivered. ``words`` are (vendor's word, accepted word) pairs. ``is_event``:
-    the time of something that happened, which has to lie in the source's plausible range.
+    the time of something that happened, which has to lie in the source's plausible range and, with
+    ``not_before``, no earlier than that field. ``is_currency``: a code of ISO 4217, in upper case.
+    ``is_duration``: seconds, never below zero.
     ``needed`` says how the sender exports a column that must be there although its values may be
     empty, ``hint`` is told where a record is refused for the column. ``*`` in an alias is any text.
     """
@@ -38,6 +40,9 @@ class Field:
     words: tuple[tuple[str, str], ...] = ()
     aliases: tuple[str, ...] = ()
     is_event: bool = False
+    is_currency: bool = False
+    not_before: str | None = None
+    is_duration: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,9 @@ def table_fields(table: Table, words: dict[str, tuple[tuple[str, str], ...]]) ->
             accepted_values=column.accepted_values,
             words=words[column.words] if column.words else (),
             aliases=column.aliases,
+            is_currency=column.type == "text" and column.name.endswith("currency"),
+            not_before=column.not_before,
+            is_duration=column.name.endswith("_seconds"),
             is_event=column.type == "timestamp" or (column.type == "date" and column.required),
         )
         for column in table.columns

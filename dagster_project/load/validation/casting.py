@@ -11,6 +11,7 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 from dagster_project.contracts import DUCKDB_TYPES
+from dagster_project.contracts.currencies import CURRENCIES
 from dagster_project.load.reading.header_matching import Field
 from dagster_project.warehouse import quoted
 
@@ -104,6 +105,9 @@ def cast_cell(
     column_format: ColumnFormat | None = None,
 ) -> str:
     """SQL: the value of a field in its DuckDB type, from the SQL expression ``text``."""
+    if field.is_currency:
+        code = f"upper({trimmed(text)})"
+        return f"CASE WHEN {code} IN ({', '.join(map(quoted, CURRENCIES))}) THEN {code} END"
     if field.words:
         return _lookup(text, trimmed(text), field.words)
     if field.accepted_values:
@@ -128,7 +132,8 @@ def cast_cell(
 
 def can_fail(field: Field) -> bool:
     """Whether a text that is there can be no valid value of the field."""
-    return field.type != "text" or bool(field.accepted_values) or bool(field.words)
+    is_listed = field.is_currency or bool(field.accepted_values) or bool(field.words)
+    return field.type != "text" or is_listed
 
 
 def _text(field: Field, text: str) -> str:

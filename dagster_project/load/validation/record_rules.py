@@ -1,7 +1,7 @@
 """Record rules: which records and cells of a batch are valid, as SQL, and why others are not."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,6 +17,7 @@ from dagster_project.load.validation.row_rules import row_rule
 from dagster_project.warehouse import identifier, quoted
 
 IMPLAUSIBLE = "implausible_date"
+IMPOSSIBLE = "impossible_value"
 # A word, or several of which the further ones are small ("lost in space", "state 21"): no address,
 # no number and no two names, as a shifted column would put them here.
 _WORD = re.compile(r"[^\W\d_]+([ _\-][a-zа-яё]+){0,3}( ?\d{1,3})?")
@@ -56,13 +57,15 @@ class ValidatedRecords:
     ``rule`` is the column that names the row rule by which a record is left out. ``bad`` is the
     column that is true for records that go to quarantine, ``why`` an SQL
     expression giving ``position:code`` of the first reason. ``invalid`` has the fields that can
-    fail, ``implausible`` those whose event can lie outside the plausible range.
+    fail, ``implausible`` those whose event can lie outside the plausible range, ``impossible``
+    those that contradict another field or are a duration below zero.
     """
 
     relation: str
     values: dict[str, str]
     invalid: dict[str, str]
     implausible: dict[str, str]
+    impossible: dict[str, str]
     rule: str
     bad: str
     why: str
@@ -71,7 +74,9 @@ class ValidatedRecords:
     def faults(self) -> dict[tuple[str, str], str]:
         """Columns that are true where a value is not taken, by field and kind of fault."""
         return {(name, "invalid"): flag for name, flag in self.invalid.items()} | {
-            (name, IMPLAUSIBLE): flag for name, flag in self.implausible.items()
+            (name, code): flag
+            for code, flags in ((IMPLAUSIBLE, self.implausible), (IMPOSSIBLE, self.impossible))
+            for name, flag in flags.items()
         }
 
 
@@ -96,6 +101,8 @@ def validate_records(
     values: dict[str, str] = {}
     invalid: dict[str, str] = {}
     implausible: dict[str, str] = {}
+    impossible: dict[str, str] = {}
+    optional = {field.name for field in schema.fields if not field.required}
     reasons: list[str] = []
     named = row_rule(schema.header) if schema.header else "CAST(NULL AS VARCHAR)"
     # A record that could not be taken apart has no cells, and is no empty row.
@@ -128,16 +135,29 @@ def validate_records(
             if field.name in implausible:
                 reasons.append(f"WHEN {implausible[field.name]} THEN '{position}:{IMPLAUSIBLE}'")
             reasons.append(f"WHEN {values[field.name]} IS NULL THEN '{position}:missing_value'")
-        elif field.name in implausible:
-            values[field.name] = computed.let(
-                10, f"CASE WHEN NOT {implausible[field.name]} THEN {values[field.name]} END"
-            )
+        elif field.is_currency and field.name in invalid:
+            # Without its currency an amount would be taken for one in the reporting currency.
+            code = code_of(field, schema)
+            reasons.append(f"WHEN {invalid[field.name]} THEN '{position}:{code}'")
+    for field in schema.fields:
+        if field.required or field.name not in schema.sources:
+            continue
+        wrong = is_impossible(field, values)
+        if wrong:
+            impossible[field.name] = computed.let(9, f"coalesce({wrong}, false)")
+    for name in {**implausible, **impossible}:
+        if name in optional:
+            flags = [flags[name] for flags in (implausible, impossible) if name in flags]
+            taken = " AND ".join(f"NOT coalesce({flag}, false)" for flag in flags)
+            values[name] = computed.let(10, f"CASE WHEN {taken} THEN {values[name]} END")
     if schema.one_of:
         present = ", ".join(trimmed(text_of(schema, name)) for name in schema.one_of)
         reasons.append(f"WHEN coalesce({present}) IS NULL THEN '-1:no_identifier'")
     why = f"CASE {' '.join(reasons)} END"
     bad = computed.let(11, f"({why} IS NOT NULL)")
-    return ValidatedRecords(computed.around(base), values, invalid, implausible, rule, bad, why)
+    return ValidatedRecords(
+        computed.around(base), values, invalid, implausible, impossible, rule, bad, why
+    )
 
 
 def is_implausible(value: str, plausible: tuple[date, date]) -> str:
@@ -146,10 +166,22 @@ def is_implausible(value: str, plausible: tuple[date, date]) -> str:
     return f"CAST({value} AS DATE) NOT BETWEEN DATE '{first}' AND DATE '{last}'"
 
 
+def is_impossible(field: Field, values: Mapping[str, str]) -> str | None:
+    """SQL: whether a value contradicts another field, or is a duration below zero."""
+    value = values[field.name]
+    if field.is_duration:
+        return f"{value} < 0"
+    if field.not_before and values.get(field.not_before, "NULL") != "NULL":
+        return f"{value} < {values[field.not_before]}"
+    return None
+
+
 def code_of(field: Field, schema: RecordSchema, fault: str = "invalid") -> str:
-    """The reason code of a fault in a field: of an invalid text, or ``implausible_date``."""
-    if fault == IMPLAUSIBLE:
-        return IMPLAUSIBLE
+    """The reason code of a fault in a field: of an invalid text, or the fault itself."""
+    if fault in (IMPLAUSIBLE, IMPOSSIBLE):
+        return fault
+    if field.is_currency:
+        return "unknown_currency"
     if field.words:
         return "unknown_word"
     if field.type in ("timestamp", "date") and schema.declared_dates:
@@ -214,6 +246,11 @@ def _sentence(
             f"{field.name} must lie between {first} and {last}. Correct it, or change the source's "
             "settings plausible_from and plausible_years_ahead."
         )
+    if code == "unknown_currency":
+        return f"{field.name} must be a currency code of ISO 4217, such as EUR."
+    if code == IMPOSSIBLE:
+        floor = f"before {field.not_before}" if field.not_before else "below zero"
+        return f"{field.name} lies {floor}, which cannot be."
     if code == "not_accepted":
         return f"{field.name} must be one of {', '.join(field.accepted_values)}."
     return f"{field.name} must be {_EXPECTED.get(field.type, 'a number')}."
