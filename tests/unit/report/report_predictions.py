@@ -24,12 +24,12 @@ _FILL = """
     )
     select
         customer_id, lifecycle_stage, rfm_segment,
-        case when p_alive is not null then ['regulars', 'lapsed'][1 + i % 2] end,
-        case when p_alive is not null
+        case when alive is not null then ['regulars', 'lapsed'][1 + i % 2] end,
+        case when alive is not null
             then ['Regulars: buy often', 'Lapsed: have not bought lately'][1 + i % 2] end,
         if(i % 3 = 0, null, 'female'), ['25-34', '35-44', null][1 + i % 3], 'Wales', 'GB'
     from (
-        select c.*, v.p_alive, row_number() over (order by c.customer_id) as i
+        select c.*, v.p_alive as alive, row_number() over (order by c.customer_id) as i
         from customers as c inner join customer_value as v on c.customer_id = v.customer_id
     );
 
