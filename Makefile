@@ -77,11 +77,11 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# Staging models, dbt's YAML, exposures and pages from the contract and the code; then the asset graph
-# that reviewers see (tests/integration/definitions.json).
 texts: $(VENV)/.dev
 	$(BIN)/python -m dagster_project.report.catalogues
 
+# Staging models, dbt's YAML, exposures and pages from the contract and the code; then the asset graph
+# that reviewers see (tests/integration/definitions.json).
 contracts: $(VENV)/.dev
 	$(BIN)/python -m dagster_project.contracts.generate
 	UPDATE_SNAPSHOTS=1 $(BIN)/python -m pytest tests/integration/test_definitions.py -k reviewed

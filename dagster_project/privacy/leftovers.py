@@ -18,8 +18,9 @@ from dagster_project.privacy.subject import Subject
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect_file, identifier, quoted
 
-# Below warehouse/: working folders and caches, which are made again when they are needed.
-CACHES = ("load_work", "sift_work", "failing_rows")
+# Below warehouse/: working folders and caches, made again when they are needed. The folder of dbt
+# holds code: a text that is also a word of code would be replaced there.
+CACHES = ("load_work", "sift_work", "failing_rows", "dbt")
 # The parts of a data directory that other steps rewrite.
 HANDLED = ("landing", "published", "restricted", "erasures")
 CHUNK = 1 << 20

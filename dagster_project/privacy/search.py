@@ -21,6 +21,9 @@ PHONE_DIGITS = 9
 _BETWEEN_DIGITS = r"[ ().\-]{0,2}"
 # Alternatives in one expression.
 _AT_ONCE = 400
+# Characters from which RE2 replaces sooner than Python: 1 MB under 3,000 alternatives took Python a
+# minute (2026-11), while RE2 compiles the expressions anew at each call.
+_LONG_TEXT = 50_000
 
 
 class Patterns:
@@ -97,9 +100,24 @@ class Patterns:
 
     def redacted(self, text: str) -> str:
         """``text`` with every identifier replaced."""
-        for regex in self._compiled:
-            text = regex.sub(ERASED, text)
+        if len(text) >= _LONG_TEXT:
+            text = self._redacted_at_once(text)
+        else:
+            for regex in self._compiled:
+                text = regex.sub(ERASED, text)
         return text
+
+    def _redacted_at_once(self, text: str) -> str:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        # Bytes that are no UTF-8 stand as surrogates in ``text``; RE2 gets what is between them.
+        parts = re.split("([\ud800-\udfff]+)", text)
+        array = pa.array(parts[::2], pa.large_string())
+        for regex in self.regexes:
+            array = pc.replace_substring_regex(array, f"(?i){regex}", ERASED)
+        parts[::2] = array.to_pylist()
+        return "".join(parts)
 
 
 def _escaped(text: str) -> str:

@@ -34,7 +34,7 @@ def test_nothing_new_rebuilds_nothing(copy_of_sample):
 
 def test_as_of_rebuilds_a_past_day(copy_of_sample):
     """Last month's report cannot be made again, or shows what happened after it."""
-    copy_of_sample.run("--as-of", "2025-12-31")
+    copy_of_sample.run("--as-of", "2025-12-31", "--make-current")
     assert copy_of_sample.query(
         "SELECT max(order_date) <= DATE '2025-12-31', count(*) > 1000 FROM orders"
     ) == [(True, True)]
