@@ -18,9 +18,9 @@ from dagster_project.warehouse import identifier, quoted
 
 IMPLAUSIBLE = "implausible_date"
 IMPOSSIBLE = "impossible_value"
-# A word, or several of which the further ones are small ("lost in space", "state 21"): no address,
-# no number and no two names, as a shifted column would put them here.
-_WORD = re.compile(r"[^\W\d_]+([ _\-][a-zа-яё]+){0,3}( ?\d{1,3})?")
+# Words in small letters, or capitals with low lines between ("lost in space", "PARTIALLY_SHIPPED",
+# "state 21"): no address, number or name, as a shifted column would put them here.
+_WORD = re.compile(r"[a-zа-яё]+([ _\-][a-zа-яё]+){0,3}( ?\d{1,3})?|[A-Z]+(_[A-Z]+){1,3}")
 _EXPECTED = {
     "timestamp": "a date and time",
     "date": "a date",

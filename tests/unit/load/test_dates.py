@@ -107,7 +107,7 @@ def test_what_contradicts_a_declared_order_says_so(landing, monkeypatch):
     changed = system.model_copy(update={"tables": {**system.tables, "orders": declared}})
     monkeypatch.setattr(
         "dagster_project.load.validation.load_targets.load_contract",
-        lambda: {**load_contract(), "shop": changed},
+        lambda *_: {**load_contract(), "shop": changed},
     )
     landing.put(
         "shop/orders.csv",
