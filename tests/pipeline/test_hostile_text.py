@@ -18,7 +18,7 @@ CODES = {"currency": "GBP", "from_currency": "USD", "to_currency": "GBP", "count
 BLANKS = " \t\r\n\xa0\ufeff"
 VALUES = {
     "timestamp": "2026-01-15 10:00:00",
-    "date": "1980-05-17",
+    "date": "1995-05-17",
     "boolean": "false",
     "integer": "3",
     "score": "5",
