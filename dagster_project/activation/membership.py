@@ -139,7 +139,8 @@ def _birthdays(con: duckdb.DuckDBPyConnection, as_of: date) -> None:
 def _former(con: duckdb.DuckDBPyConnection, published: Path | None, as_of: date) -> None:
     """``a_former`` and ``a_history``: what the version in force says, by the ids of today.
 
-    What is dated after ``as_of``, because an older day is restated, is not known yet.
+    What is dated after ``as_of``, because an older day is restated, is not known yet. Two customers
+    who proved to be one have one line each time: that of the one who was to be written to.
     """
     for name, columns in (("a_former", AUDIENCES), ("a_history", CHANGES)):
         con.execute(f"CREATE OR REPLACE TEMP TABLE {name} ({columns})")
@@ -162,9 +163,19 @@ def _former(con: duckdb.DuckDBPyConnection, published: Path | None, as_of: date)
             ("a_history", "audience_changes", "changed_on"),
         ):
             if mart in present:
+                once = "build_id, change, " if mart == "audience_changes" else ""
                 con.execute(
-                    f"INSERT INTO {name} BY NAME SELECT t.* REPLACE ({today} AS customer_id) "
-                    f"FROM before_.{mart} AS t WHERE {moment} <= DATE '{as_of}'"
+                    f"""
+                    INSERT INTO {name} BY NAME
+                    SELECT * FROM (
+                        SELECT t.* REPLACE ({today} AS customer_id)
+                        FROM before_.{mart} AS t WHERE {moment} <= DATE '{as_of}'
+                    ) AS t
+                    QUALIFY row_number() OVER (
+                        PARTITION BY {once}audience, customer_id, event_key
+                        ORDER BY left_out_because NULLS FIRST, is_held_out, {moment}
+                    ) = 1
+                    """
                 )
     finally:
         con.execute("DETACH before_")
