@@ -140,7 +140,7 @@ def _former(con: duckdb.DuckDBPyConnection, published: Path | None, as_of: date)
     """``a_former`` and ``a_history``: what the version in force says, by the ids of today.
 
     What is dated after ``as_of``, because an older day is restated, is not known yet. Two customers
-    who proved to be one have one line each time: that of the one who was to be written to.
+    who proved to be one have one change in a build: that of the one who was to be written to.
     """
     for name, columns in (("a_former", AUDIENCES), ("a_history", CHANGES)):
         con.execute(f"CREATE OR REPLACE TEMP TABLE {name} ({columns})")
@@ -163,18 +163,20 @@ def _former(con: duckdb.DuckDBPyConnection, published: Path | None, as_of: date)
             ("a_history", "audience_changes", "changed_on"),
         ):
             if mart in present:
-                once = "build_id, change, " if mart == "audience_changes" else ""
+                once = (
+                    "QUALIFY row_number() OVER (PARTITION BY build_id, audience, customer_id, "
+                    "event_key, change ORDER BY left_out_because NULLS FIRST, is_held_out) = 1"
+                    if mart == "audience_changes"
+                    else ""
+                )
                 con.execute(
                     f"""
                     INSERT INTO {name} BY NAME
                     SELECT * FROM (
                         SELECT t.* REPLACE ({today} AS customer_id)
                         FROM before_.{mart} AS t WHERE {moment} <= DATE '{as_of}'
-                    ) AS t
-                    QUALIFY row_number() OVER (
-                        PARTITION BY {once}audience, customer_id, event_key
-                        ORDER BY left_out_because NULLS FIRST, is_held_out, {moment}
-                    ) = 1
+                    )
+                    {once}
                     """
                 )
     finally:

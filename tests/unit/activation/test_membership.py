@@ -122,6 +122,10 @@ class Company:
                 "WHERE build_id = ? ORDER BY ALL",
                 [f"b{self.builds:04}"],
             ).fetchall()
+            self.repeated = con.execute(
+                "SELECT audience, customer_id FROM marts.audience_changes "
+                "GROUP BY build_id, audience, customer_id, event_key, change HAVING count(*) > 1"
+            ).fetchall()
             self.results = con.execute("SELECT * FROM marts.audience_results").fetchdf()
             self.published = self.folder / f"{self.builds}.duckdb"
             con.execute(f"ATTACH '{self.published}' AS p")
@@ -179,6 +183,14 @@ def test_a_trigger_fires_once_per_event(tmp_path):
         company.build({"a": Person()}, DAY + timedelta(days=day))
         entered += [change for change in company.changes if change[2] == "entered"]
     assert entered == [("one", "a", "entered")]
+
+
+def test_two_members_who_prove_to_be_one_entered_once(company):
+    """The day after a merge is not published, because a person entered twice in one build."""
+    company.build({"a": Person(), "b": Person(can_email=False)})
+    company.merged["b"] = "a"
+    assert company.build({"a": Person()}) == {("one", "a"): (DAY, None)}
+    assert company.repeated == []
 
 
 def test_a_merged_customer_keeps_the_entry(company):
