@@ -28,6 +28,8 @@ def start_on_terminal(company: Company) -> tuple[subprocess.Popen[bytes], int]:
         stdout=theirs,
         stderr=theirs,
         start_new_session=True,
+        # Workers that run tests ignore SIGINT and would hand that on; a shell does not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     os.close(theirs)
     return process, ours
