@@ -3,6 +3,8 @@
 import os
 import socket
 import sys
+import sysconfig
+from pathlib import Path
 
 from dagster_project.cli.report_server import start as start_report
 from dagster_project.errors import UsageError
@@ -28,13 +30,15 @@ def serve_ui(settings: Settings, *, host: str, port: int) -> None:
         "HOURGLASS_DATA_DIR": str(settings.data_dir),
         "HOURGLASS_REPORT_URL": f"http://{host}:{port + 1}/",
     }
+    # `dagster dev` is superseded by it since Dagster 1.11.
+    dg = Path(sysconfig.get_path("scripts")) / "dg"
     command = [
-        *(sys.executable, "-m", "dagster", "dev"),
-        *("-h", host, "-p", str(port), "-m", LOCATION, "-d", str(PROJECT_ROOT)),
+        *(str(dg), "dev", "--host", host, "--port", str(port)),
+        *("--module-name", LOCATION, "--working-directory", str(PROJECT_ROOT)),
     ]
     # Not from the repository's root, whose own dagster.yaml would be warned about.
     os.chdir(home)
-    os.execve(sys.executable, command, environment)
+    os.execve(dg, command, environment)
 
 
 def _require_free(host: str, port: int) -> None:
