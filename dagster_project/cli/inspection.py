@@ -71,10 +71,10 @@ def explain(
     with opened_warehouse(data_dir) as (con, settings):
         found = explained(con, settings, key)
     if plot is not None:
-        from dagster_project.identity.inspection.waterfall import write_waterfalls
+        from dagster_project.report.match_weights import write_match_weights
 
-        count = write_waterfalls(found, plot)
-        typer.echo(f"{plot}: {count:,} links with their weights.")
+        count = write_match_weights(found, plot)
+        typer.echo(f"{plot}: {count:,} {"link" if count == 1 else "links"} with weights.")
         return
     if as_json:
         typer.echo(json.dumps(found, default=str, ensure_ascii=False, indent=1))

@@ -10,11 +10,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any
 
 import duckdb
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from dagster_project.errors import HourglassError
@@ -26,6 +25,7 @@ from dagster_project.report.kept import HEADLINE
 from dagster_project.report.language import DEFAULT, LANGUAGES, speaking, t
 from dagster_project.report.pages import PAGES
 from dagster_project.report.sections import checks
+from dagster_project.report.templating import asset, template_environment
 
 
 def render(
@@ -111,20 +111,14 @@ def _sections(context: Context, page: Any) -> list[Section]:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("dagster_project.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    script = _asset("script.js")
+    environment = template_environment()
+    script = asset("script.js")
     environment.globals |= {
         "t": t,
         "nt": language.nt,
         "is_translated": language.is_translated,
         "count": formats.count,
-        "style": Markup(_asset("style.css")),
+        "style": Markup(asset("style.css")),
         "script": Markup(script),
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     }
@@ -190,8 +184,3 @@ def _build(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
             "tell which months are complete. Run the daily job again."
         )
     return dict(zip(names, row, strict=True))
-
-
-def _asset(name: str) -> str:
-    folder = resources.files("dagster_project.report") / "templates"
-    return (folder / name).read_text(encoding="utf-8")

@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from dagster_project.identity.inspection.waterfall import page, write_waterfalls
+from dagster_project.report.match_weights import page, write_match_weights
 
 BITS = {"prior": -11.5, "email": 17.25, "phone": 16.0, "first_name": -4.75}
 
@@ -49,7 +49,7 @@ def test_each_bar_starts_where_the_last_ended_and_the_sum_is_the_weight():
 def test_the_page_asks_nobody_and_runs_nothing(tmp_path):
     """A record's key runs a script on the desk of whoever explains it, or is sent somewhere."""
     path = tmp_path / "why.html"
-    assert write_waterfalls(_found(left_record="<script>alert(1)</script>"), path) == 1
+    assert write_match_weights(_found(left_record="<script>alert(1)</script>"), path) == 1
     html = path.read_text()
     assert "<script" not in html
     assert not re.search(r"https?:|src=|@import|url\(", html)
