@@ -74,7 +74,7 @@ def explain(
         from dagster_project.report.match_weights import write_match_weights
 
         count = write_match_weights(found, plot)
-        typer.echo(f"{plot}: {count:,} {"link" if count == 1 else "links"} with weights.")
+        typer.echo(f"{plot}: {count:,} {'link' if count == 1 else 'links'} with weights.")
         return
     if as_json:
         typer.echo(json.dumps(found, default=str, ensure_ascii=False, indent=1))
