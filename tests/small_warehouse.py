@@ -229,3 +229,14 @@ def pass_gate(
     record = record_gate(con, settings, suites_dir=suites_dir)
     record.require_passed()
     return record
+
+
+def stamps(settings: Settings) -> set[int]:
+    """The stamps of all rows of the version in force."""
+    path = settings.published_dir / "current" / "marts.duckdb"
+    with duckdb.connect(str(path), read_only=True) as con:
+        return {
+            row[0]
+            for mart in ("build", "customers", "orders")
+            for row in con.execute(f"SELECT DISTINCT stamp FROM {mart}").fetchall()
+        }

@@ -18,6 +18,7 @@ from dagster_project.cli.metric import metric
 from dagster_project.cli.options import DataDir
 from dagster_project.cli.privacy import export_person, forget, privacy
 from dagster_project.cli.quarantine import quarantine
+from dagster_project.cli.versions import diff, rollback, versions
 from dagster_project.errors import HourglassError, UsageError
 from dagster_project.operations.stopping import Stopped, StopSignals
 from dagster_project.settings import PREFIX
@@ -140,21 +141,6 @@ def status(
 
 
 @app.command()
-def rollback(
-    version: Annotated[
-        str | None, typer.Argument(help="Which version; default: the one before.")
-    ] = None,
-    data_dir: DataDir = None,
-) -> None:
-    """Put an older published version back in force."""
-    from dagster_project.publish import rollback as put_back
-    from dagster_project.settings import load_settings
-
-    in_force = put_back(load_settings(data_dir=data_dir), version)
-    typer.echo(f"Version {in_force.name} is in force.")
-
-
-@app.command()
 def init(
     folder: Annotated[Path, typer.Argument(help="New folder for definitions of one's own.")],
 ) -> None:
@@ -186,6 +172,9 @@ app.command()(forget)
 app.command("export-person")(export_person)
 app.command()(privacy)
 app.command()(metric)
+app.command()(versions)
+app.command()(diff)
+app.command()(rollback)
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(identity, name="identity")
 app.add_typer(mappings, name="mappings")

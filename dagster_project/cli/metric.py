@@ -13,7 +13,6 @@ from dagster_project.cli.options import DataDir
 if TYPE_CHECKING:
     from dagster_project.metrics.answers import Answer
     from dagster_project.publish import PublishedVersion
-    from dagster_project.settings import Settings
 
 _SHOWN = 60
 
@@ -42,6 +41,7 @@ def metric(
     """Say a metric's value, its definition, the SQL behind it, and what changed since a version."""
     from dagster_project.metrics import load_metrics
     from dagster_project.metrics.answers import answer, changes
+    from dagster_project.publish import find_version
     from dagster_project.settings import load_settings
     from dagster_project.warehouse import connect_file
 
@@ -54,7 +54,7 @@ def metric(
     settings = load_settings(data_dir=data_dir)
     by, where = by or [], where or []
     with ExitStack() as stack:
-        version = _version(settings, as_of)
+        version = find_version(settings, as_of)
         con = stack.enter_context(connect_file(version.database, read_only=True))
         found = answer(con, metrics, name, by=by, where=where)
         told: dict[str, Any] = {
@@ -68,7 +68,7 @@ def metric(
             "dimensions": list(metrics.dimensions(found.metric)),
         }
         if against:
-            other = _version(settings, against)
+            other = find_version(settings, against)
             old = con
             if other.name != version.name:
                 old = stack.enter_context(connect_file(other.database, read_only=True))
@@ -95,27 +95,6 @@ def metric(
         typer.echo(json.dumps(told, indent=2, default=str, ensure_ascii=False))
         return
     _show(console, told, found)
-
-
-def _version(settings: "Settings", name: str | None) -> "PublishedVersion":
-    """The version in force, or the kept one called ``name``, or the newest of that business day."""
-    from dagster_project.errors import UsageError
-    from dagster_project.publish import list_versions, version_in_force
-
-    kept = list_versions(settings)
-    if name is None:
-        found = version_in_force(settings)
-        if found is None:
-            raise UsageError(
-                f"Nothing is published in {settings.published_dir} yet: hourglass run first."
-            )
-        return found
-    for version in reversed(kept):
-        if name in (version.name, _manifest(version).get("as_of")):
-            return version
-    raise UsageError(
-        f"There is no version {name}. There are: {', '.join(v.name for v in kept) or 'none'}."
-    )
 
 
 def _manifest(version: "PublishedVersion") -> Mapping[str, Any]:

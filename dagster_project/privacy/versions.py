@@ -138,7 +138,8 @@ def _rewrite(settings: Settings, old: PublishedVersion, erased: Erased) -> None:
         _write_parquet(con, published)
     (restricted / RESTRICTED_DATABASE).chmod(0o600)
     _copy_texts(old.published, published, erased.patterns)
-    manifest = json.loads((old.published / "manifest.json").read_text(encoding="utf-8"))
+    # The copy, for its comparison with the version before names ids.
+    manifest = json.loads((published / "manifest.json").read_text(encoding="utf-8"))
     manifest["version"] = new.name
     manifest["marts"] = {
         name: {**facts, **marts.get(name, {})} for name, facts in manifest["marts"].items()

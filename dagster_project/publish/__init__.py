@@ -1,16 +1,20 @@
 """A checked build becomes a version that readers see, all at once.
 
-``versions`` says where versions lie and which one is in force, ``build`` writes and verifies the
-files, ``flip`` puts them in force and cleans up after a crash, ``inputs`` says whether there is
-anything new to build. Nothing here knows about orchestration.
+``versions`` says where versions lie and which one is in force, ``writing`` writes and verifies the
+files, ``flip`` puts them in force and cleans up after a crash, ``kept`` goes back to an older one,
+``comparison`` says what differs between two, ``inputs`` whether there is anything new to build.
+Nothing here knows about orchestration.
 """
 
+from dagster_project.publish.comparison import VersionComparison, compare_versions
 from dagster_project.publish.flip import recover
 from dagster_project.publish.inputs import changed_parts, input_parts, inputs_fingerprint
-from dagster_project.publish.publish import prune, publish, rollback
+from dagster_project.publish.kept import prune, rollback
+from dagster_project.publish.publish import publish
 from dagster_project.publish.versions import (
     PublishedVersion,
     current_manifest,
+    find_version,
     list_versions,
     restricted_database,
     version_in_force,
@@ -18,8 +22,11 @@ from dagster_project.publish.versions import (
 
 __all__ = [
     "PublishedVersion",
+    "VersionComparison",
     "changed_parts",
+    "compare_versions",
     "current_manifest",
+    "find_version",
     "input_parts",
     "inputs_fingerprint",
     "list_versions",

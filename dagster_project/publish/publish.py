@@ -3,27 +3,28 @@
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from dagster_project.errors import HourglassError, UsageError
+from dagster_project.errors import HourglassError
+from dagster_project.publish.comparison import compare_folders
 from dagster_project.publish.flip import (
     building_folder,
-    discard,
     keep_apart,
     publishing,
     put_in_force,
     sync_tree,
 )
 from dagster_project.publish.inputs import deciding_settings, input_parts, inputs_fingerprint
+from dagster_project.publish.kept import prune
 from dagster_project.publish.versions import (
     PublishedVersion,
     cannot_write,
-    list_versions,
     new_name,
+    new_number,
     version_in_force,
     version_of,
 )
@@ -44,11 +45,8 @@ from dagster_project.quality.fingerprint import columns_of
 from dagster_project.quality.gate import latest_record, marts_of
 from dagster_project.quality.results import GateRecord
 from dagster_project.quality.suites import SUITES_DIR, Suite, load_suites
-from dagster_project.quality.volume import latest_manifest
+from dagster_project.quality.volume import MANIFEST, latest_manifest
 from dagster_project.settings import Settings
-
-# Readers that opened a version stay on it; a day is longer than any dashboard session was seen.
-YOUNG = timedelta(days=1)
 
 
 def publish(
@@ -89,6 +87,7 @@ def publish(
             parts = input_parts(settings, con)
             manifest = {
                 "version": version.name,
+                "number": new_number(settings),
                 "build_id": gate.build_id,
                 "as_of": str(_parameter(con, "as_of")),
                 "is_restated": is_restated,
@@ -104,6 +103,7 @@ def publish(
                 "storage_version": STORAGE_VERSION,
                 "marts": described_marts(con, marts, gate),
             }
+            manifest["comparison"] = _compared(before, published, manifest)
             quality = gate.to_json()
             say("writing the report")
             write_report(
@@ -115,9 +115,7 @@ def publish(
                 ledger=ledger or {},
             )
             write_json(published / "quality.json", quality)
-            write_json(
-                published / "manifest.json", manifest | {"files": described_files(published)}
-            )
+            write_json(published / MANIFEST, manifest | {"files": described_files(published)})
             say("completing the version")
             sync_tree(published)
             sync_tree(restricted)
@@ -132,73 +130,6 @@ def publish(
             for folder in (published, restricted):
                 shutil.rmtree(folder, ignore_errors=True)
     return version
-
-
-def rollback(settings: Settings, name: str | None = None) -> PublishedVersion:
-    """Put an older version back in force: ``name``, or the newest before the one in force; when
-    that one is gone, the newest that is left.
-
-    Raises UsageError when there is no such version, HourglassError when its files are not
-    complete.
-    """
-    with publishing(settings):
-        versions = list_versions(settings)
-        in_force = version_in_force(settings)
-        names = [version.name for version in versions]
-        if name is None:
-            older = [
-                version.name
-                for version in versions
-                if in_force is not None and version.name < in_force.name and not version.is_restated
-            ]
-            if in_force is not None and not in_force.published.exists():
-                # What is in force is gone: whatever is left is better, also a newer one.
-                older = older or [v.name for v in versions if not v.is_restated] or names
-                if not older:
-                    raise UsageError(
-                        f"No published version is left: remove {settings.published_dir / 'current'}"
-                        ", then hourglass run makes a new one."
-                    )
-            if not older:
-                raise UsageError("There is no older version to go back to.")
-            name = older[-1]
-        if name not in names:
-            raise UsageError(
-                f"There is no version {name}. There are: {', '.join(names) or 'none'}."
-            )
-        version = version_of(settings, name)
-        needed = (version.database, version.published / "manifest.json", version.restricted)
-        absent = [str(path) for path in needed if not path.exists()]
-        if absent:
-            raise HourglassError(f"Version {name} is not complete: {', '.join(absent)} is missing.")
-        if in_force is None or in_force.name != name:
-            put_in_force(settings, version, is_new=False)
-    return version
-
-
-def prune(settings: Settings, *, now: datetime | None = None) -> list[str]:
-    """Remove versions beyond ``keep_versions`` that are older than a day; their names.
-
-    Restated versions are counted apart. The one in force stays whatever its age. Called with the
-    versions locked.
-    """
-    now = now or datetime.now(UTC)
-    in_force = version_in_force(settings)
-    removed = []
-    versions = list_versions(settings)
-    beyond = [
-        version
-        for is_restated in (False, True)
-        for version in [v for v in versions if v.is_restated == is_restated][
-            : -settings.keep_versions
-        ]
-    ]
-    for version in beyond:
-        is_young = now - version.published_at < YOUNG
-        if not is_young and (in_force is None or version.name != in_force.name):
-            discard(version)
-            removed.append(version.name)
-    return removed
 
 
 def _require_record(con: duckdb.DuckDBPyConnection, suites: Mapping[str, Suite]) -> GateRecord:
@@ -238,6 +169,20 @@ def _require_record(con: duckdb.DuckDBPyConnection, suites: Mapping[str, Suite])
             "all rebuilt. Run the whole job: hourglass run."
         )
     return gate
+
+
+def _compared(
+    before: PublishedVersion | None, published: Path, manifest: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """What changed since the version in force (publish.comparison), for the report and whoever
+    reads the manifest; None when there is none, or it is damaged: no reason not to publish.
+    """
+    if before is None or not before.is_complete:
+        return None
+    with suppress(HourglassError, duckdb.Error, OSError, ValueError, KeyError):
+        old = json.loads((before.published / MANIFEST).read_text(encoding="utf-8"))
+        return compare_folders(before.published, published, old, manifest).to_json()
+    return None
 
 
 def _is_of_a_day_before(con: duckdb.DuckDBPyConnection, settings: Settings) -> bool:

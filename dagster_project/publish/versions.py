@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from dagster_project.errors import HourglassError
-from dagster_project.quality.volume import manifest_in_force
+from dagster_project.errors import HourglassError, UsageError
+from dagster_project.quality.volume import MANIFEST, kept_manifests, manifest_in_force
 from dagster_project.settings import Settings
 
-# In UTC and with microseconds, so that the order of names is the order of publishing.
+# In UTC. Their order is told by the numbers in the manifests: clocks have been wrong.
 NAME_FORMAT = "%Y%m%dT%H%M%S-%f"
 # A past day made again: marked in the name, so that the mark is there without the manifest.
 RESTATED = "-restated"
@@ -52,6 +52,12 @@ class PublishedVersion:
         moment = self.name.removesuffix(RESTATED)
         return datetime.strptime(moment, NAME_FORMAT).replace(tzinfo=UTC)
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether its files are there, those with direct identifiers too."""
+        needed = (self.database, self.published / MANIFEST, self.restricted)
+        return all(path.exists() for path in needed)
+
 
 def version_of(settings: Settings, name: str) -> PublishedVersion:
     """The paths of version ``name``, whether it exists or not."""
@@ -63,14 +69,41 @@ def version_of(settings: Settings, name: str) -> PublishedVersion:
 
 
 def list_versions(settings: Settings) -> list[PublishedVersion]:
-    """Every complete version, oldest first."""
-    return [version_of(settings, name) for name in _names(settings.published_dir)]
+    """Every version, in the order in which they were made."""
+    names = _names(settings.published_dir)
+    order = {path.parent.name: n for n, (path, _) in enumerate(kept_manifests(settings), 1)}
+    # One without a readable manifest comes first.
+    return [
+        version_of(settings, name) for name in sorted(names, key=lambda n: (order.get(n, 0), n))
+    ]
 
 
 def version_in_force(settings: Settings) -> PublishedVersion | None:
     """The version that readers see; None before the first publish."""
     link = settings.published_dir / "current"
     return version_of(settings, link.readlink().name) if link.is_symlink() else None
+
+
+def find_version(settings: Settings, name: str | None) -> PublishedVersion:
+    """The version in force, or the kept one called ``name``, or the newest of that business day.
+
+    Raises UsageError when there is none.
+    """
+    if name is None:
+        found = version_in_force(settings)
+        if found is None:
+            raise UsageError(
+                f"Nothing is published in {settings.published_dir} yet: hourglass run first."
+            )
+        return found
+    kept = list_versions(settings)
+    days = {path.parent.name: manifest["as_of"] for path, manifest in kept_manifests(settings)}
+    for version in reversed(kept):
+        if name in (version.name, days.get(version.name)):
+            return version
+    raise UsageError(
+        f"There is no version {name}. There are: {', '.join(v.name for v in kept) or 'none'}."
+    )
 
 
 def current_manifest(settings: Settings) -> dict[str, Any] | None:
@@ -91,19 +124,31 @@ def restricted_database(settings: Settings) -> Path | None:
     """
     in_force = version_in_force(settings)
     lost = [name for name in _names(settings.restricted_dir) if not name.endswith(RESTATED)]
+    # One that a wrong clock dated ahead is the last choice.
+    now = datetime.now(UTC)
+    lost.sort(key=lambda name: (version_of(settings, name).published_at <= now, name))
     names = [in_force.name] if in_force else lost
     paths = [version_of(settings, name).restricted / RESTRICTED_DATABASE for name in names]
     return next((path for path in reversed(paths) if path.is_file()), None)
 
 
 def new_name(settings: Settings, now: datetime | None = None, *, is_restated: bool = False) -> str:
-    """A name that sorts after every version there is, also when the clock was set back."""
+    """A name that says when and that no version had."""
     now = now or datetime.now(UTC)
-    taken = _names(settings.published_dir) + _names(settings.restricted_dir)
-    if taken:
-        newest = version_of(settings, max(taken)).published_at
-        now = max(now, newest + timedelta(microseconds=1))
+    taken = {
+        version_of(settings, name).published_at
+        for folder in (settings.published_dir, settings.restricted_dir)
+        for name in _names(folder)
+    }
+    while now in taken:
+        now += timedelta(microseconds=1)
     return now.strftime(NAME_FORMAT) + (RESTATED if is_restated else "")
+
+
+def new_number(settings: Settings) -> int:
+    """The number of the next version, above those of all that are kept."""
+    numbers = [manifest.get("number", 0) for _, manifest in kept_manifests(settings)]
+    return max(numbers, default=0) + 1
 
 
 def cannot_write(path: Path, error: OSError) -> HourglassError:

@@ -1,8 +1,10 @@
 """How a mart's number of rows compares with the last published version."""
 
 import json
+import os
 from collections.abc import Mapping
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -12,24 +14,41 @@ from dagster_project.quality.results import CheckResult
 from dagster_project.quality.suites import Suite, VolumeRule
 from dagster_project.settings import Settings
 
+MANIFEST = "manifest.json"
+
 
 def manifest_in_force(settings: Settings) -> dict[str, Any] | None:
-    """The manifest of the published version in force; None before the first publish.
+    """The manifest of the published version in force; None before the first publish, and when
+    every version is gone.
 
     Raises HourglassError when there is a version without a readable manifest.
     """
-    path = settings.published_dir / "current" / "manifest.json"
+    link = settings.published_dir / "current"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads((link / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        if not (settings.published_dir / "current").is_symlink():
+        is_lost = not link.exists() and not kept_manifests(settings)
+        if is_lost or not os.path.lexists(link):
             return None
     except (OSError, ValueError):
         pass
     raise HourglassError(
-        f"{path} is missing or damaged, so the version in force cannot be trusted. "
+        f"{link / MANIFEST} is missing or damaged, so the version in force cannot be trusted. "
         "Put another in force: hourglass rollback."
     )
+
+
+def kept_manifests(settings: Settings) -> list[tuple[Path, dict[str, Any]]]:
+    """Path and content of the readable manifest of each version that is kept, in the order in
+    which they were made: by number, those of releases that gave none by name before them.
+    """
+    found = []
+    for path in (settings.published_dir / "versions").glob(f"[0-9]*/{MANIFEST}"):
+        try:
+            found.append((path, json.loads(path.read_text(encoding="utf-8"))))
+        except (OSError, ValueError):
+            continue
+    return sorted(found, key=lambda one: (one[1].get("number", 0), one[0].parent.name))
 
 
 def latest_manifest(settings: Settings) -> dict[str, Any] | None:
@@ -39,12 +58,7 @@ def latest_manifest(settings: Settings) -> dict[str, Any] | None:
     manifest = manifest_in_force(settings)
     if manifest is None or not manifest.get("is_restated"):
         return manifest
-    others = sorted((settings.published_dir / "versions").glob("[0-9]*/manifest.json"))
-    for path in reversed(others):
-        try:
-            other = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
+    for _, other in reversed(kept_manifests(settings)):
         if not other.get("is_restated"):
             return other
     return manifest

@@ -12,12 +12,12 @@ HEADLINE = "headline.json"
 
 
 def kept_versions(folders: Iterable[Path]) -> tuple[Kept, ...]:
-    """The versions in ``folders`` (``published/versions/<version>``), newest first.
+    """The versions in ``folders`` (``published/versions/<version>``, oldest first), newest first.
 
     One without headline numbers, from an older release or half removed, is left out.
     """
     found = []
-    for folder in sorted(folders, reverse=True):
+    for folder in reversed(list(folders)):
         try:
             content = json.loads((folder / "report" / HEADLINE).read_text(encoding="utf-8"))
             found.append(

@@ -2,9 +2,10 @@
 
 import pytest
 
+from dagster_project.publish import publish
 from dagster_project.quality import gate
 from dagster_project.warehouse import connect
-from tests.small_warehouse import fill, pass_gate, small_settings, write_suites
+from tests.small_warehouse import fill, pass_gate, report_page, small_settings, write_suites
 
 
 @pytest.fixture
@@ -24,3 +25,16 @@ def con(settings, suites_dir, tmp_path):
         fill(con)
         pass_gate(con, settings, suites_dir, tmp_path / "dbt")
         yield con
+
+
+@pytest.fixture
+def put_out(con, settings, suites_dir, tmp_path):
+    """Publish the build ``b<stamp>``."""
+
+    def put_out(stamp: int = 1, **overrides):
+        chosen = settings.model_copy(update=overrides)
+        fill(con, f"b{stamp}", stamp=stamp)
+        pass_gate(con, chosen, suites_dir, tmp_path / "dbt")
+        return publish(con, chosen, render=report_page, suites_dir=suites_dir)
+
+    return put_out

@@ -1,54 +1,24 @@
 """Only the build that was checked is published, and wholly; until then readers keep the last."""
 
 import json
-import os
-import shutil
 import stat
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 
 import duckdb
 import pytest
 
-from dagster_project.errors import HourglassError, UsageError
+from dagster_project.errors import HourglassError
 from dagster_project.publish import (
     current_manifest,
     list_versions,
-    prune,
     publish,
-    recover,
     restricted_database,
-    rollback,
     version_in_force,
 )
 from dagster_project.publish import writing as build_module
 from dagster_project.publish.flip import publishing
-from dagster_project.publish.versions import NAME_FORMAT, new_name, version_of
-from dagster_project.quality.volume import latest_manifest
 from dagster_project.warehouse import connect
-from tests.small_warehouse import fill, pass_gate, record_dbt, report_page
-
-
-@pytest.fixture
-def put_out(con, settings, suites_dir, tmp_path):
-    """Publish the build ``b<stamp>``."""
-
-    def put_out(stamp: int = 1, **overrides):
-        chosen = settings.model_copy(update=overrides)
-        fill(con, f"b{stamp}", stamp=stamp)
-        pass_gate(con, chosen, suites_dir, tmp_path / "dbt")
-        return publish(con, chosen, render=report_page, suites_dir=suites_dir)
-
-    return put_out
-
-
-def stamps(settings) -> set[int]:
-    path = settings.published_dir / "current" / "marts.duckdb"
-    with duckdb.connect(str(path), read_only=True) as con:
-        return {
-            row[0]
-            for mart in ("build", "customers", "orders")
-            for row in con.execute(f"SELECT DISTINCT stamp FROM {mart}").fetchall()
-        }
+from tests.small_warehouse import fill, pass_gate, record_dbt, report_page, stamps
 
 
 def test_a_version_holds_what_the_design_says(put_out, settings):
@@ -229,70 +199,6 @@ def test_a_registry_that_was_not_copied_whole_is_not_put_in_force(
     assert version_in_force(settings) == before
 
 
-def test_versions_follow_each_other(put_out, settings):
-    """If this fails, a later version sorts before an earlier one, or takes its name."""
-    versions = [put_out(stamp) for stamp in (1, 2, 3)]
-    names = [version.name for version in versions]
-    assert names == sorted(set(names)) == [version.name for version in list_versions(settings)]
-    assert stamps(settings) == {3}
-    assert current_manifest(settings)["previous_version"] == names[1]
-    # The clock was set back by a year.
-    past = versions[-1].published_at - timedelta(days=365)
-    assert new_name(settings, past) > names[-1]
-
-
-def test_old_versions_go_and_young_ones_stay(put_out, settings):
-    """If this fails, the disk fills up, or a reader loses the version that it has open."""
-    versions = [put_out(stamp, keep_versions=3) for stamp in range(1, 6)]
-    assert len(list_versions(settings)) == 5
-    tomorrow = versions[-1].published_at + timedelta(days=2)
-    kept = settings.model_copy(update={"keep_versions": 3})
-    with publishing(settings):
-        assert prune(kept, now=tomorrow) == [v.name for v in versions[:2]]
-    assert list_versions(settings) == versions[2:]
-    assert [v.restricted.exists() for v in versions] == [False, False, True, True, True]
-    assert stamps(settings) == {5}
-
-
-def test_the_version_in_force_is_never_pruned(put_out, settings):
-    """If this fails, going back to an old version is undone by the next clean-up."""
-    versions = [put_out(stamp) for stamp in range(1, 6)]
-    rollback(settings, versions[0].name)
-    kept = settings.model_copy(update={"keep_versions": 3})
-    with publishing(settings):
-        assert prune(kept, now=datetime.now(UTC) + timedelta(days=2)) == [versions[1].name]
-    assert stamps(settings) == {1}
-
-
-def test_rollback_goes_back_in_both_places(put_out, settings):
-    """If this fails, a bad version cannot be taken back, or identifiers are of another one."""
-    first, second, third = (put_out(stamp) for stamp in (1, 2, 3))
-    assert rollback(settings) == second
-    assert stamps(settings) == {2}
-    assert restricted_database(settings).parent == second.restricted
-    assert (settings.restricted_dir / "current").resolve() == second.restricted
-    assert rollback(settings, first.name) == first
-    with pytest.raises(UsageError, match="no older"):
-        rollback(settings)
-    with pytest.raises(UsageError, match="no version 2001"):
-        rollback(settings, "2001")
-    assert rollback(settings, third.name) == third
-    assert stamps(settings) == {3}
-    # A new version after going back comes after all of them.
-    rollback(settings, first.name)
-    assert put_out(4).name > third.name
-
-
-def test_a_lost_published_folder_keeps_the_registry(put_out, settings):
-    """If this fails, losing the published marts also loses who has which customer id."""
-    put_out(1)
-    version = put_out(2)
-    os.rename(settings.published_dir, settings.data_dir / "lost")  # noqa: PTH104
-    recover(settings)
-    assert restricted_database(settings) == version.restricted / "restricted.duckdb"
-    assert put_out(3).name > version.name
-
-
 def test_two_publishers_do_not_meet(con, settings, suites_dir):
     """If this fails, a rollback during a publish leaves half of each in force."""
     with publishing(settings), pytest.raises(HourglassError, match="Another process"):
@@ -323,14 +229,6 @@ def test_nothing_is_in_force_before_the_first(settings):
     assert list_versions(settings) == []
 
 
-def test_names_say_when(settings):
-    """If this fails, nobody can tell from its name when a version was made."""
-    moment = datetime(2024, 7, 1, 5, 6, 7, 89, tzinfo=UTC)
-    name = new_name(settings, moment)
-    assert name == "20240701T050607-000089" == moment.strftime(NAME_FORMAT)
-    assert version_of(settings, name).published_at == moment
-
-
 def test_the_warehouse_is_free_after_publishing(put_out, con, settings):
     """If this fails, the step after the publish cannot open the warehouse."""
     put_out()
@@ -351,80 +249,3 @@ def test_a_refused_publish_can_be_repeated(put_out, con, settings, suites_dir, t
     pass_gate(con, settings, suites_dir, tmp_path / "dbt")
     publish(con, settings, render=report_page, suites_dir=suites_dir)
     assert stamps(settings) == {5}
-
-
-def of_day(con, day: str, *, make_current: bool = False) -> None:
-    """The build that the warehouse holds is of ``day``."""
-    con.execute(f"UPDATE control.parameters SET as_of = DATE '{day}'")
-    con.execute(f"UPDATE marts.build SET as_of = DATE '{day}'")
-    con.execute(
-        "ALTER TABLE control.parameters ADD COLUMN IF NOT EXISTS make_current BOOLEAN DEFAULT false"
-    )
-    con.execute("UPDATE control.parameters SET make_current = ?", [make_current])
-
-
-@pytest.fixture
-def put_out_day(con, settings, suites_dir, tmp_path):
-    """Publish the build ``b<stamp>`` of a day."""
-
-    def put_out_day(stamp: int, day: str, *, make_current: bool = False):
-        fill(con, f"b{stamp}", stamp=stamp)
-        of_day(con, day, make_current=make_current)
-        pass_gate(con, settings, suites_dir, tmp_path / "dbt")
-        return publish(con, settings, render=report_page, suites_dir=suites_dir)
-
-    return put_out_day
-
-
-def test_a_past_day_stays_beside_the_version_in_force(put_out_day, settings):
-    """Somebody looks at last month once more, and every dashboard goes back a month."""
-    today = put_out_day(1, "2024-06-30")
-    past = put_out_day(2, "2024-05-31")
-    assert past.is_restated
-    assert past.database.exists()
-    assert json.loads((past.published / "manifest.json").read_text())["is_restated"]
-    assert version_in_force(settings).name == today.name
-    assert stamps(settings) == {1}
-    # It is no version to go back to, and does not push one out.
-    tomorrow = put_out_day(3, "2024-07-01")
-    assert not tomorrow.is_restated
-    assert rollback(settings).name == today.name
-
-
-def test_a_past_day_becomes_current_only_when_asked(put_out_day, settings):
-    """A company cannot show last month's state at all, or its next build is compared with it."""
-    today = put_out_day(1, "2024-06-30")
-    past = put_out_day(2, "2024-05-31", make_current=True)
-    assert version_in_force(settings).name == past.name
-    assert latest_manifest(settings)["version"] == today.name
-    assert put_out_day(3, "2024-06-29").is_restated
-    assert version_in_force(settings).name == past.name
-    assert not put_out_day(4, "2024-07-01").is_restated
-
-
-def test_restated_versions_do_not_push_out_others(put_out_day, settings):
-    """Seven looks at the past, and no version is left to go back to."""
-    names = [put_out_day(1, "2024-06-29").name, put_out_day(2, "2024-06-30").name]
-    for stamp in range(3, 3 + settings.keep_versions + 1):
-        put_out_day(stamp, "2024-05-31")
-    prune(settings, now=datetime.now(UTC) + timedelta(days=3))
-    kept = list_versions(settings)
-    assert [version.name for version in kept if not version.is_restated] == names
-    assert sum(version.is_restated for version in kept) == settings.keep_versions
-
-
-def test_a_lost_version_in_force_is_no_dead_end(put_out_day, settings):
-    """The run says to roll back and the rollback says that there is nothing to go back to."""
-    first = put_out_day(1, "2024-06-29")
-    second = put_out_day(2, "2024-06-30")
-    rollback(settings)
-    shutil.rmtree(first.published)
-    with pytest.raises(HourglassError, match="hourglass rollback"):
-        current_manifest(settings)
-    assert rollback(settings).name == second.name
-    assert stamps(settings) == {2}
-    shutil.rmtree(second.published)
-    with pytest.raises(UsageError, match=r"No published version is left: remove .*current"):
-        rollback(settings)
-    (settings.published_dir / "current").unlink()
-    assert put_out_day(3, "2024-07-01").name == version_in_force(settings).name
