@@ -4,14 +4,19 @@ Each is an environment variable ``HOURGLASS_<NAME>``. An unknown ``HOURGLASS_*``
 value that does not fit raises: a silent fallback has put test data into production elsewhere.
 """
 
+import csv
 import os
-from datetime import date
+import re
+from datetime import date, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from cronsim import CronSim, CronSimError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator
+from pydantic_core.core_schema import ValidationInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dagster_project.errors import UsageError
@@ -27,8 +32,111 @@ PREFIX = "HOURGLASS_"
 INTERNAL_VARIABLES = frozenset({"HOURGLASS_WAREHOUSE_PATH"})
 
 
+# What a row of the widest contract table and DuckDB's own buffers take at least.
+LEAST_MEMORY = 100_000_000
+_MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s?([KMGT])(i?)B")
+_HOLIDAYS = PROJECT_ROOT / "dbt" / "seeds" / "calendar" / "holidays.csv"
+
+
 def _empty_is_none(value: Any) -> Any:
     return None if value == "" else value
+
+
+def _no_empty_path(value: Any) -> Any:
+    if isinstance(value, str) and not value.strip():
+        raise ValueError("is empty; name a folder, or unset it for the default")
+    return value
+
+
+def known_time_zone(value: str) -> str:
+    """``value`` when it is an IANA time zone; else ValueError."""
+    try:
+        ZoneInfo(value)
+    # A folder of zones ("Europe") is an OSError.
+    except (KeyError, ValueError, OSError):
+        raise ValueError(
+            f"{value!r} is not an IANA time zone such as Europe/London; correct it"
+        ) from None
+    return value
+
+
+def known_region(value: str) -> str:
+    """``value`` when telephone numbers are known of that country; else ValueError."""
+    import phonenumbers
+
+    if value not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValueError(
+            f"{value!r} is no country code of ISO 3166 in two capitals that telephone numbers "
+            "have, such as GB; correct it"
+        )
+    return value
+
+
+def known_cron(value: str) -> str:
+    """``value`` when it is a cron expression of five fields that ever ticks; else ValueError."""
+    try:
+        if len(value.split()) != 5:
+            raise ValueError
+        next(CronSim(value, datetime(2026, 1, 1)))
+    except (CronSimError, StopIteration, ValueError):
+        raise ValueError(
+            f"{value!r} must be a cron expression such as '0 4 * * 1-5' (minute, hour, day, "
+            "month, weekday); correct it"
+        ) from None
+    return value
+
+
+def _known_currency(value: str | None) -> str | None:
+    # The contract reads the settings.
+    from dagster_project.contracts.currencies import CURRENCIES
+
+    if value is not None and value not in CURRENCIES:
+        raise ValueError(f"{value!r} is no currency code of ISO 4217 such as EUR; correct it")
+    return value
+
+
+def _enough_memory(value: str) -> str:
+    found = _MEMORY.fullmatch(value)
+    if found:
+        base = 1024 if found[3] else 1000
+        if float(found[1]) * base ** ("KMGT".index(found[2]) + 1) >= LEAST_MEMORY:
+            return value
+    raise ValueError(
+        f"{value!r} must be a size such as 2GB, and at least {LEAST_MEMORY // 10**6}MB; correct it"
+    )
+
+
+def _web_address(value: str | None) -> str | None:
+    """``value`` when it is a whole http or https address; the message does not repeat it, since
+    webhooks carry secrets."""
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
+        _ = parts.port
+    except ValueError:
+        is_address = False
+    if not is_address or re.search(r"\s", value):
+        raise ValueError("must be an address that begins with https:// or http://; correct it")
+    return value
+
+
+def _with_slash(value: str) -> str:
+    if not value.endswith("/"):
+        raise ValueError("must end with a slash, such as http://127.0.0.1:3001/; correct it")
+    return value
+
+
+def _country_with_holidays(value: str) -> str:
+    with _HOLIDAYS.open(encoding="utf-8", newline="") as file:
+        countries = sorted({row["country"] for row in csv.DictReader(file)})
+    if value not in countries:
+        raise ValueError(
+            f"no holidays of {value!r} are known, only of {', '.join(countries)}; correct it, or "
+            "add lines of that country to the seed calendar/holidays.csv"
+        )
+    return value
 
 
 def _default_data_dir() -> Path:
@@ -41,7 +149,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
-    data_dir: Path = Field(
+    data_dir: Annotated[Path, BeforeValidator(_no_empty_path)] = Field(
         default_factory=_default_data_dir,
         description="Folder that holds all data, kept and derived.",
     )
@@ -53,15 +161,17 @@ class Settings(BaseSettings):
     as_of: Annotated[date | None, BeforeValidator(_empty_is_none)] = Field(
         default=None, description="The only 'now': the last fully elapsed business date."
     )
-    time_zone: str = Field(default="UTC", description="Business time zone (IANA name).")
-    currency: Annotated[str | None, BeforeValidator(_empty_is_none)] = Field(
+    time_zone: Annotated[str, AfterValidator(known_time_zone)] = Field(
+        default="UTC", description="Business time zone (IANA name)."
+    )
+    currency: Annotated[
+        str | None, BeforeValidator(_empty_is_none), AfterValidator(_known_currency)
+    ] = Field(
         default=None,
-        pattern=r"^[A-Z]{3}$",
         description="Reporting currency; needed only when several are present.",
     )
-    phone_region: str = Field(
+    phone_region: Annotated[str, AfterValidator(known_region)] = Field(
         default="GB",
-        pattern=r"^[A-Z]{2}$",
         description="Country of phone numbers written without a country code.",
     )
     lookback_days: int = Field(
@@ -77,9 +187,8 @@ class Settings(BaseSettings):
             "default where the shop delivered no orders.",
         )
     )
-    holiday_country: str = Field(
+    holiday_country: Annotated[str, AfterValidator(_country_with_holidays)] = Field(
         default="GB",
-        pattern=r"^[A-Z]{2}$",
         description="Country whose public holidays the calendar marks (seed holidays).",
     )
     changed_ids_percent: float = Field(
@@ -96,9 +205,8 @@ class Settings(BaseSettings):
     language: Literal["en", "ru"] = Field(
         default="en", description="Language in which the report opens; the other is a link away."
     )
-    report_url: str = Field(
+    report_url: Annotated[str, AfterValidator(_web_address), AfterValidator(_with_slash)] = Field(
         default="http://127.0.0.1:3001/",
-        pattern=r"^https?://\S+/$",
         description="Where the report is served; hourglass ui does so on the port after its own.",
     )
     keep_versions: int = Field(
@@ -111,8 +219,8 @@ class Settings(BaseSettings):
         description="Seconds that a file in landing/ must have held still, 12 times as many when "
         "it looks cut off.",
     )
-    memory_limit: str = Field(
-        default="2GB", pattern=r"^\d+(\.\d+)?\s?[KMGT]i?B$", description="DuckDB's memory limit."
+    memory_limit: Annotated[str, AfterValidator(_enough_memory)] = Field(
+        default="2GB", description="DuckDB's memory limit."
     )
     threads: int = Field(
         default_factory=lambda: max(1, os.cpu_count() or 1), ge=1, description="DuckDB's threads."
@@ -120,19 +228,23 @@ class Settings(BaseSettings):
     schedule_enabled: bool = Field(
         default=False, description="Start the daily schedule and the landing sensor."
     )
-    schedule_cron: str = Field(default="0 5 * * *", description="When the daily schedule ticks.")
-    webhook_url: Annotated[str | None, BeforeValidator(_empty_is_none)] = Field(
-        default=None, description="Called with a JSON body when a run fails."
+    schedule_cron: Annotated[str, AfterValidator(known_cron)] = Field(
+        default="0 5 * * *", description="When the daily schedule ticks."
     )
+    webhook_url: Annotated[
+        str | None, BeforeValidator(_empty_is_none), AfterValidator(_web_address)
+    ] = Field(default=None, description="Called with a JSON body when a run fails.")
 
-    delivery_enabled: bool = Field(
-        default=False, description="Let audiences be delivered to the webhook of delivery_url."
-    )
-    delivery_url: Annotated[str | None, BeforeValidator(_empty_is_none)] = Field(
-        default=None, description="Webhook that takes the changes of audiences; https."
-    )
+    delivery_url: Annotated[
+        str | None, BeforeValidator(_empty_is_none), AfterValidator(_web_address)
+    ] = Field(default=None, description="Webhook that takes the changes of audiences; https.")
     delivery_secret: Annotated[str | None, BeforeValidator(_empty_is_none)] = Field(
         default=None, repr=False, description="Signs deliveries; the receiver knows it too."
+    )
+
+    # Behind the two that it needs, so that its check finds them.
+    delivery_enabled: bool = Field(
+        default=False, description="Let audiences be delivered to the webhook of delivery_url."
     )
 
     @field_validator("data_dir", "project_dir")
@@ -140,13 +252,22 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().resolve()
 
-    @field_validator("time_zone")
+    @field_validator("data_dir")
     @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError("not an IANA time zone such as Europe/London") from error
+    def _is_no_file(cls, value: Path) -> Path:
+        if value.exists() and not value.is_dir():
+            raise ValueError("is a file; name a folder")
+        return value
+
+    @field_validator("delivery_enabled")
+    @classmethod
+    def _deliverable(cls, value: bool, info: ValidationInfo) -> bool:
+        needed = ("delivery_url", "delivery_secret")
+        # A field that is wrong itself is not in the data, and is told on its own.
+        lacking = [name for name in needed if name in info.data and not info.data[name]]
+        if value and lacking:
+            names = " and ".join(PREFIX + name.upper() for name in lacking)
+            raise ValueError(f"needs {names}; set what is missing, or switch deliveries off")
         return value
 
     @property
@@ -181,22 +302,32 @@ class Settings(BaseSettings):
 def load_settings(**overrides: Any) -> Settings:
     """Settings from the environment, with ``overrides`` (None: not given) on top.
 
-    Raises UsageError that names each variable that is unknown or does not fit.
+    Raises UsageError with a sentence for each variable that is unknown or does not fit.
     """
     known = {PREFIX + name.upper() for name in Settings.model_fields} | INTERNAL_VARIABLES
     unknown = sorted(
         n for n in os.environ if n.upper().startswith(PREFIX) and n.upper() not in known
     )
+    problems = []
     if unknown:
-        raise UsageError(
+        problems.append(
             f"Unknown setting {', '.join(unknown)}. Known are {', '.join(sorted(known))}. "
             "Unset it or correct its name."
         )
     try:
-        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+        settings = Settings(
+            **{name: value for name, value in overrides.items() if value is not None}
+        )
     except ValidationError as error:
-        lines = [
-            f"{PREFIX}{'.'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
-            for item in error.errors(include_input=False, include_url=False)
-        ]
-        raise UsageError("A setting does not fit. " + "; ".join(lines)) from None
+        problems += [_problem(item) for item in error.errors(include_url=False)]
+    if problems:
+        raise UsageError("\n".join(problems))
+    return settings
+
+
+def _problem(item: Any) -> str:
+    """One sentence about one setting that does not fit: what a check here said, or pydantic."""
+    own = item.get("ctx", {}).get("error")
+    said = str(own) if isinstance(own, ValueError) else item["msg"]
+    name = PREFIX + ".".join(str(part) for part in item["loc"]).upper()
+    return f"{name}: {said}."

@@ -4,11 +4,14 @@ What a YAML file may say and what must hold within one table stands here. Readin
 finding them, does not.
 """
 
-from datetime import date, datetime
-from typing import Literal
+import codecs
+import re
+from datetime import date
+from typing import Annotated, Literal
 
-from cronsim import CronSim, CronSimError
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from dagster_project.settings import known_cron, known_region, known_time_zone
 
 ColumnType = Literal[
     "text",
@@ -42,7 +45,15 @@ META_COLUMNS: dict[str, str] = {
     "_line": "BIGINT",
     "_delivered_on": "DATE",
     "_extra": "VARCHAR",
+    # What was delivered: the table or mapping of the file, with its instance. Two of them may
+    # deliver one content.
+    "_source": "VARCHAR",
 }
+
+
+# What strptime of the engine understands, and what of it says the day, the month and the year.
+_FORMAT_SIGNS = frozenset("aAbBdfgHIjmMnpSyYzZ%")
+_DATE_PARTS = (frozenset("dj"), frozenset("mbBj"), frozenset("yY"))
 
 
 class Strict(BaseModel):
@@ -104,8 +115,8 @@ class SourceSettings(Strict):
     publish.
     """
 
-    time_zone: str | None = None
-    phone_region: str | None = Field(default=None, pattern=r"^[A-Z]{2}$")
+    time_zone: Annotated[str, AfterValidator(known_time_zone)] | None = None
+    phone_region: Annotated[str, AfterValidator(known_region)] | None = None
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     encoding: str | None = None
     header: tuple[str, ...] = ()
@@ -117,22 +128,57 @@ class SourceSettings(Strict):
     null_words: tuple[str, ...] = ()
     plausible_from: date = date(1990, 1, 1)
     plausible_years_ahead: int = Field(default=2, ge=0, le=1000)
-    expected_delivery: str | None = None
+    expected_delivery: Annotated[str, AfterValidator(known_cron)] | None = None
     volume_band: tuple[float, float] | None = None
     late_or_odd: Literal["warn", "block"] = "warn"
 
-    @field_validator("expected_delivery")
+    @field_validator("delimiter")
     @classmethod
-    def _is_cron(cls, value: str | None) -> str | None:
+    def _can_delimit(cls, value: str | None) -> str | None:
+        if value is not None and value in "\"'\r\n\x00":
+            raise ValueError("a quote or a line end cannot stand between fields; correct it")
+        return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_encoding(cls, value: str | None) -> str | None:
         if value is not None:
             try:
-                CronSim(value, datetime(2026, 1, 1))
-            except CronSimError:
+                "".encode(value)
+                codecs.getincrementaldecoder(value)
+            except (LookupError, UnicodeError):
                 raise ValueError(
-                    "must be a cron expression such as '0 4 * * 1-5' (minute, hour, day, month, "
-                    "weekday)"
+                    f"no encoding is called {value!r}; write a name such as utf-8, cp1251 or "
+                    "latin-1"
                 ) from None
         return value
+
+    @field_validator("date_formats")
+    @classmethod
+    def _are_formats(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for form in value:
+            signs = set(re.findall(r"%-?(.)", form))
+            if not signs <= _FORMAT_SIGNS or not all(signs & part for part in _DATE_PARTS):
+                raise ValueError(
+                    f"{form!r} must name a day, a month and a year, as %d.%m.%Y does; known are "
+                    f"{' '.join('%' + sign for sign in sorted(_FORMAT_SIGNS - {'%'}))}"
+                )
+        return value
+
+    @field_validator("header", "null_words")
+    @classmethod
+    def _are_words(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not word.strip() for word in value) or len(set(value)) < len(value):
+            raise ValueError("an entry is empty or stands twice; take it out")
+        return value
+
+    @model_validator(mode="after")
+    def _signs_differ(self) -> "SourceSettings":
+        if self.thousands and self.thousands == (self.decimal or "."):
+            raise ValueError(
+                "decimal (. unless it says otherwise) and thousands are the same sign; correct one"
+            )
+        return self
 
     @field_validator("volume_band")
     @classmethod
@@ -193,6 +239,16 @@ class Table(Strict):
         """Columns of which a record needs one: who it is of, or those of ``one_of``."""
         owner = self.identified_by
         return owner.columns if owner and owner.required else self.one_of
+
+    @property
+    def phone_columns(self) -> tuple[tuple[str, str | None], ...]:
+        """(column, None) of each that holds telephone numbers; of one that holds addresses of
+        several kinds the column that says which it is."""
+        found: list[tuple[str, str | None]] = [
+            (name, None) for name in self.column_names if name == "phone" or name.endswith("_phone")
+        ]
+        kinds = [c for c in self.columns if c.name == "kind" and "phone" in c.accepted_values]
+        return (*found, *(("value", kind.name) for kind in kinds))
 
     def column(self, name: str) -> Column:
         """The column ``name``; KeyError when the table lacks it."""

@@ -95,7 +95,7 @@ def _records(con: duckdb.DuckDBPyConnection) -> dict[str, list[dict[str, Any]]]:
         rows = _rows(
             con,
             f"""
-            SELECT t.* EXCLUDE (_file_hash, _line, _delivered_on), f.path AS source_file,
+            SELECT t.* EXCLUDE (_file_hash, _line, _delivered_on, _source), f.path AS source_file,
                 t._line AS source_line, t._delivered_on AS delivered_on, f.loaded_at
             FROM {identifier(system)}.{identifier(table.name)} AS t
             SEMI JOIN erase_rows AS e ON e.system = '{system}' AND e.table_name = '{table.name}'

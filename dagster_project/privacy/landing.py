@@ -52,8 +52,9 @@ class LandingScrub:
     note: Callable[[RewrittenFile], None]
 
     def __post_init__(self) -> None:
-        self.mappings = load_mappings()
-        self.targets = load_targets(self.settings, load_words(), self.mappings)
+        self.mappings = load_mappings(self.settings.project_dir)
+        words = load_words(self.settings.project_dir)
+        self.targets = load_targets(self.settings, words, self.mappings)
         self.landing = self.settings.landing_dir
         self.known_as = dict(self.delivered)
 

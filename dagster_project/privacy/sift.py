@@ -57,22 +57,29 @@ def sift_landing(
     )
     if not stones:
         return 0
-    mappings = load_mappings()
+    mappings = load_mappings(settings.project_dir)
     found = discover(settings.landing_dir, load_contract(), file_patterns(mappings))
     known = read_ledger_state(con).paths
     new = [d for d in found.deliveries if full_refresh or not _is_known(known, d)]
     if not new:
         return 0
+    targets = load_targets(settings, load_words(settings.project_dir), mappings)
     with _scratch(settings, con) as (scratch, folder):
         load_files(
             scratch,
             Discovery(new, []),
-            load_targets(settings, load_words(), mappings),
+            targets,
             LoadStamp("sift", datetime.now(UTC).replace(tzinfo=None)),
             folder,
             corrections=read_corrections(settings.landing_dir),
         )
-        return _take_out(con, scratch, settings, stones, {delivery.name for delivery in new})
+        regions = {
+            name: target.settings.phone_region or settings.phone_region
+            for name, target in targets.items()
+        }
+        return _take_out(
+            con, scratch, settings, stones, {delivery.name for delivery in new}, regions
+        )
 
 
 def _is_known(known: dict[str, tuple[str, int, int, str]], delivery: Delivery) -> bool:
@@ -116,6 +123,7 @@ def _take_out(
     settings: Settings,
     stones: set[tuple[str, str]],
     names: set[str],
+    regions: dict[str, str],
 ) -> int:
     key = hash_key(con)
     guards = load_guards()
@@ -142,7 +150,7 @@ def _take_out(
     scratch.execute("CREATE OR REPLACE TEMP TABLE erase_others AS SELECT * FROM registry_in")
     scratch.unregister("registry_in")
     find_rows(scratch)
-    lines = _lines(scratch, settings, is_erased)
+    lines = _lines(scratch, regions, is_erased)
     if not lines:
         return 0
     erased: dict[str, int] = {}
@@ -183,7 +191,7 @@ def _take_out(
 
 
 def _lines(
-    scratch: duckdb.DuckDBPyConnection, settings: Settings, is_erased: object
+    scratch: duckdb.DuckDBPyConnection, regions: dict[str, str], is_erased: object
 ) -> dict[str, set[int]]:
     """Lines by file hash: of the rows that were found, and of quarantined texts that tell."""
     lines: dict[str, set[int]] = {}
@@ -192,10 +200,11 @@ def _lines(
     ).fetchall():
         lines.setdefault(file_hash, set()).add(line)
     guards = load_guards()
-    forms = {kind: normaliser(kind, guards, settings.phone_region) for kind in ADDRESSES}
-    for file_hash, line, original in scratch.execute(
-        "SELECT file_hash, line, original FROM ledger.quarantine WHERE level = 'row'"
+    for file_hash, line, original, target in scratch.execute(
+        "SELECT file_hash, line, original, target FROM ledger.quarantine WHERE level = 'row'"
     ).fetchall():
+        # A telephone is read as its source writes it.
+        forms = {kind: normaliser(kind, guards, regions[target]) for kind in ADDRESSES}
         words = set(_TOKEN.findall(original or "")) | set(_PHONE.findall(original or ""))
         if any(
             is_erased(kind, forms[kind](word)[0] if kind in forms else word)  # type: ignore[operator]

@@ -156,7 +156,7 @@ def ingest_canonical(
 
 
 def with_unit_columns(relation: str) -> str:
-    """SQL: a relation's records with ``_hash``, ``_path`` and ``_date`` of their file."""
+    """SQL: records with ``_hash``, ``_path``, ``_date`` and ``_source`` of their file."""
     return f"{relation} AS r JOIN temp.load_units AS u ON r._file = u._number"
 
 
@@ -164,14 +164,15 @@ def register_units(con: duckdb.DuckDBPyConnection, units: Sequence[SourceUnit]) 
     """Put the batch's files where ``with_unit_columns`` finds them."""
     con.execute(
         "CREATE OR REPLACE TEMP TABLE load_units "
-        "(_number INTEGER, _hash VARCHAR, _path VARCHAR, _date DATE)"
+        "(_number INTEGER, _hash VARCHAR, _path VARCHAR, _date DATE, _source VARCHAR)"
     )
     insert_rows(
         con,
         "temp.load_units",
         [
-            (number, unit.content.file_hash, unit.delivery.name, unit.delivery.delivered_on)
+            (number, unit.content.file_hash, d.name, d.delivered_on, d.target)
             for number, unit in enumerate(units)
+            for d in (unit.delivery,)
         ],
     )
 
@@ -190,8 +191,8 @@ def _insert(
         for field in schema.fields
     ]
     columns = [field.name for field in schema.fields]
-    columns += ["_file_hash", "_line", "_delivered_on", "_extra"]
-    values += ["_hash", "_line", "_date", extras(units[0].header_match.extras)]
+    columns += ["_file_hash", "_line", "_delivered_on", "_extra", "_source"]
+    values += ["_hash", "_line", "_date", extras(units[0].header_match.extras), "_source"]
     accepted = f" WHERE {validated.rule} IS NULL"
     accepted += f" AND NOT {validated.bad}" if has_bad else ""
     con.execute(

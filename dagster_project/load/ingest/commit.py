@@ -24,6 +24,7 @@ from dagster_project.load.ingest.ledger_entries import (
     write_skipped_paths,
 )
 from dagster_project.load.ingest.mapped_rows import ingest_mapped
+from dagster_project.load.ingest.phone_regions import give_country_codes
 from dagster_project.load.ingest.schema_drift import write_schema_changes
 from dagster_project.load.landing.discovery import Delivery, SkippedPath
 from dagster_project.load.ledger.load_summary import FileOutcome
@@ -64,6 +65,14 @@ class LoadCommitter:
                 if (unit.content.file_hash, target.name) in self._ledger.contents:
                     delete_content(self._con, unit.content.file_hash, target.name)
             outcomes = self._ingest(target, units, base)
+            if target.settings.phone_region:
+                give_country_codes(
+                    self._con,
+                    target.tables,
+                    target.name,
+                    [unit.content.file_hash for unit in units],
+                    target.settings.phone_region,
+                )
             for unit, outcome in zip(units, outcomes, strict=True):
                 erased = self._ledger.erased.get((unit.content.file_hash, target.name), 0)
                 outcome.records += erased

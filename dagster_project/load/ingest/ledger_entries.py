@@ -31,9 +31,16 @@ def delete_rows(con: duckdb.DuckDBPyConnection, file_hash: str, target: str) -> 
     for system, table in con.execute(
         f"SELECT DISTINCT system, table_name FROM ledger.file_tables {own}"
     ).fetchall():
-        con.execute(f"DELETE FROM {raw_name(system, table)} WHERE _file_hash = {quoted(file_hash)}")
+        con.execute(f"DELETE FROM {raw_name(system, table)} WHERE {_rows_of(file_hash, target)}")
     for name in ("file_tables", "quarantine", "left_out"):
         con.execute(f"DELETE FROM ledger.{name} {own}")
+
+
+def _rows_of(file_hash: str, target: str) -> str:
+    """SQL: which raw rows a content gave as this target's; another may hold the same content."""
+    # Rows of an earlier version of this package have no source.
+    source = f"coalesce(_source, {quoted(target)}) = {quoted(target)}"
+    return f"_file_hash = {quoted(file_hash)} AND {source}"
 
 
 def write_paths(
@@ -231,7 +238,7 @@ def write_delivery_date(
     ).fetchall():
         con.execute(
             f"UPDATE {raw_name(system, table)} SET _delivered_on = ? "
-            f"WHERE _file_hash = {quoted(file_hash)}",
+            f"WHERE {_rows_of(file_hash, target)}",
             [delivered_on],
         )
     con.execute(f"UPDATE ledger.files SET delivered_on = ? WHERE {own}", [delivered_on])

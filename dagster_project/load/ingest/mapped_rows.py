@@ -198,9 +198,9 @@ class MappedTableIngest:
 
     def insert(self, con: duckdb.DuckDBPyConnection) -> dict[int, int]:
         """Insert the rows of accepted records; their number by file."""
-        names = [*self.expressions, "_file_hash", "_line", "_delivered_on", "_extra"]
+        names = [*self.expressions, "_file_hash", "_line", "_delivered_on", "_extra", "_source"]
         values = [self._value(name) for name in self.expressions]
-        values += ["_hash", "_line", "_date", "_extra"]
+        values += ["_hash", "_line", "_date", "_extra", "_source"]
         rows = self._accepted()
         con.execute(
             f"INSERT INTO {raw_name(self.system, self.table.name)} ({column_list(names)}) "

@@ -59,6 +59,15 @@ class Target:
         return f"date_order {self.settings.date_order}" if self.settings.date_order else ""
 
     @property
+    def tables(self) -> list[tuple[str, Table]]:
+        """(system, table) of each canonical table that is fed."""
+        if self.mapping is None:
+            assert self.table is not None
+            return [(self.name.partition(".")[0], self.table)]
+        fed = {name: table for name, table, _ in self.mapping.canonical()}
+        return [(name.partition(".")[0], table) for name, table in fed.items()]
+
+    @property
     def explode(self) -> tuple[str, ...]:
         return self.mapping.explode if self.mapping else ()
 

@@ -1,0 +1,282 @@
+"""Settings of an installation: each one does something, and what is wrong is told at once."""
+
+import contextlib
+import importlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from dagster_project.activation.delivery import endpoint_of
+from dagster_project.contracts.mapping import load_mappings
+from dagster_project.defs import publish as publish_step
+from dagster_project.defs.schedules import build_job, build_schedule, failure_hook
+from dagster_project.errors import HourglassError, UsageError
+from dagster_project.identity.registry.published_comparison import compare_with_published
+from dagster_project.load import create_raw_tables, load_landing
+from dagster_project.operations.build_plan import create_control_tables, plan_build
+from dagster_project.privacy.subject import prepare_values
+from dagster_project.publish import inputs
+from dagster_project.settings import Settings, load_settings
+from dagster_project.warehouse import connect, connect_file
+
+Effect = Callable[[Settings, pytest.MonkeyPatch], Any]
+
+
+def in_parameters(name: str) -> Effect:
+    """What stands in the one row that dbt's models read."""
+
+    def effect(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
+        patch.setattr(inputs, "code_hash", lambda root: "")
+        with connect(settings) as con:
+            create_control_tables(con)
+            plan_build(con, settings)
+            return con.execute(f"SELECT {name} FROM control.parameters").fetchall()
+
+    return effect
+
+
+def of_the_warehouse(name: str) -> Effect:
+    def effect(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
+        with connect(settings) as con:
+            return con.execute("SELECT current_setting(?)", [name]).fetchone()
+
+    return effect
+
+
+def loaded_from(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
+    path = settings.landing_dir / "crm" / "contacts.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text(f"contact_id\n{settings.data_dir.name}\n")
+    with connect(settings) as con:
+        load_landing(con, settings, run_id="test", take_now=True)
+        return con.execute("SELECT contact_id FROM crm.contacts").fetchall()
+
+
+def mappings_known(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
+    if settings.project_dir:
+        own = settings.project_dir / "mappings"
+        own.mkdir(parents=True)
+        text = "description: Ours.\ntables: {crm.contacts: {columns: {contact_id: \"'1'\"}}}\n"
+        (own / "ours.yml").write_text(f"mapping: ours\n{text}")
+    return sorted(load_mappings(settings.project_dir))
+
+
+def telephone_read(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
+    with connect_file(":memory:") as con:
+        create_raw_tables(con)
+        con.execute("CREATE SCHEMA IF NOT EXISTS identity")
+        con.execute(
+            "CREATE TABLE identity.registry (customer_id VARCHAR, source_system VARCHAR, "
+            "source_table VARCHAR, source_id VARCHAR)"
+        )
+        con.execute("INSERT INTO crm.contacts (contact_id, phone) VALUES ('1', '02079460958')")
+        prepare_values(con, settings)
+        return con.execute("SELECT value FROM who_values").fetchall()
+
+
+def limit_of_the_gate(metric: str) -> Effect:
+    def effect(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
+        with connect_file(":memory:") as con:
+            con.execute("CREATE SCHEMA identity")
+            con.execute("CREATE TABLE identity.metrics (metric VARCHAR, value DOUBLE)")
+            con.execute(
+                "CREATE TABLE identity.id_changes (old_customer_id VARCHAR, "
+                "new_customer_id VARCHAR, changed_at TIMESTAMP, kind VARCHAR)"
+            )
+            con.execute("CREATE TABLE customers (customer_id VARCHAR)")
+            con.execute("CREATE TABLE largest (profiles DOUBLE)")
+            published = SimpleNamespace(
+                customers="customers", changes="identity.id_changes", largest="largest"
+            )
+            compare_with_published(con, settings, published)
+            return con.execute(
+                "SELECT value FROM identity.metrics WHERE metric = ?", [metric]
+            ).fetchall()
+
+    return effect
+
+
+def published_with(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
+    """The language that the report is rendered in first, and the address that Dagster links."""
+    seen: list[Any] = []
+
+    def publish_version(con: Any, given: Settings, *, render: Any, **rest: Any) -> Any:
+        seen.append(render.keywords["first_language"])
+        return SimpleNamespace(name="v", is_restated=False, database=Path("m"), report=Path("r"))
+
+    patch.setattr(publish_step, "publish_version", publish_version)
+    patch.setattr(publish_step, "ledger_summary", lambda con: {})
+    patch.setattr(publish_step, "told_plainly", lambda context: contextlib.nullcontext())
+    context = SimpleNamespace(log=SimpleNamespace(debug=print))
+    results = list(publish_step.publish.op.compute_fn.decorated_fn(context, settings, None))
+    return seen, results[-1].metadata["page"]
+
+
+def versions_discarded(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
+    old = datetime(2026, 1, 1, tzinfo=UTC)
+    versions = [
+        SimpleNamespace(name=str(number), is_restated=False, published_at=old)
+        for number in range(20)
+    ]
+    # The package exports the function of the module's name.
+    publishing = importlib.import_module("dagster_project.publish.publish")
+    patch.setattr(publishing, "list_versions", lambda given: versions)
+    patch.setattr(publishing, "version_in_force", lambda given: versions[-1])
+    patch.setattr(publishing, "discard", lambda version: None)
+    return publishing.prune(settings)
+
+
+def files_that_wait(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
+    path = settings.landing_dir / "crm" / "contacts.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text("contact_id\n1\n")
+    with connect(settings) as con:
+        try:
+            return load_landing(con, settings, run_id="test").files_waiting
+        except HourglassError as error:
+            return type(error).__name__
+
+
+def schedule(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
+    found = build_schedule(settings, build_job(settings))
+    return found.cron_schedule, found.default_status
+
+
+def called_on_failure(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
+    from dagster_project.defs import schedules
+
+    called: list[str] = []
+    patch.setattr(schedules, "post_failure", lambda url, body: called.append(url))
+
+    context = SimpleNamespace(
+        op_exception=ValueError(), job_name="daily", run_id="run", step_key="load"
+    )
+    failure_hook(settings).decorated_fn(context)
+    return called
+
+
+def delivered_to(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
+    try:
+        return endpoint_of(settings)
+    except UsageError as error:
+        return error.message
+
+
+DELIVERY = {
+    "delivery_enabled": True,
+    "delivery_url": "https://example.test/a",
+    "delivery_secret": "a" * 32,
+}
+# With it nothing is asked of the raw tables.
+DAY = {"as_of": "2026-01-01"}
+# By setting: another value than the default, what shows its effect, and what else is set.
+EFFECTS: dict[str, tuple[Any, Effect, dict[str, Any]]] = {
+    "data_dir": (None, loaded_from, {}),
+    "project_dir": ("own", mappings_known, {}),
+    "as_of": ("2026-01-31", in_parameters("as_of"), DAY),
+    "time_zone": ("Asia/Tokyo", in_parameters("time_zone"), DAY),
+    "currency": ("EUR", in_parameters("currency"), DAY),
+    "phone_region": ("DE", telephone_read, {}),
+    "lookback_days": (7, in_parameters("lookback_days"), DAY),
+    "half_life_days": (3.5, in_parameters("half_life_days"), DAY),
+    "won_deals": ("sales", in_parameters("won_deals"), DAY),
+    "holiday_country": ("RU", in_parameters("holiday_country"), DAY),
+    "changed_ids_percent": (50, limit_of_the_gate("changed_ids_percent_limit"), {}),
+    "largest_customer_growth": (99, limit_of_the_gate("largest_customer_growth_limit"), {}),
+    "language": ("ru", published_with, {}),
+    "report_url": ("https://example.test/", published_with, {}),
+    "keep_versions": (3, versions_discarded, {}),
+    "settle_seconds": (0, files_that_wait, {"settle_seconds": 3600}),
+    "memory_limit": ("321MB", of_the_warehouse("memory_limit"), {}),
+    "threads": (3, of_the_warehouse("threads"), {"threads": 1}),
+    "schedule_enabled": (True, schedule, {}),
+    "schedule_cron": ("0 6 * * *", schedule, {}),
+    "webhook_url": ("https://example.test/hook", called_on_failure, {}),
+    "delivery_enabled": (True, delivered_to, {**DELIVERY, "delivery_enabled": False}),
+    "delivery_url": ("https://example.test/b", delivered_to, DELIVERY),
+    "delivery_secret": ("b" * 32, delivered_to, DELIVERY),
+}
+
+
+def test_every_setting_is_tried():
+    """A new setting is documented and does nothing."""
+    assert set(EFFECTS) == set(Settings.model_fields)
+
+
+@pytest.mark.parametrize("name", EFFECTS)
+def test_setting_has_an_effect(tmp_path, monkeypatch, name: str):
+    """A person sets it, and the run goes on as before."""
+    value, effect, base = EFFECTS[name]
+    if name == "project_dir":
+        value = tmp_path / "own"
+    before = Settings(**{"data_dir": tmp_path / "before", **base})
+    changed = {} if name == "data_dir" else {name: value}
+    after = Settings(**{"data_dir": tmp_path / "after", **base, **changed})
+    assert effect(before, monkeypatch) != effect(after, monkeypatch)
+
+
+WRONG: dict[str, tuple[str, ...]] = {
+    "data_dir": ("", " ", "{file}"),
+    "as_of": ("30.06.2026", "2026-02-30"),
+    "time_zone": ("Mars/Olympus", "Europe", ""),
+    "currency": ("pounds", "ZZZ", "eur"),
+    "phone_region": ("uk", "ZZ", ""),
+    "lookback_days": ("0", "many", "366"),
+    "half_life_days": ("0", "nan", "inf"),
+    "won_deals": ("orders",),
+    "holiday_country": ("FR", "gb", ""),
+    "changed_ids_percent": ("-1", "101", "nan"),
+    "largest_customer_growth": ("-1", "1.5"),
+    "language": ("fr", ""),
+    "report_url": ("example.test/", "https://example.test", "https:///"),
+    "keep_versions": ("1", "0", ""),
+    "settle_seconds": ("-1", "nan", "soon"),
+    "memory_limit": ("a lot", "0", "0GB", "1KB", "2", ""),
+    "threads": ("0", "-1", "two"),
+    "schedule_enabled": ("perhaps", ""),
+    "schedule_cron": ("every morning", "@daily", "0 0 30 2 *", "61 4 * * *", "* * * * * *", ""),
+    "webhook_url": ("ftp://example.test/x", "example.test", "https://", "https://a b", "http://[x"),
+    "delivery_url": ("file:///etc/passwd", "example.test"),
+    "delivery_enabled": ("true", "perhaps"),
+}
+# Any text, and any folder, may be meant.
+FREE = {"project_dir", "delivery_secret"}
+
+
+def test_wrong_settings_are_told_at_once(tmp_path, monkeypatch):
+    """A wrong value is found in the middle of the night, and the next one the night after."""
+    assert set(WRONG) | FREE == set(Settings.model_fields)
+    (tmp_path / "file").write_text("")
+    for number in range(max(map(len, WRONG.values()))):
+        wrong = {name: values[number] for name, values in WRONG.items() if number < len(values)}
+        for name, text in wrong.items():
+            monkeypatch.setenv(f"HOURGLASS_{name.upper()}", text.format(file=tmp_path / "file"))
+        with pytest.raises(UsageError) as caught:
+            load_settings()
+        lines = caught.value.message.splitlines()
+        assert sorted(line.partition(":")[0] for line in lines) == sorted(
+            f"HOURGLASS_{name.upper()}" for name in wrong
+        )
+        assert all(line.endswith(".") for line in lines)
+        assert caught.value.exit_code == 2
+        for name in wrong:
+            monkeypatch.delenv(f"HOURGLASS_{name.upper()}")
+
+
+def test_secrets_are_not_repeated(monkeypatch):
+    """The address of a webhook, which is a key to somebody's chat, stands in a log."""
+    monkeypatch.setenv("HOURGLASS_WEBHOOK_URL", "hooks.example.test/services/T0/B0/secret")
+    with pytest.raises(UsageError) as caught:
+        load_settings()
+    assert "secret" not in caught.value.message
+
+
+def test_a_cron_that_is_accepted_ticks(tmp_path):
+    """Dagster refuses at its start what the settings took."""
+    for cron in ("0 5 * * *", "*/15 6-20 * * 1-5", "0 4 1,15 * *", "0 5 * * 5#2", "0 0 L * *"):
+        settings = Settings(data_dir=tmp_path, schedule_cron=cron)
+        assert build_schedule(settings, build_job(settings)).cron_schedule == cron
