@@ -15,7 +15,14 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    JsonValue,
+    ValidationError,
+    field_validator,
+)
 from pydantic_core.core_schema import ValidationInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -36,6 +43,15 @@ INTERNAL_VARIABLES = frozenset({"HOURGLASS_WAREHOUSE_PATH"})
 LEAST_MEMORY = 100_000_000
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s?([KMGT])(i?)B")
 _HOLIDAYS = PROJECT_ROOT / "dbt" / "seeds" / "calendar" / "holidays.csv"
+
+
+def _of_marts(column_type: str) -> dict[str, JsonValue]:
+    """Marks a setting whose value changes numbers of the marts.
+
+    A build is of these values: ``control.parameters`` has a column of the type for each, which
+    models read, and a changed value makes a run rebuild.
+    """
+    return {"parameter": column_type}
 
 
 def _empty_is_none(value: Any) -> Any:
@@ -162,33 +178,47 @@ class Settings(BaseSettings):
         default=None, description="The only 'now': the last fully elapsed business date."
     )
     time_zone: Annotated[str, AfterValidator(known_time_zone)] = Field(
-        default="UTC", description="Business time zone (IANA name)."
+        default="UTC",
+        json_schema_extra=_of_marts("VARCHAR"),
+        description="Business time zone (IANA name).",
     )
     currency: Annotated[
         str | None, BeforeValidator(_empty_is_none), AfterValidator(_known_currency)
     ] = Field(
         default=None,
+        json_schema_extra=_of_marts("VARCHAR"),
         description="Reporting currency; needed only when several are present.",
     )
     phone_region: Annotated[str, AfterValidator(known_region)] = Field(
         default="GB",
+        json_schema_extra=_of_marts("VARCHAR"),
         description="Country of phone numbers written without a country code.",
     )
     lookback_days: int = Field(
-        default=30, ge=1, le=365, description="Attribution: days before a sale that count."
+        default=30,
+        ge=1,
+        le=365,
+        json_schema_extra=_of_marts("INTEGER"),
+        description="Attribution: days before a sale that count.",
     )
     half_life_days: float = Field(
-        default=7.0, gt=0, le=365, description="Attribution: half-life of the time-decay model."
+        default=7.0,
+        gt=0,
+        le=365,
+        json_schema_extra=_of_marts("DOUBLE"),
+        description="Attribution: half-life of the time-decay model.",
     )
     won_deals: Annotated[Literal["sales", "pipeline"] | None, BeforeValidator(_empty_is_none)] = (
         Field(
             default=None,
+            json_schema_extra=_of_marts("VARCHAR"),
             description="Whether a won deal is a sale (sales) or stands apart (pipeline); sales by "
             "default where the shop delivered no orders.",
         )
     )
     holiday_country: Annotated[str, AfterValidator(_country_with_holidays)] = Field(
         default="GB",
+        json_schema_extra=_of_marts("VARCHAR"),
         description="Country whose public holidays the calendar marks (seed holidays).",
     )
     changed_ids_percent: float = Field(
@@ -297,6 +327,20 @@ class Settings(BaseSettings):
     @property
     def dagster_home(self) -> Path:
         return self.data_dir / "dagster"
+
+
+def mart_parameters() -> dict[str, str]:
+    """The settings that change numbers of the marts, with the DuckDB type of their values."""
+    return {
+        name: str(field.json_schema_extra["parameter"])
+        for name, field in Settings.model_fields.items()
+        if isinstance(field.json_schema_extra, dict) and "parameter" in field.json_schema_extra
+    }
+
+
+def deciding_settings(settings: Settings) -> dict[str, Any]:
+    """The values of the settings that change numbers of the marts."""
+    return {name: getattr(settings, name) for name in mart_parameters()}
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import duckdb
 
+from dagster_project.contracts import SYSTEMS
 from dagster_project.errors import BusyError, HourglassError
 from dagster_project.private_files import FILE_MODE, private_folder
 from dagster_project.settings import Settings
 
-RAW_SCHEMAS = ("crm", "shop", "marketing", "call_center")
-SCHEMAS = (*RAW_SCHEMAS, "ledger", "control", "identity", "quality")
+SCHEMAS = (*SYSTEMS, "ledger", "control", "identity", "quality")
+# What is published: the marts, and apart from them the tables with direct identifiers.
+PUBLISHED_SCHEMAS = ("marts", "restricted")
 
 
 def quoted(text: str) -> str:

@@ -14,6 +14,16 @@ CONTRACTS = "contracts"
 MAPPINGS = "mappings"
 WORDS = "words"
 
+# Folders of a project folder (HOURGLASS_PROJECT_DIR), with what belongs there.
+PROJECT_FOLDERS = {
+    "contracts": "How a source writes and what it promises: <system>.yml beside the shipped one.",
+    "mappings": "Vendors' exports: a file of a shipped mapping's name takes its place.",
+    "words": "Words of a source that mean a shipped one, as CSV: order_statuses.csv and the like.",
+    "expectations": "What a reader of a mart may rely on: one suite per mart, <mart>.yml.",
+    "models": "Marts of one's own in SQL, each with a .yml beside it and a suite in expectations/.",
+    "activation": "Audiences and where they are delivered.",
+}
+
 _PACKAGE = Path(__file__).resolve().parent
 _SHIPPED: dict[str, tuple[Path, str]] = {
     CONTRACTS: (_PACKAGE, "*.yml"),

@@ -19,7 +19,7 @@ from dagster_project.publish import (
     input_parts,
     inputs_fingerprint,
 )
-from dagster_project.settings import Settings
+from dagster_project.settings import Settings, deciding_settings, mart_parameters
 from dagster_project.warehouse import identifier, quoted
 
 # What a company does every day; the newest of these says how far the data reach.
@@ -28,6 +28,16 @@ ACTIVITY = (
     ("shop", "web_events", "occurred_at"),
     ("call_center", "calls", "started_at"),
 )
+
+# Columns of control.parameters beside those of the settings.
+_OF_A_BUILD = {
+    "build_id": "VARCHAR",
+    "as_of": "DATE",
+    "started_at": "TIMESTAMP",
+    "inputs": "VARCHAR",
+    "input_parts": "VARCHAR",
+    "make_current": "BOOLEAN",
+}
 
 
 @dataclass(frozen=True)
@@ -43,23 +53,10 @@ class BuildPlan:
 
 def create_control_tables(con: duckdb.DuckDBPyConnection) -> None:
     """Create ``control.parameters``, empty, when it is missing."""
-    con.execute(
-        """
-        CREATE TABLE IF NOT EXISTS control.parameters (
-            build_id VARCHAR, as_of DATE, time_zone VARCHAR, currency VARCHAR,
-            lookback_days INTEGER, half_life_days DOUBLE, started_at TIMESTAMP, inputs VARCHAR,
-            input_parts VARCHAR, make_current BOOLEAN, won_deals VARCHAR, holiday_country VARCHAR
-        )
-        """
-    )
-    # Warehouses of 0.1.0 have the table without these.
-    for column in (
-        "input_parts VARCHAR",
-        "make_current BOOLEAN",
-        "won_deals VARCHAR",
-        "holiday_country VARCHAR",
-    ):
-        con.execute(f"ALTER TABLE control.parameters ADD COLUMN IF NOT EXISTS {column}")
+    con.execute("CREATE TABLE IF NOT EXISTS control.parameters (build_id VARCHAR)")
+    # One by one: a warehouse of an earlier version has the table with fewer.
+    for name, kind in (_OF_A_BUILD | mart_parameters()).items():
+        con.execute(f"ALTER TABLE control.parameters ADD COLUMN IF NOT EXISTS {name} {kind}")
 
 
 def plan_build(
@@ -102,12 +99,7 @@ def plan_build(
     row = {
         "build_id": plan.build_id,
         "as_of": plan.as_of,
-        "time_zone": settings.time_zone,
-        "currency": settings.currency,
-        "lookback_days": settings.lookback_days,
-        "half_life_days": settings.half_life_days,
-        "won_deals": settings.won_deals,
-        "holiday_country": settings.holiday_country,
+        **deciding_settings(settings),
         "started_at": now,
         "inputs": inputs,
         "input_parts": json.dumps(parts),

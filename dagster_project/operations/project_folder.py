@@ -6,16 +6,9 @@ say, and how it is merged with what is shipped, stands with each kind.
 
 from pathlib import Path
 
+from dagster_project.contracts.folders import PROJECT_FOLDERS
 from dagster_project.errors import UsageError
 
-FOLDERS = {
-    "contracts": "How a source writes and what it promises: <system>.yml beside the shipped one.",
-    "mappings": "Vendors' exports: a file of a shipped mapping's name takes its place.",
-    "words": "Words of a source that mean a shipped one, as CSV: order_statuses.csv and the like.",
-    "expectations": "What a reader of a mart may rely on: one suite per mart, <mart>.yml.",
-    "models": "Marts of one's own in SQL, each with a .yml beside it and a suite in expectations/.",
-    "activation": "Audiences and where they are delivered.",
-}
 README = """# Definitions of our own
 
 Hourglass reads these folders over what it ships; an upgrade of the package does not touch them.
@@ -46,7 +39,7 @@ def create_project_folder(folder: Path) -> list[Path]:
     What is there already is left as it is. Raises UsageError when it cannot be written.
     """
     folder = folder.expanduser().resolve()
-    listed = "\n".join(f"- `{name}/` {text}" for name, text in FOLDERS.items())
+    listed = "\n".join(f"- `{name}/` {text}" for name, text in PROJECT_FOLDERS.items())
     files = {
         "README.md": README.format(folders=listed),
         ".env.example": ENVIRONMENT.format(folder=folder),
@@ -55,7 +48,7 @@ def create_project_folder(folder: Path) -> list[Path]:
     }
     written = []
     try:
-        for name in FOLDERS:
+        for name in PROJECT_FOLDERS:
             (folder / name).mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
             if not (folder / name).exists():

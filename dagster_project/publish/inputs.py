@@ -10,22 +10,11 @@ from typing import Any
 
 import duckdb
 
+from dagster_project.contracts.folders import PROJECT_FOLDERS
 from dagster_project.quality.fingerprint import columns_of
-from dagster_project.settings import PACKAGE_DIR, PROJECT_ROOT, Settings
+from dagster_project.settings import PACKAGE_DIR, PROJECT_ROOT, Settings, deciding_settings
 
-# Settings that decide what is in the marts; the others say where, how fast and when.
-DECIDING_SETTINGS = (
-    "time_zone",
-    "currency",
-    "phone_region",
-    "lookback_days",
-    "half_life_days",
-    "won_deals",
-    "holiday_country",
-)
 CODE_FOLDERS = ("dagster_project", "dbt", "expectations")
-# Of a project folder: what decides about the marts (deliveries of audiences do not).
-OWN_FOLDERS = ("contracts", "mappings", "words", "expectations", "models")
 # In an installed package, what is shipped beside the code lies below it.
 LEFT_OUT_FOLDERS = frozenset(
     {"__pycache__", "target", "logs", "dbt_packages", "lint_context", "shipped"}
@@ -49,7 +38,7 @@ def input_parts(
     own = settings.project_dir
     return {
         "files": _loaded_files(con),
-        "own definitions": own and _digest({name: own / name for name in OWN_FOLDERS}),
+        "own definitions": own and _digest({name: own / name for name in PROJECT_FOLDERS}),
         "identity decisions": _decisions(con, settings),
         "settings": deciding_settings(settings),
         "as_of": str(as_of or _as_of(con)),
@@ -78,11 +67,6 @@ def changed_parts(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str
         else:
             changed.append(name)
     return changed
-
-
-def deciding_settings(settings: Settings) -> dict[str, Any]:
-    """The settings that decide what is in the marts, as plain values."""
-    return {name: getattr(settings, name) for name in DECIDING_SETTINGS}
 
 
 def code_hash(root: Path = PROJECT_ROOT) -> str:

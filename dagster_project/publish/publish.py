@@ -18,7 +18,7 @@ from dagster_project.publish.flip import (
     put_in_force,
     sync_tree,
 )
-from dagster_project.publish.inputs import deciding_settings, input_parts, inputs_fingerprint
+from dagster_project.publish.inputs import input_parts, inputs_fingerprint
 from dagster_project.publish.kept import prune
 from dagster_project.publish.versions import (
     PublishedVersion,
@@ -46,7 +46,7 @@ from dagster_project.quality.gate import latest_record, marts_of
 from dagster_project.quality.results import GateRecord
 from dagster_project.quality.suites import SUITES_DIR, Suite, load_suites
 from dagster_project.quality.volume import MANIFEST, latest_manifest
-from dagster_project.settings import Settings
+from dagster_project.settings import Settings, deciding_settings
 
 
 def publish(

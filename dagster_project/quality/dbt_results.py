@@ -23,10 +23,10 @@ from dagster_project.quality.column_rules import (
 from dagster_project.quality.fingerprint import columns_of, fingerprint
 from dagster_project.quality.results import CheckResult, Fingerprint, Severity
 from dagster_project.settings import Settings
+from dagster_project.warehouse import PUBLISHED_SCHEMAS
 
 TEST_KINDS = frozenset({"test", "unit_test"})
 BUILT_KINDS = frozenset({"model", "seed", "snapshot"})
-MART_SCHEMAS = frozenset({"marts", "restricted"})
 
 NOT_COUNTED = (
     "It ran before the last build of a model that it depends on, or that model's table changed "
@@ -274,7 +274,7 @@ def _model_result(node: _Node, runs: Mapping[str, _Run]) -> CheckResult | None:
 
 def _content(con: duckdb.DuckDBPyConnection, node: _Node | None) -> list[int | str | None]:
     """Rows and digest of a mart as dbt left it; empty for what is no mart."""
-    is_mart = node is not None and node.kind in BUILT_KINDS and node.schema in MART_SCHEMAS
+    is_mart = node is not None and node.kind in BUILT_KINDS and node.schema in PUBLISHED_SCHEMAS
     if node is None or not is_mart or not columns_of(con, node.schema, node.name):
         return [None, None]
     found = fingerprint(con, node.schema, node.name)
@@ -309,7 +309,7 @@ def _descriptions(manifest: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     marts = [
         item
         for item in manifest.get("nodes", {}).values()
-        if item["resource_type"] == "model" and item.get("schema") in MART_SCHEMAS
+        if item["resource_type"] == "model" and item.get("schema") in PUBLISHED_SCHEMAS
     ]
     rows = [
         (mart["name"], column and column["name"], (column or mart).get("description"))

@@ -31,8 +31,7 @@ from dagster_project.quality.suites import (
 )
 from dagster_project.quality.volume import latest_manifest, volume_result
 from dagster_project.settings import Settings
-
-MART_SCHEMAS = ("marts", "restricted")
+from dagster_project.warehouse import PUBLISHED_SCHEMAS
 
 
 def create_quality_tables(con: duckdb.DuckDBPyConnection) -> None:
@@ -221,7 +220,7 @@ def marts_of(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
     rows = con.execute(
         "SELECT table_name, table_schema FROM information_schema.tables "
         "WHERE table_schema IN ? AND table_catalog = current_database() ORDER BY table_name",
-        [list(MART_SCHEMAS)],
+        [list(PUBLISHED_SCHEMAS)],
     ).fetchall()
     return dict(rows)
 
@@ -244,7 +243,7 @@ class _Fingerprints:
         found = {}
         for table in sorted(tables):
             schema, _, name = table.partition(".")
-            if schema in MART_SCHEMAS and columns_of(self._con, schema, name):
+            if schema in PUBLISHED_SCHEMAS and columns_of(self._con, schema, name):
                 found[table] = self.of(schema, name).digest
         return found
 

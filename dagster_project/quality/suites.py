@@ -33,6 +33,7 @@ from dagster_project.errors import UsageError
 from dagster_project.quality.results import Severity
 from dagster_project.quality.sql import BATCH, parse_select
 from dagster_project.settings import PROJECT_ROOT
+from dagster_project.warehouse import PUBLISHED_SCHEMAS
 
 SUITES_DIR = PROJECT_ROOT / "expectations"
 
@@ -72,7 +73,6 @@ AGGREGATE_EXPECTATIONS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
 EXPECTATIONS = ROW_EXPECTATIONS | AGGREGATE_EXPECTATIONS
 SEVERITIES = ("blocking", "warning")
 GROUPS = frozenset({"row_count", "column_values"})
-SCHEMAS = ("marts", "restricted")
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ def load_suite(path: Path) -> Suite:
     mart = _text(top["mart"], where, "mart")
     if mart != path.stem:
         raise UsageError(f"{where}: mart is {mart!r}, but the file is of {path.stem!r}.")
-    schema = _choice(top.get("schema", "marts"), where, "schema", SCHEMAS)
+    schema = _choice(top.get("schema", "marts"), where, "schema", PUBLISHED_SCHEMAS)
     if not isinstance(top["expectations"], list):
         raise UsageError(f"{where}: expectations is a list.")
     empty = _mapping(top["empty"], f"{where}: empty", required=("outcome", "why"))

@@ -3,10 +3,18 @@
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import pytest
+import yaml
 
 from dagster_project.errors import UsageError
-from dagster_project.settings import load_settings
+from dagster_project.operations.build_plan import create_control_tables
+from dagster_project.settings import (
+    PROJECT_ROOT,
+    deciding_settings,
+    load_settings,
+    mart_parameters,
+)
 
 
 def test_unknown_variable_is_refused(monkeypatch):
@@ -57,3 +65,22 @@ def test_relative_data_dir_becomes_absolute(monkeypatch, tmp_path):
     """dbt, started in another folder, writes a second warehouse there."""
     monkeypatch.chdir(tmp_path)
     assert load_settings(data_dir=Path("here")).data_dir == tmp_path / "here"
+
+
+def test_settings_of_the_marts_stand_in_the_parameters(tmp_path):
+    """A setting that changes numbers is not among a build's inputs, or no model can read it."""
+    with duckdb.connect() as con:
+        con.execute("CREATE SCHEMA control")
+        create_control_tables(con)
+        columns = {name for (name, *_) in con.execute("DESCRIBE control.parameters").fetchall()}
+    described = yaml.safe_load(
+        (PROJECT_ROOT / "dbt" / "models" / "staging" / "_pipeline__sources.yml").read_text()
+    )
+    (told,) = (
+        {column["name"] for column in table["columns"]}
+        for source in described["sources"]
+        for table in source["tables"]
+        if table["name"] == "parameters"
+    )
+    assert set(mart_parameters()) <= told <= columns
+    assert deciding_settings(load_settings(data_dir=tmp_path)).keys() == set(mart_parameters())

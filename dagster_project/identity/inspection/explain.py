@@ -11,10 +11,9 @@ from dagster_project.identity.registry.tables import hash_key
 from dagster_project.identity.rules.guards import load_guards
 from dagster_project.identity.rules.normalisation import KINDS, normaliser
 from dagster_project.settings import Settings
-from dagster_project.warehouse import identifier
+from dagster_project.warehouse import PUBLISHED_SCHEMAS, identifier
 
 # Where a person's rows may lie, restricted ones last.
-_MART_SCHEMAS = ("marts", "restricted")
 
 
 def explain(con: duckdb.DuckDBPyConnection, settings: Settings, key: str) -> dict[str, Any]:
@@ -198,7 +197,7 @@ def _marts(con: duckdb.DuckDBPyConnection, customer: str) -> dict[str, list[dict
         "FROM information_schema.columns "
         "WHERE column_name IN ('customer_id', 'order_id') AND list_contains($1, table_schema) "
         "GROUP BY ALL ORDER BY ALL",
-        [list(_MART_SCHEMAS)],
+        [list(PUBLISHED_SCHEMAS)],
     ).fetchall()
     own_orders = "order_id IN (SELECT order_id FROM marts.orders WHERE customer_id = ?)"
     found = {

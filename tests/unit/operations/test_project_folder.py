@@ -2,8 +2,9 @@
 
 import pytest
 
+from dagster_project.contracts.folders import PROJECT_FOLDERS
 from dagster_project.errors import UsageError
-from dagster_project.operations.project_folder import FOLDERS, create_project_folder
+from dagster_project.operations.project_folder import create_project_folder
 from dagster_project.settings import Settings
 
 
@@ -11,7 +12,7 @@ def test_a_second_init_keeps_what_a_person_wrote(tmp_path):
     """Somebody calls init once more after an upgrade and loses the settings of the company."""
     folder = tmp_path / "ours"
     assert {path.name for path in create_project_folder(folder)} >= {"README.md", ".env.example"}
-    assert {path.name for path in folder.iterdir() if path.is_dir()} == set(FOLDERS)
+    assert {path.name for path in folder.iterdir() if path.is_dir()} == set(PROJECT_FOLDERS)
     (folder / "README.md").write_text("Ours.")
     assert create_project_folder(folder) == []
     assert (folder / "README.md").read_text() == "Ours."
