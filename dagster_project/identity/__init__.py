@@ -1,12 +1,13 @@
 """Who is who: records of every system become people with ids that last.
 
-``normalise`` brings identifiers and names to one form, ``guards`` says which of them prove
-nothing, ``link`` finds the pairs of records that are one person, ``cluster`` joins pairs into
-people without contradictions, ``registry`` gives each person an id and keeps it, ``resolution``
-runs them.
+``rules`` holds what may be changed without changing code, ``records`` brings records to profiles
+and identifiers, ``matching`` finds the pairs that are one person, ``clustering`` joins pairs into
+people without contradictions, ``registry`` gives each person an id and keeps it, ``incremental``
+leaves untouched what no new record reaches, ``inspection`` shows it to people; ``resolution`` runs
+them in this order.
 
 Input: ``intermediate.int_identity_records``, ``int_identity_values``, ``int_identity_visitors``.
-Output: the tables in ``identity.*`` (see ``tables``).
+Output: the tables in ``identity.*`` (see ``registry.tables``).
 """
 
 from pathlib import Path

@@ -14,23 +14,24 @@ _ALIKE = (
 )
 
 
-def _alike(left: str, right: str) -> str:
+def names_alike(left: str, right: str) -> str:
+    """SQL: two names are one but for a typing error. The model's level says the same."""
     return _ALIKE.format(left, right)
 
 
 # First and last name exchanged, a short form in either place included.
 _SWAPPED = (
     "(coalesce("
-    f"({_alike('a.first_key', 'b.last_key')} OR list_has_any(a.first_names, b.last_names)) "
-    f"AND ({_alike('a.last_key', 'b.first_key')} OR list_has_any(a.last_names, b.first_names)), "
-    "false))"
+    f"({names_alike('a.first_key', 'b.last_key')} OR list_has_any(a.first_names, b.last_names)) "
+    f"AND ({names_alike('a.last_key', 'b.first_key')} "
+    "OR list_has_any(a.last_names, b.first_names)), false))"
 )
 
 # One name stands in the other field and its own place is empty on one side.
 _CROSSED = (
-    f"(coalesce({_alike('a.first_key', 'b.last_key')}, false) "
+    f"(coalesce({names_alike('a.first_key', 'b.last_key')}, false) "
     "AND (b.first_key IS NULL OR a.last_key IS NULL) "
-    f"OR coalesce({_alike('a.last_key', 'b.first_key')}, false) "
+    f"OR coalesce({names_alike('a.last_key', 'b.first_key')}, false) "
     "AND (a.first_key IS NULL OR b.last_key IS NULL))"
 )
 
@@ -45,7 +46,7 @@ _FIRST = f"""
         WHEN least(length(a.first_key), length(b.first_key)) = 1
             THEN CASE WHEN {_INITIAL.format("a.first_key")} = {_INITIAL.format("b.first_key")}
                 THEN 1 ELSE 0 END
-        WHEN {_alike("a.first_key", "b.first_key")} THEN 1
+        WHEN {names_alike("a.first_key", "b.first_key")} THEN 1
         WHEN {_CROSSED} THEN 1
         ELSE 0
     END"""
@@ -57,7 +58,7 @@ _LAST = f"""
         WHEN {_SWAPPED} THEN 2
         WHEN least(length(a.last_key), length(b.last_key)) = 1
             THEN CASE WHEN left(a.last_key, 1) = left(b.last_key, 1) THEN 1 ELSE 0 END
-        WHEN {_alike("a.last_key", "b.last_key")} THEN 1
+        WHEN {names_alike("a.last_key", "b.last_key")} THEN 1
         WHEN a.last_key = b.last_key || 'a' OR b.last_key = a.last_key || 'a' THEN 1
         WHEN {_CROSSED} THEN 1
         WHEN least(length(a.last_key), length(b.last_key)) >= 4
