@@ -309,7 +309,7 @@ def test_open_carts(shop):
             if name:
                 last[name] = max(last.get(name, order["ordered_at"]), order["ordered_at"])
     carts: dict[str, list[tuple[datetime, str | None]]] = defaultdict(list)
-    edge = oracle.as_of - timedelta(days=threshold("open_cart_days"))
+    edge = oracle.as_of - timedelta(days=threshold("product_interest_days"))
     for key, visit in naive_channels.sessions(oracle).items():
         person = touches[key]["customer_id"] or touches[key]["visitor_id"]
         for event in visit.events:

@@ -2,36 +2,18 @@
 -- one, has put into it since their last order; an order, whatever became of it, closes it.
 with
 
-additions as (
-    select
-        visitor_id,
-        occurred_at,
-        event_id,
-        product_id
-    from {{ ref('stg_shop__web_events') }}
-    where
-        event_name = 'add_to_cart'
-        and {{ business_date('occurred_at') }} > {{ add_days(as_of(), '-' ~ var('open_cart_days')) }}
-),
-
--- Bots have no session here, and so no cart.
 added as (
     select
-        a.event_id,
-        a.occurred_at,
-        a.product_id,
-        s.customer_id,
-        case when s.customer_id is null then s.visitor_id end as visitor_id,
+        occurred_at,
+        product_id,
+        customer_id,
+        case when customer_id is null then visitor_id end as visitor_id,
         case
-            when s.customer_id is not null then concat('customer:', s.customer_id)
-            else concat('visitor:', s.visitor_id)
+            when customer_id is not null then concat('customer:', customer_id)
+            else concat('visitor:', visitor_id)
         end as person
-    from additions as a
-    inner join {{ ref('int_sessions_identified') }} as s
-        on
-            a.visitor_id = s.visitor_id
-            and a.occurred_at >= s.started_at
-            and a.occurred_at <= s.ended_at
+    from {{ ref('int_products_considered') }}
+    where event_name = 'add_to_cart'
 ),
 
 ordered as (

@@ -250,6 +250,7 @@ final as (
         s.order_placed_count,
         s.key_event_count,
         s.account_id,
+        lower(s.device) as device,
         c.channel,
         c.source,
         c.medium,

@@ -87,6 +87,7 @@ final as (
         checkout_count,
         order_placed_count,
         key_event_count,
+        device,
         channel,
         source,
         medium,
