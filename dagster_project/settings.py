@@ -24,7 +24,7 @@ from pydantic import (
     field_validator,
 )
 from pydantic_core.core_schema import ValidationInfo
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from dagster_project.errors import UsageError
 
@@ -155,6 +155,15 @@ def _country_with_holidays(value: str) -> str:
     return value
 
 
+def _listed(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+
+
 def _default_data_dir() -> Path:
     """``data/`` in the clone; of an installed package, in the folder where one works."""
     return (Path.cwd() if PROJECT_ROOT == _SHIPPED else PROJECT_ROOT) / "data"
@@ -264,6 +273,21 @@ class Settings(BaseSettings):
     webhook_url: Annotated[
         str | None, BeforeValidator(_empty_is_none), AfterValidator(_web_address)
     ] = Field(default=None, description="Called with a JSON body when a run fails.")
+
+    publish_postgres_url: Annotated[str | None, BeforeValidator(_empty_is_none)] = Field(
+        default=None,
+        repr=False,
+        pattern=r"^postgres(ql)?://\S+$",
+        description="PostgreSQL database that takes every published version.",
+    )
+    publish_postgres_schema: str = Field(
+        default="hourglass",
+        pattern=r"^[a-z_][a-z0-9_]{0,30}$",
+        description="Schema of the views there that lead to the version in force.",
+    )
+    publish_postgres_readers: Listed = Field(
+        default=(), description="Roles there that may read the views, separated by commas."
+    )
 
     delivery_url: Annotated[
         str | None, BeforeValidator(_empty_is_none), AfterValidator(_web_address)

@@ -90,6 +90,9 @@ def run_and_show(
     if not outcome.success:
         for failure in dict.fromkeys([*outcome.checks, *outcome.failures]):
             console.print(f"[red]{failure}[/]", highlight=False, soft_wrap=True)
+        if outcome.version is not None:
+            console.print(f"Log: {outcome.log_path}", highlight=False, soft_wrap=True)
+            return 1
         manifest = current_manifest(settings)
         kept = f"Version {manifest['version']} stays in force." if manifest else ""
         console.print(

@@ -156,10 +156,14 @@ def rollback(
 ) -> None:
     """Put an older published version back in force."""
     from dagster_project.publish import rollback as put_back
+    from dagster_project.publish.targets import update_targets
     from dagster_project.settings import load_settings
 
-    in_force = put_back(load_settings(data_dir=data_dir), version)
+    settings = load_settings(data_dir=data_dir)
+    in_force = put_back(settings, version)
     typer.echo(f"Version {in_force.name} is in force.")
+    for name in update_targets(settings):
+        typer.echo(f"It is in force at {name} too.")
 
 
 def _table(first: str, *numbers: str) -> Table:

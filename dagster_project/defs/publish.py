@@ -12,6 +12,7 @@ from dagster_project.defs.resources import RunLock, told_plainly
 from dagster_project.load.ledger.accounting import ledger_summary
 from dagster_project.publish import list_versions
 from dagster_project.publish import publish as publish_version
+from dagster_project.publish.targets import update_targets
 from dagster_project.report import kept_versions, render
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect
@@ -81,3 +82,6 @@ def publish(
             "file": dg.MetadataValue.path(str(version.report)),
         },
     )
+    # After both: they are published, whatever a database elsewhere says.
+    with told_plainly(context):
+        update_targets(settings, context.log.info)

@@ -27,6 +27,7 @@ from dagster_project.privacy.erasure import resume
 from dagster_project.privacy.sift import sift_landing
 from dagster_project.privacy.tables import create_privacy_tables, restore_privacy_tables
 from dagster_project.publish import restricted_database
+from dagster_project.publish.targets import update_targets
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect
 
@@ -248,6 +249,9 @@ def build_load() -> dg.AssetsDefinition:
             )
         )
         if not plan.is_needed:
+            # A target that was away when the version in force was published.
+            with told_plainly(context):
+                update_targets(settings, context.log.info)
             return
         for key in sorted(counts):
             yield dg.MaterializeResult(
