@@ -14,30 +14,27 @@ import pyarrow.compute as pc
 from dagster_project.contracts import load_contract
 from dagster_project.sample.columns import number
 
-# What the simulated company does not deliver: a table (with no columns named), or columns of one.
+# Columns that the simulated company does not deliver, of tables that it does.
 NOT_DELIVERED: dict[str, frozenset[str]] = {
     "crm/contacts": frozenset({"full_name"}),
-    "crm/contact_points": frozenset(),
-    "crm/attributes": frozenset(),
     "shop/order_lines": frozenset({"line_amount", "kind"}),
-    "shop/coupon_redemptions": frozenset(),
 }
 
 
 def _landing() -> dict[str, str]:
     """Columns of each table of the source contract, in its order, without what is not delivered."""
-    tables = {
-        f"{system.system}/{table.name}": table.column_names
+    return {
+        f"{system.system}/{table.name}": " ".join(
+            name
+            for name in table.column_names
+            if name not in NOT_DELIVERED.get(f"{system.system}/{table.name}", ())
+        )
         for system in load_contract().values()
         for table in system.tables.values()
     }
-    return {
-        table: " ".join(name for name in names if name not in NOT_DELIVERED.get(table, ()))
-        for table, names in tables.items()
-        if NOT_DELIVERED.get(table) != frozenset()
-    }
 
 
+# A table that nothing is written to has no file: the simulated company lacks that source.
 LANDING: dict[str, str] = _landing()
 
 TRUTH: dict[str, str] = {
@@ -119,7 +116,7 @@ def _quoted(column: pa.Array) -> pa.Array:
 
 
 class Files:
-    """The gz files of one company, all open at once, appended to chunk by chunk.
+    """The gz files of one company, opened by their first records and appended to chunk by chunk.
 
     The gzip headers carry neither time nor name, so that the same text gives the same bytes
     wherever the compression library is the same.
@@ -131,15 +128,6 @@ class Files:
         self.rows: dict[str, int] = {}
 
     def __enter__(self) -> Self:
-        for folder, tables in (("landing", LANDING), ("truth", TRUTH)):
-            for table, header in tables.items():
-                path = self._out / folder / f"{table}.csv.gz"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                raw = path.open("wb")
-                stream = gzip.GzipFile("", "wb", compresslevel=4, fileobj=raw, mtime=0)
-                stream.write((",".join(header.split()) + "\n").encode())
-                self._open[table] = (raw, stream)
-                self.rows[table] = 0
         return self
 
     def __exit__(
@@ -157,5 +145,17 @@ class Files:
         header = (LANDING.get(table) or TRUTH[table]).split()
         if rows is None:
             rows = len(next(c for c in columns.values() if isinstance(c, pa.Array | np.ndarray)))
+        if table not in self._open:
+            self._start(table, header)
         self._open[table][1].write(to_csv(header, columns, rows))
         self.rows[table] += rows
+
+    def _start(self, table: str, header: list[str]) -> None:
+        folder = "landing" if table in LANDING else "truth"
+        path = self._out / folder / f"{table}.csv.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        raw = path.open("wb")
+        stream = gzip.GzipFile("", "wb", compresslevel=4, fileobj=raw, mtime=0)
+        stream.write((",".join(header) + "\n").encode())
+        self._open[table] = (raw, stream)
+        self.rows[table] = 0

@@ -9,12 +9,14 @@ import pytest
 
 from dagster_project.contracts import load_contract
 from dagster_project.sample import SAMPLE_DIR
-from dagster_project.sample.layout import LANDING
 from dagster_project.sample.rates import QUARANTINED_ROWS
 from dagster_project.sample.world import DELIVERY
 
 START, END = "2024-07-01 00:00:00", "2026-06-30 23:59:59"
-TABLES = [tuple(table.split("/")) for table in LANDING]
+TABLES = [
+    (path.parent.name, path.name.removesuffix(".csv.gz"))
+    for path in sorted((SAMPLE_DIR / "landing").rglob("*.csv.gz"))
+]
 
 
 def pence(column: pd.Series) -> pd.Series:
