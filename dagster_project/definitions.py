@@ -11,6 +11,7 @@ from dagster_project.defs.activation import (
     build_delivery_sensor,
     deliver_audiences,
 )
+from dagster_project.defs.alerts import build_alert_sensor
 from dagster_project.defs.identity import identity
 from dagster_project.defs.predictions import predictions
 from dagster_project.defs.publish import publish
@@ -44,6 +45,7 @@ def build_definitions(settings: Settings, **resources: object) -> dg.Definitions
             build_sensor(settings, job),
             build_delivery_sensor(settings),
             build_history_sensor(settings),
+            build_alert_sensor(settings),
         ],
         resources={**build_resources(settings, project), **resources},
         # One process writes a DuckDB file; the default executor starts one per step.

@@ -54,6 +54,12 @@ def _of_marts(column_type: str) -> dict[str, JsonValue]:
     return {"parameter": column_type}
 
 
+# Settings of earlier releases, and what to do instead.
+RENAMED = {
+    "HOURGLASS_WEBHOOK_URL": "write HOURGLASS_ALERT_URLS=jsons://host/path (json:// without TLS)",
+}
+
+
 def _empty_is_none(value: Any) -> Any:
     return None if value == "" else value
 
@@ -159,6 +165,10 @@ def _listed(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _words(value: Any) -> Any:
+    return tuple(value.split()) if isinstance(value, str) else value
 
 
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
@@ -270,10 +280,11 @@ class Settings(BaseSettings):
     schedule_cron: Annotated[str, AfterValidator(known_cron)] = Field(
         default="0 5 * * *", description="When the daily schedule ticks."
     )
-    webhook_url: Annotated[
-        str | None, BeforeValidator(_empty_is_none), AfterValidator(_web_address)
-    ] = Field(default=None, description="Called with a JSON body when a run fails.")
-
+    alert_urls: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = Field(
+        default=(),
+        repr=False,
+        description="Addresses in Apprise's form, separated by blanks, that hear what is wrong.",
+    )
     publish_postgres_url: Annotated[str | None, BeforeValidator(_empty_is_none)] = Field(
         default=None,
         repr=False,
@@ -376,7 +387,10 @@ def load_settings(**overrides: Any) -> Settings:
     unknown = sorted(
         n for n in os.environ if n.upper().startswith(PREFIX) and n.upper() not in known
     )
-    problems = []
+    problems = [
+        f"{name} is gone: {instead}." for name, instead in RENAMED.items() if name in unknown
+    ]
+    unknown = [name for name in unknown if name not in RENAMED]
     if unknown:
         problems.append(
             f"Unknown setting {', '.join(unknown)}. Known are {', '.join(sorted(known))}. "

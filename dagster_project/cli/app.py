@@ -129,6 +129,13 @@ def ui(
 def status(
     data_dir: DataDir = None,
     as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
+    metrics: Annotated[
+        Path | None,
+        typer.Option("--prometheus", metavar="FILE", help="Write metrics there, for a collector."),
+    ] = None,
+    alert: Annotated[
+        bool, typer.Option("--alert", help="Tell what is new to HOURGLASS_ALERT_URLS.")
+    ] = False,
 ) -> None:
     """Show the version in force, the last runs, what was quarantined and what is late.
 
@@ -137,7 +144,8 @@ def status(
     from dagster_project.cli.status import show_status
     from dagster_project.settings import load_settings
 
-    raise typer.Exit(show_status(load_settings(data_dir=data_dir), as_json=as_json))
+    settings = load_settings(data_dir=data_dir)
+    raise typer.Exit(show_status(settings, as_json=as_json, metrics=metrics, send=alert))
 
 
 @app.command()

@@ -9,14 +9,17 @@ from datetime import date
 from rich.console import Console
 
 from dagster_project.cli.progress import Steps
-from dagster_project.cli.summary import (
+from dagster_project.cli.status import status_now
+from dagster_project.cli.summary import show_summary
+from dagster_project.operations.alerts import send_alerts
+from dagster_project.operations.disk import require_room
+from dagster_project.operations.lock import run_lock
+from dagster_project.operations.status import (
     late_or_odd,
     ledger_now,
     refused_files,
-    show_summary,
     waiting_files,
 )
-from dagster_project.operations.lock import run_lock
 from dagster_project.operations.stopping import Stopped, StopSignals
 from dagster_project.publish import current_manifest
 from dagster_project.settings import PROJECT_ROOT, Settings
@@ -68,6 +71,7 @@ def run_and_show(
     # Said before Dagster starts: who is at work, who holds the warehouse, what cannot be written.
     with run_lock(settings), connect(settings):
         pass
+    require_room(settings)
     console.print(f"Hourglass: {settings.landing_dir} to {settings.published_dir}")
     from dagster_project.defs.runs import run_daily
 
@@ -84,6 +88,9 @@ def run_and_show(
     finally:
         with suppress(ValueError):
             steps.stop()
+    if settings.alert_urls:
+        for refused in send_alerts(settings, status_now(settings)):
+            console.print(refused, markup=False, highlight=False, soft_wrap=True)
     stopped_by = signals.received()
     if stopped_by is not None and not outcome.success:
         raise Stopped(stopped_by)

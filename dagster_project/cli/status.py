@@ -1,63 +1,51 @@
-"""Status between two runs: the version in force, the last runs and why one failed, what is late."""
+"""Status on the command line: to a person, to a monitor, to whom the settings name."""
 
 import json
-from datetime import UTC, datetime, timedelta
+import sys
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from dagster_project.cli.summary import add_notes, ledger_now
-from dagster_project.publish import current_manifest
+from dagster_project.cli.summary import add_notes
+from dagster_project.operations.alerts import send_alerts
+from dagster_project.operations.prometheus import write_metrics
+from dagster_project.operations.status import status_of
 from dagster_project.settings import Settings
 
 SHOWN_RUNS = 5
-# A daily version that is older was not replaced yesterday.
-OLD = timedelta(hours=36)
 
 
-def status_of(settings: Settings, *, now: datetime | None = None) -> dict[str, Any]:
-    """What ``hourglass status`` says, as plain values; no personal data.
-
-    ``is_well``: the newest run did not fail, a version is in force and, where the schedule is on,
-    it is not older than a day and a half.
-    """
-    now = now or datetime.now(UTC)
-    manifest = current_manifest(settings)
-    version: dict[str, Any] | None = None
-    if manifest is not None:
-        published = datetime.fromisoformat(manifest["published_at"]).replace(tzinfo=UTC)
-        path = settings.published_dir / "current" / "quality.json"
-        results = json.loads(path.read_text(encoding="utf-8"))["results"]
-        version = {
-            "version": manifest["version"],
-            "build_id": manifest["build_id"],
-            "as_of": manifest["as_of"],
-            "published_at": published.isoformat(),
-            "is_old": now - published > OLD,
-            "warnings": [
-                f"{row['mart']}: {row['message']}" for row in results if row["status"] == "warn"
-            ],
-        }
-    runs: list[dict[str, Any]] = []
+def status_now(settings: Settings) -> dict[str, Any]:
+    """The status with the newest runs, whoever started them."""
+    runs: list[dict[str, str]] = []
     if settings.dagster_home.exists():
         from dagster_project.defs.runs import recent_runs
 
         runs = recent_runs(settings, SHOWN_RUNS)
-    has_failed = bool(runs) and runs[0]["status"] in {"failure", "canceled"}
-    is_stale = version is None or (settings.schedule_enabled and version["is_old"])
-    return {
-        "is_well": not has_failed and not is_stale,
-        "version": version,
-        "runs": runs,
-        "ledger": ledger_now(settings) or (manifest or {}).get("ledger") or {},
-    }
+    return status_of(settings, runs)
 
 
-def show_status(settings: Settings, *, as_json: bool = False) -> int:
-    """Print the status; 0 when all is well, else 1."""
-    status = status_of(settings)
+def show_status(
+    settings: Settings,
+    *,
+    as_json: bool = False,
+    metrics: Path | None = None,
+    send: bool = False,
+) -> int:
+    """Print the status; 0 when all is well, else 1.
+
+    ``metrics``: write it there for Prometheus too. ``send``: tell what is new to the addresses of
+    HOURGLASS_ALERT_URLS.
+    """
+    status = status_now(settings)
+    if metrics is not None:
+        write_metrics(metrics, status)
+    if send:
+        for refused in send_alerts(settings, status):
+            sys.stderr.write(f"hourglass: {refused}\n")
     if as_json:
         print(json.dumps(status, indent=1, default=str, ensure_ascii=False))  # noqa: T201
         return 0 if status["is_well"] else 1
@@ -91,5 +79,7 @@ def show_status(settings: Settings, *, as_json: bool = False) -> int:
                 f"{reason['records']:,}",
             )
         add_notes(table, ledger)
+    if status["disk"]["is_low"]:
+        table.add_row("[bold]Disk[/]", escape(status["disk"]["message"]))
     console.print(table)
     return 0 if status["is_well"] else 1

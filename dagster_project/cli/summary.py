@@ -1,7 +1,6 @@
 """Summary of a run: a table for the screen from what was published."""
 
 import json
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -9,11 +8,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from dagster_project.cli.progress import STAGES
-from dagster_project.errors import HourglassError, UsageError
+from dagster_project.errors import UsageError
+from dagster_project.operations.status import late_or_odd, refused_files, waiting_files
 from dagster_project.publish import version_in_force
 from dagster_project.publish.versions import version_of
 from dagster_project.settings import Settings
-from dagster_project.warehouse import connect, connect_file
+from dagster_project.warehouse import connect_file
 
 if TYPE_CHECKING:
     from dagster_project.defs.runs import RunOutcome
@@ -79,39 +79,3 @@ def add_notes(table: Table, ledger: dict[str, Any]) -> None:
     ):
         for number, entry in enumerate(entries):
             table.add_row("" if number else f"[bold]{title}[/]", escape(entry))
-
-
-def refused_files(ledger: dict[str, Any]) -> list[str]:
-    """A sentence per source and reason: such a file counts as one record, whatever it held."""
-    return [
-        f"{row['source']}: {row['records']:,} {'file' if row['records'] == 1 else 'files'} refused "
-        f"whole, {row['reason'].replace('_', ' ')}. hourglass quarantine list says more."
-        for row in ledger.get("reasons", [])
-        if row["level"] == "file"
-    ]
-
-
-def waiting_files(ledger: dict[str, Any]) -> list[str]:
-    """A sentence per file that may still be written: when it will be taken."""
-    return [row["message"] for row in ledger.get("waiting", [])]
-
-
-def late_or_odd(ledger: dict[str, Any]) -> list[str]:
-    """A sentence per source that did not deliver as it said, or not as much as it does."""
-    return [row["message"] for row in ledger.get("deliveries", [])]
-
-
-def ledger_now(settings: Settings) -> dict[str, Any] | None:
-    """The ledger as the last load left it, also of a run that was not published; None while a
-    run is at work, or when nothing was loaded yet."""
-    if not settings.warehouse_path.exists():
-        return None
-    import duckdb
-
-    from dagster_project.load.ledger.accounting import ledger_summary
-
-    # What an earlier version of Hourglass left lacks tables or columns until the next run.
-    other_version = (duckdb.CatalogException, duckdb.BinderException)
-    with suppress(HourglassError, *other_version), connect(settings) as con:
-        return ledger_summary(con)
-    return None

@@ -1,4 +1,4 @@
-"""Run history: runs whose process is gone are closed, and the oldest runs are forgotten.
+"""Run history: told in words; runs whose process is gone are closed, the oldest are forgotten.
 
 After ``kill -9`` or a power cut nobody tells Dagster, and with one run at a time the queue starts
 no other. Each run says as a tag which process works on it; who finds that process gone closes the
@@ -62,6 +62,58 @@ def prune_history(instance: dg.DagsterInstance, settings: Settings) -> None:
     for path in logs[:-KEPT_RUNS]:
         with suppress(FileNotFoundError):
             path.unlink()
+
+
+def told_runs(instance: dg.DagsterInstance, limit: int) -> list[dict[str, str]]:
+    """The newest runs, whoever started them, newest first: ``run_id``, ``status``, ``at`` (start,
+    or creation of one that waits; UTC), ``started_by``, and the first sentence of the ``cause`` of
+    one that failed.
+    """
+    return [_described(instance, record) for record in instance.get_run_records(limit=limit)]
+
+
+def _described(instance: dg.DagsterInstance, record: dg.RunRecord) -> dict[str, str]:
+    run = record.dagster_run
+    begun = record.start_time or record.create_timestamp.timestamp()
+    tags = run.tags
+    started_by = (
+        tags.get("hourglass/started_by")
+        or (f"schedule {tags['dagster/schedule_name']}" if "dagster/schedule_name" in tags else "")
+        or (f"sensor {tags['dagster/sensor_name']}" if "dagster/sensor_name" in tags else "")
+        or "the UI"
+    )
+    return {
+        "run_id": run.run_id,
+        "status": run.status.value.lower(),
+        "at": f"{datetime.fromtimestamp(begun, UTC):%Y-%m-%d %H:%M}",
+        "started_by": started_by,
+        "cause": _cause(instance, run.run_id) if run.is_failure_or_canceled else "",
+    }
+
+
+def _cause(instance: dg.DagsterInstance, run_id: str) -> str:
+    """Why a run failed, on one line: what the first failing step said, else what Dagster says."""
+    kinds = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
+    for entry in instance.all_logs(run_id, of_type=kinds):
+        event = entry.dagster_event
+        if event is None:
+            continue
+        if event.event_type == dg.DagsterEventType.STEP_FAILURE:
+            return step_failure(event).splitlines()[0]
+        return (event.message or "").splitlines()[0]
+    return ""
+
+
+def step_failure(event: dg.DagsterEvent) -> str:
+    """What a failed step says to a person."""
+    data = event.step_failure_data
+    failure = data.user_failure_data
+    if failure is not None and failure.description:
+        return failure.description
+    if data.error is not None:
+        cause = data.error.cause or data.error
+        return f"{event.step_key}: {cause.message.strip()}"
+    return f"{event.step_key} failed"
 
 
 def build_history_sensor(settings: Settings) -> dg.SensorDefinition:

@@ -35,6 +35,8 @@ from dagster_project.defs.run_history import (
     close_dead_runs,
     process_tag,
     prune_history,
+    step_failure,
+    told_runs,
 )
 from dagster_project.defs.schedules import JOB_NAME, run_config
 from dagster_project.private_files import close_to_others, private_folder
@@ -202,58 +204,11 @@ def run_daily(
 
 
 def recent_runs(settings: Settings, limit: int) -> list[dict[str, str]]:
-    """The newest runs, whoever started them, newest first: ``run_id``, ``status``, ``at`` (start,
-    or creation of one that waits; UTC), ``started_by``, and the first sentence of the ``cause`` of
-    one that failed.
-    """
+    """The newest runs as :func:`told_runs` tells them, dead ones closed first."""
     os.environ["DAGSTER_HOME"] = str(ensure_dagster_home(settings))
     with dg.DagsterInstance.get() as instance:
         close_dead_runs(instance)
-        return [_described(instance, record) for record in instance.get_run_records(limit=limit)]
-
-
-def _described(instance: dg.DagsterInstance, record: dg.RunRecord) -> dict[str, str]:
-    run = record.dagster_run
-    begun = record.start_time or record.create_timestamp.timestamp()
-    tags = run.tags
-    started_by = (
-        tags.get("hourglass/started_by")
-        or (f"schedule {tags['dagster/schedule_name']}" if "dagster/schedule_name" in tags else "")
-        or (f"sensor {tags['dagster/sensor_name']}" if "dagster/sensor_name" in tags else "")
-        or "the UI"
-    )
-    return {
-        "run_id": run.run_id,
-        "status": run.status.value.lower(),
-        "at": f"{datetime.fromtimestamp(begun, UTC):%Y-%m-%d %H:%M}",
-        "started_by": started_by,
-        "cause": _cause(instance, run.run_id) if run.is_failure_or_canceled else "",
-    }
-
-
-def _cause(instance: dg.DagsterInstance, run_id: str) -> str:
-    """Why a run failed, on one line: what the first failing step said, else what Dagster says."""
-    kinds = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
-    for entry in instance.all_logs(run_id, of_type=kinds):
-        event = entry.dagster_event
-        if event is None:
-            continue
-        if event.event_type == dg.DagsterEventType.STEP_FAILURE:
-            return step_failure(event).splitlines()[0]
-        return (event.message or "").splitlines()[0]
-    return ""
-
-
-def step_failure(event: dg.DagsterEvent) -> str:
-    """What a failed step says to a person."""
-    data = event.step_failure_data
-    failure = data.user_failure_data
-    if failure is not None and failure.description:
-        return failure.description
-    if data.error is not None:
-        cause = data.error.cause or data.error
-        return f"{event.step_key}: {cause.message.strip()}"
-    return f"{event.step_key} failed"
+        return told_runs(instance, limit)
 
 
 def _follow(

@@ -1,10 +1,8 @@
-"""When the daily job starts by itself, and who hears of it when it fails."""
+"""When the daily job starts by itself, and who hears of it when something is wrong."""
 
 import hashlib
 import json
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,7 +16,6 @@ from dagster_project.settings import Settings
 
 JOB_NAME = "daily"
 SENSOR_SECONDS = 60
-WEBHOOK_TIMEOUT_SECONDS = 10
 
 
 def run_config(
@@ -67,50 +64,12 @@ def landing_fingerprint(landing: Path, settle_seconds: float = 0) -> str:
     return digest.hexdigest()
 
 
-def post_failure(url: str, body: dict[str, str]) -> None:
-    """Send ``body`` as JSON. Raises OSError when nobody takes it."""
-    request = urllib.request.Request(
-        url,
-        data=json.dumps(body).encode(),
-        headers={"Content-Type": "application/json"},
-        method="POST",
-    )
-    with urllib.request.urlopen(request, timeout=WEBHOOK_TIMEOUT_SECONDS):
-        pass
-
-
-def failure_hook(settings: Settings) -> dg.HookDefinition:
-    """Calls the webhook of the settings, if there is one, for a step that failed."""
-
-    @dg.failure_hook(name="tell_webhook")
-    def tell_webhook(context: dg.HookContext) -> None:
-        if not settings.webhook_url:
-            return
-        error = context.op_exception
-        message = error.description if isinstance(error, dg.Failure) else type(error).__name__
-        try:
-            post_failure(
-                settings.webhook_url,
-                {
-                    "job": context.job_name,
-                    "run_id": context.run_id,
-                    "step": context.step_key,
-                    "message": message or "",
-                },
-            )
-        except (OSError, urllib.error.URLError) as problem:
-            context.log.warning(f"The webhook did not take the failure: {type(problem).__name__}.")
-
-    return tell_webhook
-
-
 def build_job(settings: Settings) -> UnresolvedAssetJobDefinition:
     """Load to publish, everything."""
     return dg.define_asset_job(
         JOB_NAME,
         selection=dg.AssetSelection.all(),
         description="Loads what landed, resolves people, builds the marts, checks and publishes.",
-        hooks={failure_hook(settings)},
     )
 
 

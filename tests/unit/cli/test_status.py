@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 from dagster._core.storage.dagster_run import DagsterRunStatus
 
-from dagster_project.cli.status import show_status, status_of
+from dagster_project.cli.status import show_status, status_now
 from dagster_project.cli.ui import serve_ui
 from dagster_project.defs.runs import ensure_dagster_home, job_origin
 from dagster_project.errors import UsageError
@@ -42,7 +42,7 @@ def test_runs_say_why_they_failed_and_when_they_came(settings):
             remote_job_origin=job_origin(),
             tags={"dagster/schedule_name": "every_day"},
         )
-    queued, failed = status_of(settings)["runs"]
+    queued, failed = status_now(settings)["runs"]
     assert (queued["status"], queued["started_by"]) == ("queued", "schedule every_day")
     assert queued["at"].startswith(f"{datetime.now(UTC):%Y-%m-}")
     assert (failed["status"], failed["cause"]) == ("failure", "customers: volume failed, 9 rows.")

@@ -1,9 +1,6 @@
-"""When the job starts by itself, for which day, and who hears of a failure."""
+"""When the job starts by itself, and for which day."""
 
-import json
-import threading
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import dagster as dg
 import pytest
@@ -12,7 +9,6 @@ from dagster_project.defs.schedules import (
     build_job,
     build_schedule,
     build_sensor,
-    failure_hook,
     landing_fingerprint,
     yesterday,
 )
@@ -127,54 +123,3 @@ def test_fingerprint_sees_a_replaced_file(tmp_path):
     (tmp_path / "b.csv").write_text("1")
     (tmp_path / "b.csv").replace(tmp_path / "a.csv")
     assert landing_fingerprint(tmp_path) != before
-
-
-def test_webhook_hears_of_a_failure(tmp_path):
-    """The night's failure is found by the analyst in the morning."""
-    heard: list[dict] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *args):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    settings = load_settings(
-        data_dir=tmp_path, webhook_url=f"http://127.0.0.1:{server.server_port}/"
-    )
-
-    @dg.op
-    def broken():
-        raise dg.Failure(description="customers: key_is_unique failed, 2 rows.")
-
-    @dg.job(hooks={failure_hook(settings)})
-    def job():
-        broken()
-
-    result = job.execute_in_process(raise_on_error=False)
-    server.shutdown()
-    assert not result.success
-    assert [(b["step"], b["message"]) for b in heard] == [
-        ("broken", "customers: key_is_unique failed, 2 rows.")
-    ]
-
-
-def test_silent_webhook_does_not_hide_the_failure(tmp_path):
-    """A webhook that is down turns a clear failure into a confusing one."""
-    settings = load_settings(data_dir=tmp_path, webhook_url="http://127.0.0.1:9/")
-
-    @dg.op
-    def broken():
-        raise dg.Failure(description="no")
-
-    @dg.job(hooks={failure_hook(settings)})
-    def job():
-        broken()
-
-    result = job.execute_in_process(raise_on_error=False)
-    assert not result.success
