@@ -16,6 +16,7 @@ from dagster_project.identity import (
     forget_resolution,
     is_registry_empty,
     restore_registry,
+    return_to_published,
 )
 from dagster_project.identity.matching.overrides import sync_overrides
 from dagster_project.load import create_raw_tables, load_landing
@@ -190,6 +191,11 @@ def build_load() -> dg.AssetsDefinition:
                     restore_privacy_tables(con, registry)
                     context.log.info(
                         "The warehouse was lost: customer ids restored from the last version."
+                    )
+                elif registry is not None and return_to_published(con, registry):
+                    context.log.info(
+                        "The last run was not published: customer ids are those of the version in "
+                        "force."
                     )
                 sifted = sift_landing(con, settings, full_refresh=config.full_refresh)
                 if sifted:

@@ -15,13 +15,17 @@ from pathlib import Path
 import duckdb
 
 from dagster_project.identity.inspection.summary import IdentitySummary
+from dagster_project.identity.registry.in_force import (
+    forget_unpublished,
+    restore_registry,
+    return_to_published,
+)
 from dagster_project.identity.registry.tables import (
     IDENTITY_TABLES,
     REGISTRY_TABLES,
     create_identity_tables,
     forget_resolution,
     is_registry_empty,
-    restore_registry,
 )
 from dagster_project.settings import Settings
 
@@ -31,9 +35,11 @@ __all__ = [
     "IdentitySummary",
     "create_identity_tables",
     "forget_resolution",
+    "forget_unpublished",
     "is_registry_empty",
     "resolve",
     "restore_registry",
+    "return_to_published",
 ]
 
 
@@ -46,8 +52,9 @@ def resolve(
 ) -> IdentitySummary:
     """Resolve ``intermediate.int_identity_*`` to customers and write ``identity.*``.
 
-    ``published``: ``restricted.duckdb`` of the version in force, which ids are compared with. One
-    transaction. Raises HourglassError when the input tables are missing or DuckDB fails.
+    ``published``: ``restricted.duckdb`` of the version in force, whose ids are those that hold:
+    what an unpublished run gave is forgotten. None: those of ``con``. One transaction. Raises
+    HourglassError when the input tables are missing or DuckDB fails.
     """
     # scipy and phonenumbers take half a second to import, and reading definitions needs neither.
     from dagster_project.identity.resolution import resolve_records

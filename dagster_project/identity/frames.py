@@ -88,8 +88,7 @@ FRAMES = {
     "minted": "cluster BIGINT, customer_id VARCHAR, mint_number BIGINT",
     "reassigned": f"{_KEY}, customer_id VARCHAR, former_customer_id VARCHAR",
     # Of the version in force, for the comparison with it.
-    "published_customers": "customer_id VARCHAR",
-    "published_changes": "old_customer_id VARCHAR, new_customer_id VARCHAR, changed_at TIMESTAMP",
+    "published_records": "records BIGINT",
     "published_largest": "profiles DOUBLE",
     # Incremental. What changed, whom it concerns, and in which component a node lies.
     "retold": "node BIGINT, told_hash UBIGINT",

@@ -25,6 +25,7 @@ from dagster_project.identity.matching.overrides import load_overrides, store_ov
 from dagster_project.identity.output import Resolved, stage, stage_guard_events, write
 from dagster_project.identity.records.identifiers import normalise_values
 from dagster_project.identity.registry.id_assignment import assign, record
+from dagster_project.identity.registry.in_force import return_to_published
 from dagster_project.identity.registry.published_comparison import (
     compare_with_published,
     read_published,
@@ -47,7 +48,8 @@ def resolve_records(
 ) -> IdentitySummary:
     """Resolve ``intermediate.int_identity_*`` to customers and write ``identity.*``.
 
-    ``published``: ``restricted.duckdb`` of the version in force, which ids are compared with.
+    ``published``: ``restricted.duckdb`` of the version in force, whose registry holds; None: that
+    of ``con``.
     ``largest_part``: share of the records that may be resolved alone; 0 resolves everything.
     Raises HourglassError when the input tables are missing or DuckDB fails; values never stand in
     the message. What readers see is not changed then.
@@ -57,6 +59,8 @@ def resolve_records(
     now = datetime.now(UTC).replace(tzinfo=None)
     clock = Clock()
     create_identity_tables(con)
+    if published is not None:
+        return_to_published(con, published)
     overrides = load_overrides(con, settings)
     version = rules_version(rules, settings)
     try:
@@ -98,7 +102,7 @@ def resolve_records(
             store_overrides(con, overrides)
             record(con, now, assignment, records.nodes, clustered)
             write(con, resolved, guard_events)
-            compare_with_published(con, settings, in_force)
+            compare_with_published(con, settings, in_force, assignment)
             con.execute(
                 "INSERT INTO resolution.parameters SELECT ?, ?, list(records ORDER BY block) "
                 f"FROM {matching.block_limits}",

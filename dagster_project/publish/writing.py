@@ -13,7 +13,11 @@ import duckdb
 from dagster_project.errors import HourglassError
 from dagster_project.publish.versions import DATABASE, RESTRICTED_DATABASE
 from dagster_project.quality.dbt_results import mart_descriptions
-from dagster_project.quality.fingerprint import columns_of, fingerprint, fingerprint_of
+from dagster_project.quality.fingerprint import (
+    columns_of,
+    fingerprint_of,
+    registry_fingerprints,
+)
 from dagster_project.quality.results import Fingerprint, GateRecord
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect_file, identifier, quoted
@@ -24,8 +28,6 @@ STORAGE_VERSION = "v1.0.0"
 # BI drivers mishandle every other type.
 PUBLISHED_TYPES = ("BIGINT", "INTEGER", "DOUBLE", "VARCHAR", "BOOLEAN", "DATE", "TIMESTAMP")
 LARGEST_DECIMAL = 18
-# A cache of work that the next run repeats; the fewer copies of direct identifiers, the better.
-NOT_COPIED = frozenset({"normalised"})
 
 # The report's files: content by path below report/.
 Render = Callable[..., Mapping[str, str]]
@@ -74,34 +76,23 @@ def write_restricted(
     (folder / RESTRICTED_DATABASE).chmod(0o600)
 
 
-def registry_fingerprints(con: duckdb.DuckDBPyConnection) -> dict[str, Fingerprint]:
-    """Fingerprint by name of the tables of schema ``identity`` that belong to a version."""
-    rows = con.execute(
-        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'identity' "
-        "AND table_catalog = current_database() ORDER BY table_name"
-    ).fetchall()
-    names = [name for (name,) in rows if name not in NOT_COPIED]
-    return {name: fingerprint(con, "identity", name) for name in names}
-
-
 def verify(
     settings: Settings,
     published: Path,
     restricted: Path,
     marts: Mapping[str, str],
     gate: GateRecord,
-    registry: Mapping[str, Fingerprint],
 ) -> None:
-    """Reopen the written files and compare every mart with what the gate checked.
+    """Reopen the written files and compare every mart and the registry with what the gate checked.
 
-    ``registry`` is what the copy's schema ``identity`` must hold. Raises HourglassError that names
-    the first mart which differs, or a column of a type that BI drivers mishandle.
+    Raises HourglassError that names the first mart which differs, or a column of a type that BI
+    drivers mishandle.
     """
     with _reopened(settings, restricted / RESTRICTED_DATABASE) as con:
-        if registry_fingerprints(con) != registry:
+        if registry_fingerprints(con) != gate.registry:
             raise HourglassError(
-                "The copy of the identity registry is not what the warehouse holds. The version "
-                "in force is unchanged. Run again; if it happens twice, check the disk."
+                "The identity registry is not the one that was checked: identities were resolved "
+                "again after the gate. Run the checks again. The version in force is unchanged."
             )
         for name, schema in marts.items():
             if schema == "restricted":

@@ -11,6 +11,8 @@ from dagster_project.warehouse import identifier
 
 # Set while publishing, so they differ between the warehouse and the copy.
 VOLATILE_COLUMNS: Mapping[str, frozenset[str]] = {"build": frozenset({"published_at"})}
+# A cache of work that the next run repeats; the fewer copies of direct identifiers, the better.
+NOT_COPIED = frozenset({"normalised"})
 
 
 def fingerprint(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> Fingerprint:
@@ -40,6 +42,16 @@ def fingerprint_of(con: duckdb.DuckDBPyConnection, relation: str, mart: str) -> 
     text = ";".join(f"{name} {declared}" for name, declared in columns)
     digest = hashlib.sha256(f"{text}|{rows}|{total}".encode()).hexdigest()
     return Fingerprint(rows=rows, digest=digest)
+
+
+def registry_fingerprints(con: duckdb.DuckDBPyConnection) -> dict[str, Fingerprint]:
+    """Fingerprint by name of the tables of schema ``identity`` that belong to a version."""
+    rows = con.execute(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'identity' "
+        "AND table_catalog = current_database() ORDER BY table_name"
+    ).fetchall()
+    names = [name for (name,) in rows if name not in NOT_COPIED]
+    return {name: fingerprint(con, "identity", name) for name in names}
 
 
 def columns_of(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ from dagster_project.quality.build_id import current_build_id
 from dagster_project.quality.dbt_results import dbt_results
 from dagster_project.quality.expectations import ExpectationRunner, Verdict
 from dagster_project.quality.failing_rows import keep_failing_rows, prune_failing_rows
-from dagster_project.quality.fingerprint import columns_of, fingerprint
+from dagster_project.quality.fingerprint import columns_of, fingerprint, registry_fingerprints
 from dagster_project.quality.results import CheckResult, Fingerprint, GateRecord
 from dagster_project.quality.suites import (
     SUITES_DIR,
@@ -196,7 +196,9 @@ def record_gate(
     by_mart = {mart: fingerprints.of(schema, mart) for mart, schema in marts.items()}
     results += dbt_results(con, by_mart)
     now = datetime.now(UTC).replace(tzinfo=None)
-    record = GateRecord(build_id, f"{now.isoformat()}Z", by_mart, tuple(results))
+    record = GateRecord(
+        build_id, f"{now.isoformat()}Z", by_mart, tuple(results), registry_fingerprints(con)
+    )
     con.begin()
     con.execute("DELETE FROM quality.gate_records")
     con.execute(

@@ -5,7 +5,7 @@ metadata, quality.json and the report.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from dagster_project.errors import HourglassError
@@ -87,13 +87,15 @@ class Fingerprint:
 class GateRecord:
     """What publish asks for: every expected check's result on exactly one build.
 
-    ``fingerprints`` are of the marts at the time of the record.
+    ``fingerprints`` are of the marts at the time of the record, ``registry`` of the identity tables
+    that are published with them.
     """
 
     build_id: str
     recorded_at: str
     fingerprints: Mapping[str, Fingerprint]
     results: tuple[CheckResult, ...]
+    registry: Mapping[str, Fingerprint] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
@@ -133,6 +135,7 @@ class GateRecord:
                 "warnings": len(self.warnings),
             },
             "fingerprints": {mart: asdict(value) for mart, value in self.fingerprints.items()},
+            "registry": {table: asdict(value) for table, value in self.registry.items()},
             "results": [result.to_json() for result in self.results],
         }
 
@@ -144,6 +147,7 @@ class GateRecord:
             recorded_at=value["recorded_at"],
             fingerprints={m: Fingerprint(**f) for m, f in value["fingerprints"].items()},
             results=tuple(CheckResult.from_json(result) for result in value["results"]),
+            registry={t: Fingerprint(**f) for t, f in value.get("registry", {}).items()},
         )
 
 

@@ -7,41 +7,35 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
-from dagster_project.identity.frames import Frame, make_empty
+from dagster_project.identity.frames import Frame, create_table, make_empty
+from dagster_project.identity.registry.id_assignment import Assignment
 from dagster_project.settings import Settings
 from dagster_project.warehouse import quoted
 
 
 @dataclass(frozen=True)
 class Published:
-    """Customers, id changes and the size of the largest customer of the version in force.
+    """Number of records with a customer, and size of the largest customer, of the version in force.
 
-    All empty before the first, and when that version is of a release which published none of it.
+    Empty before the first, and when that version is of a release which published none of it.
     """
 
-    customers: Frame
-    changes: Frame
+    records: Frame
     largest: Frame
 
 
 def read_published(con: duckdb.DuckDBPyConnection, restricted_db_path: Path | None) -> Published:
     """``restricted_db_path``: that of the version in force, None before the first."""
-    found = Published(
-        make_empty(con, "published_customers"),
-        make_empty(con, "published_changes"),
-        make_empty(con, "published_largest"),
-    )
+    found = Published(make_empty(con, "published_records"), make_empty(con, "published_largest"))
     if restricted_db_path is None:
         return found
     con.execute(f"ATTACH {quoted(str(restricted_db_path))} AS in_force (READ_ONLY)")
     try:
         con.execute(
-            f"INSERT INTO {found.customers} SELECT customer_id FROM in_force.identity.customers"
-        )
-        con.execute(
-            f"INSERT INTO {found.changes} "
-            "SELECT old_customer_id, new_customer_id, changed_at FROM in_force.identity.id_changes"
+            f"INSERT INTO {found.records} SELECT count(*) FROM in_force.identity.assignments "
+            "WHERE method <> 'visitor'"
         )
         con.execute(
             f"INSERT INTO {found.largest} SELECT value FROM in_force.identity.metrics "
@@ -55,28 +49,28 @@ def read_published(con: duckdb.DuckDBPyConnection, restricted_db_path: Path | No
 
 
 def compare_with_published(
-    con: duckdb.DuckDBPyConnection, settings: Settings, published: Published
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    published: Published,
+    assignment: Assignment,
 ) -> None:
-    """Add to ``identity.metrics`` how many of the version's customers have another id now.
+    """Add to ``identity.metrics`` how many of the version's records have another id now.
 
-    What a person decided is not counted. Needs ``identity.id_changes`` and
-    ``identity.metrics`` as they are after this resolution.
+    ``assignment`` started from that version's registry. Records whose id gave way to a person's
+    decision are not counted. Needs ``identity.metrics`` as it is after this resolution.
     """
+    decided = sorted({old for old, _, kind, _ in assignment.changes if kind == "override"})
+    create_table(con, "id_given_way", {"customer_id": pa.array(decided, pa.string())})
     con.execute(
         f"""
         INSERT INTO identity.metrics
         WITH changed AS (
-            SELECT count(DISTINCT c.old_customer_id) AS customers
-            FROM identity.id_changes AS c
-            SEMI JOIN {published.customers} AS p ON p.customer_id = c.old_customer_id
-            ANTI JOIN {published.changes} AS w
-              ON w.old_customer_id = c.old_customer_id AND w.new_customer_id = c.new_customer_id
-             AND w.changed_at = c.changed_at
-            WHERE c.kind <> 'override'
-        ),
-        published AS (SELECT count(*) AS customers FROM {published.customers})
-        SELECT 'changed_ids_percent', 100.0 * c.customers / p.customers
-        FROM changed AS c CROSS JOIN published AS p WHERE p.customers > 0
+            SELECT count(*) AS records FROM {assignment.reassigned}
+            WHERE former_customer_id IS NOT NULL
+              AND former_customer_id NOT IN (SELECT customer_id FROM id_given_way)
+        )
+        SELECT 'changed_ids_percent', 100.0 * c.records / p.records
+        FROM changed AS c CROSS JOIN {published.records} AS p WHERE p.records > 0
         UNION ALL
         SELECT 'changed_ids_percent_limit', $percent
         UNION ALL

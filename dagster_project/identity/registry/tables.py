@@ -2,16 +2,12 @@
 
 Everything here can be rebuilt from the extracts except :data:`REGISTRY_TABLES`: who was given which
 id, when, and under which key. Those are part of every published version (restricted) and come back
-from there with :func:`restore_registry`.
+from there (``in_force``).
 """
 
 import secrets
-from pathlib import Path
 
 import duckdb
-
-from dagster_project.errors import HourglassError
-from dagster_project.warehouse import quoted
 
 TABLES = {
     "assignments": """
@@ -86,14 +82,9 @@ IDENTITY_TABLES = {
     "metrics": "Counts of this resolution: records, people, links per rule.",
 }
 
-REGISTRY_TABLES = (
-    "registry",
-    "registry_ids",
-    "registry_trail",
-    "id_changes",
-    "secrets",
-    "overrides",
-)
+# Who was given which id; what else a registry needs is the key of its hashes and the decisions.
+ID_TABLES = ("registry", "registry_ids", "registry_trail", "id_changes")
+REGISTRY_TABLES = (*ID_TABLES, "secrets", "overrides")
 
 
 def create_identity_tables(con: duckdb.DuckDBPyConnection) -> None:
@@ -127,49 +118,3 @@ def is_registry_empty(con: duckdb.DuckDBPyConnection) -> bool:
     """Whether no id was ever given in this warehouse: it is new, or was lost."""
     row = con.execute("SELECT count(*) FROM identity.registry_ids").fetchone()
     return row is None or row[0] == 0
-
-
-def restore_registry(con: duckdb.DuckDBPyConnection, restricted_db_path: Path) -> int:
-    """Bring the registry back from a published ``restricted.duckdb``; returns the number of ids.
-
-    Looks for the tables in schema ``identity`` of that file. Replaces what ``con`` has, so the
-    caller asks :func:`is_registry_empty` first. Raises HourglassError when the file has no
-    registry: going on would mint every customer anew.
-    """
-    con.execute(f"ATTACH {quoted(str(restricted_db_path))} AS published_registry (READ_ONLY)")
-    try:
-        present = {
-            row[0]
-            for row in con.execute(
-                "SELECT table_name FROM duckdb_tables() "
-                "WHERE database_name = 'published_registry' AND schema_name = 'identity'"
-            ).fetchall()
-        }
-        missing = [name for name in REGISTRY_TABLES if name not in present]
-        if missing:
-            raise HourglassError(
-                f"{restricted_db_path} has no identity registry (missing: {', '.join(missing)}). "
-                "Restore an older restricted version, or remove restricted/current to start with "
-                "new customer ids."
-            )
-        create_identity_tables(con)
-        con.execute("BEGIN")
-        for name in REGISTRY_TABLES:
-            con.execute(f"DELETE FROM identity.{name}")
-            con.execute(
-                f"INSERT INTO identity.{name} BY NAME "
-                f"SELECT * FROM published_registry.identity.{name}"
-            )
-        # What was kept of the last resolution speaks of another registry.
-        con.execute("DELETE FROM resolution.parameters")
-        con.execute("COMMIT")
-    except duckdb.Error as error:
-        con.execute("ROLLBACK")
-        raise HourglassError(
-            f"The identity registry in {restricted_db_path} cannot be read "
-            f"({type(error).__name__}). Restore another version of that file."
-        ) from None
-    finally:
-        con.execute("DETACH published_registry")
-    row = con.execute("SELECT count(*) FROM identity.registry_ids").fetchone()
-    return row[0] if row else 0

@@ -4,6 +4,8 @@ import pytest
 import yaml
 
 from dagster_project.errors import HourglassError
+from dagster_project.identity import REGISTRY_TABLES, forget_unpublished
+from dagster_project.identity.matching.overrides import add_overrides, make_override
 from dagster_project.identity.resolution import resolve_records
 from dagster_project.quality.gate import run_gate
 from dagster_project.settings import PROJECT_ROOT, Settings
@@ -42,7 +44,7 @@ def con(settings, tmp_path):
         _resolve(con, settings, None)
         con.execute(f"ATTACH '{_published(settings)}' AS version")
         con.execute("CREATE SCHEMA version.identity")
-        for table in ("customers", "id_changes", "metrics"):
+        for table in ("assignments", "metrics", *REGISTRY_TABLES):
             con.execute(f"CREATE TABLE version.identity.{table} AS FROM identity.{table}")
         con.execute("DETACH version")
         yield con
@@ -123,13 +125,75 @@ def test_strangers_in_one_customer_are_stopped(con, settings, suites_dir):
     assert _failed(con, settings, suites_dir)[1]["no_customer_grew_at_a_bound"] == "blocking"
 
 
+def _changed_percent(con):
+    return con.execute(
+        "SELECT value FROM identity.metrics WHERE metric = 'changed_ids_percent'"
+    ).fetchone()[0]
+
+
+def _clerk_links(con, settings, count):
+    rows = con.execute(
+        """
+        SELECT min(source_id) FROM identity.assignments
+        WHERE source_table = 'contacts' GROUP BY customer_id ORDER BY 1 LIMIT ?
+        """,
+        [2 * count],
+    ).fetchall()
+    keys = [f"crm.contacts/{row[0]}" for row in rows]
+    add_overrides(
+        settings,
+        [
+            make_override("link", left, right, who="Ann", why="asked")
+            for left, right in zip(keys[::2], keys[1::2], strict=True)
+        ],
+    )
+
+
 def test_what_a_person_decided_is_no_fault(con, settings):
     """A clerk's decisions stop the build, so nobody decides anything."""
+    _clerk_links(con, settings, 20)
+    _resolve(con, settings, _published(settings))
+    assert _changed_percent(con) == 0.0
+    assert con.execute("SELECT count(*) FROM identity.id_changes").fetchone()[0] >= 20
+    # Also when the run that took them was not published, and the next one goes on from it.
+    _resolve(con, settings, _published(settings))
+    assert _changed_percent(con) == 0.0
+
+
+def test_a_failed_run_blocks_none_that_follows(con, settings, suites_dir):
+    """One run with a mistaken setting, and nothing is published ever after."""
+    before = con.execute("FROM identity.registry ORDER BY ALL").fetchall()
+    con.execute("CREATE TABLE kept AS FROM intermediate.int_identity_records")
     con.execute(
-        "INSERT INTO identity.id_changes SELECT customer_id, 'other', now()::TIMESTAMP, "
-        "'override', '' FROM identity.customers"
+        """
+        UPDATE intermediate.int_identity_records
+        SET email = NULL, phone = NULL, loyalty_card = NULL, birth_date = NULL
+        WHERE source_table IN ('contacts', 'accounts')
+        """
     )
     _resolve(con, settings, _published(settings))
+    assert _failed(con, settings, suites_dir)[1] == {"few_customers_changed_their_id": "blocking"}
+    con.execute("CREATE OR REPLACE TABLE intermediate.int_identity_records AS FROM kept")
+    _resolve(con, settings, _published(settings))
+    assert _failed(con, settings, suites_dir)[1] == {}
+    assert _changed_percent(con) == 0.0
+    assert con.execute("FROM identity.registry ORDER BY ALL").fetchall() == before
+    for table in ("id_changes", "registry_trail"):
+        assert con.execute(f"SELECT count(*) FROM identity.{table}").fetchone() == (0,)
     assert con.execute(
-        "SELECT value FROM identity.metrics WHERE metric = 'changed_ids_percent'"
-    ).fetchone() == (0.0,)
+        "SELECT count(*) FROM identity.registry_ids WHERE merged_into IS NOT NULL"
+    ).fetchone() == (0,)
+
+
+def test_the_first_run_leaves_no_id_when_it_is_not_published(con, settings):
+    """Customers of a first, mistaken run give way to others before anybody has seen them."""
+    con.execute("DELETE FROM intermediate.int_identity_records WHERE source_table = 'contacts'")
+    _resolve(con, settings, None)
+    assert con.execute("SELECT count(*) FROM identity.id_changes").fetchone()[0] > 0
+    forget_unpublished(con)
+    _resolve(con, settings, None)
+    assert con.execute("SELECT count(*) FROM identity.id_changes").fetchone() == (0,)
+    assert con.execute(
+        "SELECT count(*) FROM identity.registry_ids "
+        "WHERE customer_id NOT IN (SELECT customer_id FROM identity.customers)"
+    ).fetchone() == (0,)
