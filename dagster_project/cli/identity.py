@@ -1,5 +1,6 @@
 """Identity decisions: overrides by a person, review of doubtful pairs, training of the weights."""
 
+import getpass
 import json
 from pathlib import Path
 from typing import Annotated
@@ -43,19 +44,29 @@ def review(
     answers: Annotated[
         Path | None, typer.Option("--import", help="Take the answers of this CSV.")
     ] = None,
-    who: Annotated[str, typer.Option(help="Who answered; with --import.")] = "",
+    who: Annotated[
+        str, typer.Option(help="Who answers; at a terminal the user who is logged in.")
+    ] = "",
     data_dir: DataDir = None,
 ) -> None:
-    """Export the pairs in the grey zone, most doubtful first, and take the answers back."""
+    """Decide on doubtful pairs, those with the most to gain first.
+
+    At the terminal with y, n and l for later; or export them and take the answers back.
+    """
     from dagster_project.errors import UsageError
     from dagster_project.identity.inspection.clerical_review import export_review, import_review
     from dagster_project.settings import load_settings
 
-    if (export is None) == (answers is None):
-        raise UsageError("Give either --export FILE or --import FILE.")
+    if export is not None and answers is not None:
+        raise UsageError("Give --export FILE or --import FILE, or neither to be asked here.")
     if answers is not None:
         taken = import_review(load_settings(data_dir=data_dir), answers, who=who)
         typer.echo(f"{len(taken):,} decisions taken. They hold from the next hourglass run on.")
+        return
+    if export is None:
+        from dagster_project.cli.review import ask_at_terminal
+
+        ask_at_terminal(data_dir, who=who or getpass.getuser())
         return
     with opened_warehouse(data_dir) as (con, _):
         count = export_review(con, export, limit=1000)

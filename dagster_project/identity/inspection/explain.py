@@ -5,7 +5,9 @@ from typing import Any
 import duckdb
 
 from dagster_project.errors import UsageError
+from dagster_project.identity.inspection.built import require_built
 from dagster_project.identity.matching.probabilistic import FIELDS
+from dagster_project.identity.records.further_values import raw_values_of
 from dagster_project.identity.registry.id_assignment import keyed_hash
 from dagster_project.identity.registry.tables import hash_key
 from dagster_project.identity.rules.guards import load_guards
@@ -24,10 +26,7 @@ def explain(con: duckdb.DuckDBPyConnection, settings: Settings, key: str) -> dic
     bits), guards that fired on its identifiers, the history of its id and all its mart rows.
     Raises UsageError when nobody is found, or nothing is built; no message repeats the key.
     """
-    if not _is_built(con):
-        raise UsageError(
-            "Nothing is built from what was loaded, as after an erasure: hourglass run first."
-        )
+    require_built(con)
     found = _find(con, settings, key.strip())
     if not found:
         raise UsageError(
@@ -38,15 +37,6 @@ def explain(con: duckdb.DuckDBPyConnection, settings: Settings, key: str) -> dic
         "key": key,
         "customers": [_customer(con, customer) for customer in found],
     }
-
-
-def _is_built(con: duckdb.DuckDBPyConnection) -> bool:
-    """Whether the identity step's input is there; an erasure leaves raw tables and registry."""
-    row = con.execute(
-        "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'intermediate' "
-        "AND table_name = 'int_identity_records'"
-    ).fetchone()
-    return bool(row and row[0])
 
 
 def current_id(con: duckdb.DuckDBPyConnection, customer_id: str) -> str | None:
@@ -87,9 +77,9 @@ def _find(con: duckdb.DuckDBPyConnection, settings: Settings, key: str) -> list[
                 for row in con.execute(
                     f"""
                     SELECT DISTINCT a.customer_id
-                    FROM intermediate.int_identity_records AS r
+                    FROM ({raw_values_of(kind)}) AS r
                     JOIN identity.normalised AS n
-                      ON n.identifier_kind = '{kind}' AND n.raw_value = r.{kind}
+                      ON n.identifier_kind = '{kind}' AND n.raw_value = r.raw_value
                     JOIN identity.assignments AS a
                       ON a.source_system = r.source_system AND a.source_table = r.source_table
                      AND a.source_id = r.source_id
@@ -168,14 +158,14 @@ def _guards(con: duckdb.DuckDBPyConnection, customer: str) -> list[dict[str, Any
     for kind in KINDS:
         for raw, normalised in con.execute(
             f"""
-            SELECT DISTINCT r.{kind}, n.normalised_value
-            FROM intermediate.int_identity_records AS r
+            SELECT DISTINCT r.raw_value, n.normalised_value
+            FROM ({raw_values_of(kind)}) AS r
             JOIN identity.assignments AS a
               ON a.source_system = r.source_system AND a.source_table = r.source_table
              AND a.source_id = r.source_id
             LEFT JOIN identity.normalised AS n
-              ON n.identifier_kind = '{kind}' AND n.raw_value = r.{kind}
-            WHERE a.customer_id = ? AND r.{kind} IS NOT NULL
+              ON n.identifier_kind = '{kind}' AND n.raw_value = r.raw_value
+            WHERE a.customer_id = ?
             """,
             [customer],
         ).fetchall():

@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 
 from dagster_project.errors import UsageError
+from dagster_project.identity.inspection.built import require_built
 from dagster_project.identity.matching.blocking import profiles_of
 from dagster_project.identity.matching.probabilistic import splink_settings
 from dagster_project.identity.rules.linkage import load_linkage, load_model
@@ -56,8 +57,9 @@ def train(
     """(the model with estimated weights, every level's change) from the last resolution's records.
 
     Reads ``resolution.*`` and writes nothing. The same seed on the same records gives the same
-    weights. UsageError when there are too few records to learn from.
+    weights. UsageError when nothing is built, or there are too few records to learn from.
     """
+    require_built(con)
     numbered = (
         "(SELECT *, row_number() OVER (ORDER BY source_system, source_table, source_id) AS number "
         "FROM resolution.nodes)"

@@ -6,6 +6,8 @@ The page that draws them is ``report/match_weights.py``.
 from collections.abc import Mapping
 from typing import Any
 
+from dagster_project.identity.rules.normalisation import KINDS
+
 _RULES = {
     "probable": "no identifier proves it; the weights do",
     "override": "a person decided",
@@ -40,6 +42,8 @@ def bars(bits: Mapping[str, float]) -> list[Bar]:
 def how_linked(link: Mapping[str, Any]) -> str:
     """The rule of a link, in words."""
     rule = str(link["rule"])
+    if rule == "probable" and any((link.get("bits") or {}).get(kind, 0) > 0 for kind in KINDS):
+        return "identifiers speak for it and do not prove it alone; the weights do"
     return _RULES.get(rule, rule.replace("_", " "))
 
 
