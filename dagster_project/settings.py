@@ -244,7 +244,7 @@ class Settings(BaseSettings):
         default=5.0,
         ge=0,
         le=100,
-        description="Gate: share of the published records that may get another customer id in one build.",
+        description="Gate: share of the published records whose customer id may change at once.",
     )
     largest_customer_growth: int = Field(
         default=10,

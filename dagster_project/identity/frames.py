@@ -16,7 +16,8 @@ Columns = dict[str, np.ndarray | list | pa.Array | pa.ChunkedArray]
 _NODE = (
     "node BIGINT, source_system VARCHAR, source_table VARCHAR, source_id VARCHAR, "
     "seen_at TIMESTAMP, row_hash UBIGINT, told_hash UBIGINT, is_profile BOOLEAN, email VARCHAR, "
-    "phone VARCHAR, loyalty_card VARCHAR, national_id VARCHAR, first_key VARCHAR, "
+    "further_emails VARCHAR[], phone VARCHAR, further_phones VARCHAR[], loyalty_card VARCHAR, "
+    "national_id VARCHAR, first_key VARCHAR, "
     "first_names VARCHAR[], last_key VARCHAR, last_names VARCHAR[], patronymic VARCHAR, "
     "birth_date DATE, birth VARCHAR, gender VARCHAR, postal_code VARCHAR, street VARCHAR, "
     "house VARCHAR, flat VARCHAR, city VARCHAR, "
@@ -45,10 +46,12 @@ FRAMES = {
     # (a reference to an account or contact is a value too).
     "added_values": _RAW,
     "removed_values": _RAW,
+    "further": "of_system VARCHAR, of_table VARCHAR, of_id VARCHAR, further_emails VARCHAR[], "
+    "further_phones VARCHAR[]",
     "nodes": f"rid BIGINT, {_NODE}",
-    "borne": "rid BIGINT, kind VARCHAR, value VARCHAR, is_profile BOOLEAN",
+    "borne": "rid BIGINT, kind VARCHAR, value VARCHAR, is_profile BOOLEAN, is_own BOOLEAN",
     "shared_values": "vid BIGINT, kind VARCHAR, value VARCHAR, degree BIGINT",
-    "bearers": "rid BIGINT, kind VARCHAR, vid BIGINT, is_profile BOOLEAN",
+    "bearers": "rid BIGINT, kind VARCHAR, vid BIGINT, is_profile BOOLEAN, is_own BOOLEAN",
     "high_degree": "kind VARCHAR, value VARCHAR, profiles BIGINT",
     # Matching. How many keys of a block how many records share; keys that may pair, keys of
     # oversized blocks, the limits; counts over all profiles; links by stage, and decisions.

@@ -16,13 +16,20 @@ import pyarrow as pa
 from dagster_project.identity.clustering.guard_events import collect_guard_events
 from dagster_project.identity.frames import Frame, create_table, make
 from dagster_project.identity.incremental.linking import Matching
-from dagster_project.identity.records.identifiers import IS_PROFILE, RawValues, Records
+from dagster_project.identity.records.identifiers import (
+    IS_PROFILE,
+    RawValues,
+    Records,
+    borne_by,
+)
 from dagster_project.identity.registry.id_assignment import Assignment, keyed_hash
 from dagster_project.identity.registry.tables import hash_key
 from dagster_project.identity.rules.guards import Guards
 from dagster_project.identity.rules.normalisation import KINDS
 
 _KEY = "source_system, source_table, source_id"
+# Not a reference to an account or contact.
+_IS_RAW = f"kind IN {KINDS}"
 # Staged rows by table.
 _OUT = {
     "assignments": "id_out_assignments",
@@ -247,18 +254,13 @@ def _identifiers(con: duckdb.DuckDBPyConnection, resolved: Resolved) -> Frame:
     Returns how many customers and records bear each of the others.
     """
     records, affected = resolved.records, resolved.matching.affected
-    columns = " UNION ALL ".join(
-        f"SELECT '{kind}' AS identifier_kind, {kind} AS value, rid FROM {records.nodes} "
-        f"WHERE {kind} IS NOT NULL"
-        for kind in KINDS
-    )
     value_owners = make(
         con,
         "value_owners",
         f"""
         SELECT b.identifier_kind, b.value, min(o.customer_id) AS customer_id,
                count(DISTINCT o.customer_id) AS customers, count(*) AS records, min(b.rid) AS rid
-        FROM ({columns}) AS b
+        FROM (SELECT kind AS identifier_kind, value, rid FROM {records.borne} WHERE {_IS_RAW}) AS b
         LEFT JOIN {resolved.clustered} AS f ON f.rid = b.rid
         LEFT JOIN {resolved.assignment.owners} AS o ON o.cluster = f.cluster
         ANTI JOIN {records.high_degree} AS h ON h.kind = b.identifier_kind AND h.value = b.value
@@ -266,16 +268,14 @@ def _identifiers(con: duckdb.DuckDBPyConnection, resolved: Resolved) -> Frame:
         """,
     )
     if affected:
-        gone = " UNION ALL ".join(
-            f"SELECT '{kind}', {kind} FROM {affected.changes.gone_nodes} WHERE {kind} IS NOT NULL"
-            for kind in KINDS
-        )
+        gone = borne_by(affected.changes.gone_nodes, "node")
         con.execute(
             f"""
             CREATE OR REPLACE TEMP TABLE id_old_raws AS
             SELECT n.identifier_kind, n.raw_value FROM identity.normalised AS n
             SEMI JOIN (
-                SELECT kind AS identifier_kind, value FROM {records.borne} UNION ALL {gone}
+                SELECT kind AS identifier_kind, value FROM {records.borne} WHERE {_IS_RAW}
+                UNION ALL SELECT kind, value FROM ({gone}) WHERE {_IS_RAW}
             ) AS v ON v.identifier_kind = n.identifier_kind AND v.value = n.normalised_value
             UNION FROM {resolved.raw_values.added} UNION FROM {resolved.raw_values.removed}
             """

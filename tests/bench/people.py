@@ -9,6 +9,8 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from dagster_project.identity.records.further_values import raw_values_of
+from dagster_project.identity.rules.normalisation import KINDS
 from dagster_project.sample import names_en, names_ru
 
 _SYLLABLES = ("ar", "bel", "cor", "dan", "el", "far", "gor", "hal", "in", "jor", "kel", "lor")
@@ -18,7 +20,8 @@ _ENDINGS = ("son", "ley", "ton", "ford", "man", "berg", "ski", "wood", "field", 
 COLUMNS = (
     "source_system VARCHAR, source_table VARCHAR, source_id VARCHAR, seen_at TIMESTAMP, "
     "updated_at TIMESTAMP, is_customer_evidence BOOLEAN, is_deleted BOOLEAN, email VARCHAR, "
-    "phone VARCHAR, loyalty_card VARCHAR, national_id VARCHAR, full_name VARCHAR, "
+    "phone VARCHAR, loyalty_card VARCHAR, national_id VARCHAR, further_emails VARCHAR, "
+    "further_phones VARCHAR, full_name VARCHAR, "
     "first_name VARCHAR, "
     "middle_name VARCHAR, last_name VARCHAR, birth_date DATE, gender VARCHAR, "
     "street_address VARCHAR, city VARCHAR, region VARCHAR, postal_code VARCHAR, country VARCHAR, "
@@ -43,13 +46,11 @@ def create_tables(con: duckdb.DuckDBPyConnection) -> None:
 
 def collect_values(con: duckdb.DuckDBPyConnection) -> None:
     """``int_identity_values`` of the records, as its model makes them."""
-    kinds = ("email", "phone", "loyalty_card", "national_id")
     con.execute(
         "CREATE OR REPLACE TABLE intermediate.int_identity_values AS "
         + " UNION ALL ".join(
-            f"SELECT DISTINCT '{kind}' AS identifier_kind, {kind} AS raw_value "
-            f"FROM intermediate.int_identity_records WHERE {kind} IS NOT NULL"
-            for kind in kinds
+            f"SELECT DISTINCT '{kind}' AS identifier_kind, raw_value FROM ({raw_values_of(kind)})"
+            for kind in KINDS
         )
     )
 

@@ -9,7 +9,8 @@ import duckdb
 import pyarrow as pa
 
 from dagster_project.identity.frames import Frame, make_from
-from dagster_project.identity.records.identifiers import Records
+from dagster_project.identity.records.further_values import FURTHER, beyond_limit, raw_values_of
+from dagster_project.identity.records.identifiers import Records, borne_by
 from dagster_project.identity.registry.id_assignment import keyed_hash
 from dagster_project.identity.registry.tables import hash_key
 from dagster_project.identity.rules.guards import Guards
@@ -88,26 +89,31 @@ def collect_guard_events(
             WHERE n.is_profile GROUP BY n.{field}
             """
         )
-    for kind in KINDS:
-        con.execute(
-            f"""
-            INSERT INTO resolution.guard_events
-            SELECT NULL, 'shared_value', '{kind}', n.{kind}, count(*),
-                   count(DISTINCT p.customer_id), 'borne by several people: joins nobody'
-            FROM resolution.nodes AS n
-            SEMI JOIN {records.high_degree} AS h ON h.kind = '{kind}' AND h.value = n.{kind}
-            JOIN resolution.places AS p ON p.node = n.node
-            GROUP BY n.{kind}
-            """
-        )
-    return _hashed(con)
+    con.execute(
+        f"""
+        INSERT INTO resolution.guard_events
+        SELECT NULL, 'shared_value', b.kind, b.value, count(*), count(DISTINCT p.customer_id),
+               'borne by several people: joins nobody'
+        FROM ({borne_by("resolution.nodes", "node")}) AS b
+        SEMI JOIN {records.high_degree} AS h ON h.kind = b.kind AND h.value = b.value
+        JOIN resolution.places AS p ON p.node = b.node
+        WHERE b.kind IN {KINDS} GROUP BY b.kind, b.value
+        """
+    )
+    return _hashed(con, guards)
 
 
-def _hashed(con: duckdb.DuckDBPyConnection) -> Frame:
+def _hashed(con: duckdb.DuckDBPyConnection, guards: Guards) -> Frame:
     raw = " UNION ALL ".join(
-        f"SELECT '{kind}' AS kind, {kind} AS raw FROM intermediate.int_identity_records "
-        f"WHERE {kind} IS NOT NULL"
-        for kind in KINDS
+        f"SELECT '{kind}' AS kind, raw_value AS raw FROM ({raw_values_of(kind)})" for kind in KINDS
+    )
+    lists = "".join(
+        f"""
+        UNION ALL
+        SELECT 'too_many_values', '{kind}', source_id, 1, NULL,
+               'more than {guards.further_values_per_record[kind]} further ones: not looked at'
+        FROM intermediate.int_identity_records WHERE {beyond_limit(guards, kind)}"""
+        for kind in FURTHER
     )
     events = con.execute(
         f"""
@@ -119,6 +125,7 @@ def _hashed(con: duckdb.DuckDBPyConnection) -> Frame:
         JOIN (FROM identity.normalised WHERE block_reason IS NOT NULL) AS n
           ON n.identifier_kind = r.kind AND n.raw_value = r.raw
         GROUP BY r.kind, r.raw
+        {lists}
         ORDER BY ALL
         """
     ).to_arrow_table()

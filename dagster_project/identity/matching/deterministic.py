@@ -12,6 +12,7 @@ import numpy as np
 
 from dagster_project.identity.clustering.connected_components import components
 from dagster_project.identity.frames import Frame, create_table, make
+from dagster_project.identity.records.further_values import FURTHER
 from dagster_project.identity.records.identifiers import Records
 from dagster_project.identity.rules.guards import Guards
 from dagster_project.identity.rules.likeness import LEVELS
@@ -19,7 +20,8 @@ from dagster_project.identity.rules.likeness import LEVELS
 _SAME = ("national_id", "loyalty_card", "email", "phone")
 
 # First rule that holds decides: rule, probability, condition over the shared kinds
-# (same_email, ...), via_strong of a witness, the LEVELS and the shorthands below.
+# (same_email, ...; same_own_email where it may speak without a name), via_strong of a witness, the
+# LEVELS and the shorthands below.
 # The probabilities order the links (weakest is cut first) and are shown; they were set from the
 # share of true pairs among those that each rule joins in the simulated company.
 _SHORTHANDS = """
@@ -43,6 +45,7 @@ RULES: tuple[tuple[str, float, str], ...] = (
         "same_email_and_phone",
         0.998,
         "same_email AND same_phone AND NOT national_differs AND NOT birth_differs "
+        "AND (same_own_email OR same_own_phone OR birth_agrees) "
         "AND (names_fit OR (birth_agrees AND NOT names_differ))",
     ),
     (
@@ -69,7 +72,7 @@ RULES: tuple[tuple[str, float, str], ...] = (
     (
         "same_email",
         0.97,
-        "same_email AND NOT first_differs AND NOT birth_differs AND NOT national_differs",
+        "same_own_email AND NOT first_differs AND NOT birth_differs AND NOT national_differs",
     ),
     (
         "same_phone_and_birth_date",
@@ -85,7 +88,7 @@ RULES: tuple[tuple[str, float, str], ...] = (
     (
         "same_phone_one_nameless",
         0.9,
-        "same_phone AND is_nameless AND NOT birth_differs AND NOT national_differs",
+        "same_own_phone AND is_nameless AND NOT birth_differs AND NOT national_differs",
     ),
     (
         "witness_one_nameless",
@@ -120,7 +123,8 @@ def link_by_identifiers(
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE id_shared AS
-        SELECT l.rid AS a, r.rid AS b, l.kind, l.vid, false AS is_witness
+        SELECT l.rid AS a, r.rid AS b, l.kind, l.vid, false AS is_witness,
+               l.is_own AND r.is_own AS is_own
         FROM {bearers} AS l
         JOIN {bearers} AS r ON r.vid = l.vid AND r.rid > l.rid AND r.is_profile
         JOIN id_profile_values AS v ON v.vid = l.vid
@@ -139,6 +143,10 @@ def _ruled(nodes: Frame, shared: str) -> str:
     same = ",\n".join(
         f"coalesce(bool_or(NOT is_witness AND kind = '{kind}'), false) AS same_{kind}"
         for kind in _SAME
+    ) + "".join(
+        f", coalesce(bool_or(NOT is_witness AND is_own AND kind = '{kind}'), false) "
+        f"AS same_own_{kind}"
+        for kind in FURTHER
     )
     cases = "\n".join(f"WHEN {condition} THEN {i}" for i, (_, _, condition) in enumerate(RULES))
     names = ", ".join(f"({i}, '{name}', {p}::DOUBLE)" for i, (name, p, _) in enumerate(RULES))
@@ -237,7 +245,7 @@ def _witnessed(con: duckdb.DuckDBPyConnection, bearers: Frame) -> None:
             JOIN several AS s ON s.witness_rid = l.witness_rid
             JOIN witness AS r ON r.witness_rid = l.witness_rid AND r.vid <> l.vid
         )
-        SELECT DISTINCT least(l.rid, r.rid), greatest(l.rid, r.rid), 'witness', NULL, true
+        SELECT DISTINCT least(l.rid, r.rid), greatest(l.rid, r.rid), 'witness', NULL, true, true
         FROM combinations AS c
         JOIN {bearers} AS l ON l.vid = c.left_vid AND l.is_profile
         JOIN {bearers} AS r ON r.vid = c.right_vid AND r.is_profile

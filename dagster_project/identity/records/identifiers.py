@@ -11,6 +11,11 @@ import duckdb
 import pyarrow as pa
 
 from dagster_project.identity.frames import Columns, Frame, create_table, make
+from dagster_project.identity.records.further_values import (
+    FURTHER,
+    collect_further,
+    first_and_further,
+)
 from dagster_project.identity.rules.guards import Guards
 from dagster_project.identity.rules.names import PersonName, family_gender, parse_family, parse_name
 from dagster_project.identity.rules.nicknames import Nicknames
@@ -20,8 +25,8 @@ from dagster_project.identity.rules.places import load_cities, parse_address
 # What a node is made of; a row is new to the identity step when one of these differs.
 RAW_COLUMNS = (
     "source_system, source_table, source_id, seen_at, email, phone, loyalty_card, national_id, "
-    "full_name, first_name, middle_name, last_name, birth_date, gender, postal_code, "
-    "street_address, city, account_id, contact_id"
+    "further_emails, further_phones, full_name, first_name, middle_name, last_name, birth_date, "
+    "gender, postal_code, street_address, city, account_id, contact_id"
 )
 # What else a golden record is made of: a row that differs in these alone is resolved as before.
 TOLD_COLUMNS = "updated_at, is_deleted, region, country, company"
@@ -178,6 +183,7 @@ def nodes_of(
     """
     _parse_names(con, guards, nicknames, records)
     _parse_places(con, records)
+    further = collect_further(con, guards, records)
     defaults = ", ".join(f"DATE '{day}'" for day in guards.default_birth_dates)
     value = (
         "(SELECT raw_value, normalised_value FROM identity.normalised "
@@ -200,10 +206,7 @@ def nodes_of(
             r.source_system, r.source_table, r.source_id, r.seen_at,
             {hashes},
             {IS_PROFILE} AS is_profile,
-            email_n.normalised_value AS email,
-            phone_n.normalised_value AS phone,
-            loyalty_card_n.normalised_value AS loyalty_card,
-            national_id_n.normalised_value AS national_id,
+            {", ".join(first_and_further(kind) for kind in KINDS)},
             CASE WHEN {is_whole} THEN n.first_key ELSE f.first_key END AS first_key,
             coalesce(CASE WHEN {is_whole} THEN n.first_names ELSE f.first_names END, [])
                 AS first_names,
@@ -221,6 +224,9 @@ def nodes_of(
             r.account_id, r.contact_id
         FROM {records} AS r
         {joins}
+        LEFT JOIN {further} AS w
+          ON w.of_system = r.source_system AND w.of_table = r.source_table
+         AND w.of_id = r.source_id
         LEFT JOIN id_first AS f ON f.raw = r.first_name
         LEFT JOIN id_last AS l ON l.raw = r.last_name
         LEFT JOIN id_names AS n
@@ -274,19 +280,28 @@ def prepare_part(con: duckdb.DuckDBPyConnection, part: Frame, high_degree: Frame
 
 
 def borne_by(relation: str | Frame, number: str) -> str:
-    """Query (number, kind, value, is_profile) of all that the nodes in ``relation`` bear."""
+    """Query (number, kind, value, is_profile, is_own) of all that the nodes in ``relation`` bear.
+
+    ``is_own``: may speak without a name. Of several values of a record that has none itself, each
+    may be somebody else's.
+    """
     parts = [
-        f"SELECT {number}, '{kind}' AS kind, {kind} AS value, is_profile FROM {relation} "
-        f"WHERE {kind} IS NOT NULL"
+        f"SELECT {number}, '{kind}' AS kind, {kind} AS value, is_profile, true AS is_own "
+        f"FROM {relation} WHERE {kind} IS NOT NULL"
         for kind in KINDS
+    ]
+    parts += [
+        f"SELECT {number}, '{kind}', unnest({column}), is_profile, "
+        f"first_key IS NOT NULL AND last_key IS NOT NULL FROM {relation} WHERE len({column}) > 0"
+        for kind, column in FURTHER.items()
     ]
     for kind, table in (("contact", "contacts"), ("account", "accounts")):
         parts.append(
-            f"SELECT {number}, '{kind}', source_id, is_profile FROM {relation} "
+            f"SELECT {number}, '{kind}', source_id, is_profile, true FROM {relation} "
             f"WHERE source_table = '{table}'"
         )
         parts.append(
-            f"SELECT {number}, '{kind}', {kind}_id, is_profile FROM {relation} "
+            f"SELECT {number}, '{kind}', {kind}_id, is_profile, true FROM {relation} "
             f"WHERE {kind}_id IS NOT NULL"
         )
     return " UNION ALL ".join(parts)
@@ -328,7 +343,7 @@ def _bearing(con: duckdb.DuckDBPyConnection, nodes: Frame, high_degree: Frame) -
         con,
         "bearers",
         f"""
-        SELECT b.rid, b.kind, v.vid, b.is_profile
+        SELECT b.rid, b.kind, v.vid, b.is_profile, b.is_own
         FROM {borne} AS b
         JOIN {shared} AS v ON v.kind = b.kind AND v.value = b.value
         """,

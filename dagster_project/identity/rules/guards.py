@@ -30,6 +30,7 @@ class Guards:
     default_birth_dates: tuple[str, ...]
     priority: tuple[str, ...]
     people_per_value: dict[str, int]
+    further_values_per_record: dict[str, int]
     profiles_per_value: int
     profiles_per_customer: int
     version: str
@@ -58,6 +59,9 @@ def _load(path: Path, _changed: int) -> Guards:
             default_birth_dates=tuple(sorted(_texts(data["default_birth_dates"]))),
             priority=tuple(data["priority"]),
             people_per_value={kind: int(n) for kind, n in data["people_per_value"].items()},
+            further_values_per_record={
+                kind: int(n) for kind, n in data["further_values_per_record"].items()
+            },
             profiles_per_value=int(data["profiles_per_value"]),
             profiles_per_customer=int(data["profiles_per_customer"]),
             version=hashlib.sha256(text.encode()).hexdigest()[:16],

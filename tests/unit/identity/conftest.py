@@ -10,6 +10,7 @@ import pytest
 
 from dagster_project.identity import create_identity_tables, resolve
 from dagster_project.settings import Settings
+from tests.bench.people import collect_values
 
 COLUMNS = {
     "source_system": "VARCHAR",
@@ -25,6 +26,8 @@ COLUMNS = {
             "phone",
             "loyalty_card",
             "national_id",
+            "further_emails",
+            "further_phones",
             "full_name",
             "first_name",
             "middle_name",
@@ -110,12 +113,7 @@ class Company:
                 f"INSERT INTO intermediate.int_identity_records ({names}) VALUES ({marks})",
                 list(record.values()),
             )
-        self.con.execute("DELETE FROM intermediate.int_identity_values")
-        for kind in ("email", "phone", "loyalty_card", "national_id"):
-            self.con.execute(
-                f"INSERT INTO intermediate.int_identity_values SELECT DISTINCT '{kind}', {kind} "
-                f"FROM intermediate.int_identity_records WHERE {kind} IS NOT NULL"
-            )
+        collect_values(self.con)
 
     def ids(self) -> dict[str, str]:
         """Resolve; customer id per 'table:key'."""

@@ -1,35 +1,47 @@
 -- One row per record that can say who somebody is. Nothing is normalised here: the identity step
 -- does that once, for distinct values.
 with
+points as (
+    select
+        contact_id,
+        {{ string_agg("case when kind = 'email' then value end", ' | ', 'value') }} as emails,
+        {{ string_agg("case when kind = 'phone' then value end", ' | ', 'value') }} as phones
+    from {{ ref('stg_crm__contact_points') }}
+    group by contact_id
+),
+
 contacts as (
     select
         'crm' as source_system,
         'contacts' as source_table,
-        contact_id as source_id,
-        created_at as seen_at,
-        updated_at,
+        c.contact_id as source_id,
+        c.created_at as seen_at,
+        c.updated_at,
         true as is_customer_evidence,
-        coalesce(is_deleted, false) as is_deleted,
-        email,
-        phone,
-        loyalty_card,
-        national_id,
-        full_name,
-        first_name,
-        middle_name,
-        last_name,
-        birth_date,
-        gender,
-        street_address,
-        city,
-        region,
-        postal_code,
-        country,
-        company,
+        coalesce(c.is_deleted, false) as is_deleted,
+        c.email,
+        c.phone,
+        c.loyalty_card,
+        c.national_id,
+        p.emails as further_emails,
+        p.phones as further_phones,
+        c.full_name,
+        c.first_name,
+        c.middle_name,
+        c.last_name,
+        c.birth_date,
+        c.gender,
+        c.street_address,
+        c.city,
+        c.region,
+        c.postal_code,
+        c.country,
+        c.company,
         cast(null as {{ dbt.type_string() }}) as account_id,
         cast(null as {{ dbt.type_string() }}) as contact_id,
         cast(null as {{ dbt.type_string() }}) as visitor_id
-    from {{ ref('stg_crm__contacts') }}
+    from {{ ref('stg_crm__contacts') }} as c
+    left join points as p on c.contact_id = p.contact_id
 ),
 
 accounts as (
@@ -45,6 +57,8 @@ accounts as (
         phone,
         loyalty_card,
         cast(null as {{ dbt.type_string() }}) as national_id,
+        cast(null as {{ dbt.type_string() }}) as further_emails,
+        cast(null as {{ dbt.type_string() }}) as further_phones,
         cast(null as {{ dbt.type_string() }}) as full_name,
         first_name,
         cast(null as {{ dbt.type_string() }}) as middle_name,
@@ -76,6 +90,8 @@ orders as (
         phone,
         loyalty_card,
         cast(null as {{ dbt.type_string() }}) as national_id,
+        cast(null as {{ dbt.type_string() }}) as further_emails,
+        cast(null as {{ dbt.type_string() }}) as further_phones,
         cast(null as {{ dbt.type_string() }}) as full_name,
         cast(null as {{ dbt.type_string() }}) as first_name,
         cast(null as {{ dbt.type_string() }}) as middle_name,
@@ -111,6 +127,8 @@ calls as (
         customer_phone as phone,
         cast(null as {{ dbt.type_string() }}) as loyalty_card,
         cast(null as {{ dbt.type_string() }}) as national_id,
+        cast(null as {{ dbt.type_string() }}) as further_emails,
+        cast(null as {{ dbt.type_string() }}) as further_phones,
         cast(null as {{ dbt.type_string() }}) as full_name,
         cast(null as {{ dbt.type_string() }}) as first_name,
         cast(null as {{ dbt.type_string() }}) as middle_name,
@@ -145,6 +163,8 @@ tickets as (
         phone,
         cast(null as {{ dbt.type_string() }}) as loyalty_card,
         cast(null as {{ dbt.type_string() }}) as national_id,
+        cast(null as {{ dbt.type_string() }}) as further_emails,
+        cast(null as {{ dbt.type_string() }}) as further_phones,
         cast(null as {{ dbt.type_string() }}) as full_name,
         cast(null as {{ dbt.type_string() }}) as first_name,
         cast(null as {{ dbt.type_string() }}) as middle_name,

@@ -2,6 +2,7 @@
 -- consents and surveys find their customer by joining on it, so no SQL ever normalises.
 {% set holders = [
     ('email', 'stg_crm__contacts', 'email'),
+    ('email', 'stg_crm__contact_points', 'value'),
     ('email', 'stg_crm__consents', 'email'),
     ('email', 'stg_crm__surveys', 'email'),
     ('email', 'stg_crm__erasure_requests', 'email'),
@@ -12,6 +13,7 @@
     ('email', 'stg_marketing__experiment_assignments', 'subject_id'),
     ('email', 'stg_call_center__tickets', 'email'),
     ('phone', 'stg_crm__contacts', 'phone'),
+    ('phone', 'stg_crm__contact_points', 'value'),
     ('phone', 'stg_crm__consents', 'phone'),
     ('phone', 'stg_crm__surveys', 'phone'),
     ('phone', 'stg_crm__erasure_requests', 'phone'),
@@ -36,6 +38,7 @@ with raw_values as (
     where
         {{ column }} is not null
         {% if column == 'subject_id' %} and subject_kind = 'email'{% endif %}
+        {% if column == 'value' %} and kind = '{{ identifier_kind }}'{% endif %}
     {% if not loop.last %}union all{% endif %}
     {% endfor %}
 ),
