@@ -144,6 +144,14 @@ def _web_address(value: str | None) -> str | None:
     return value
 
 
+def _remote_address(value: str | None) -> str | None:
+    schemes = ("s3", "gs", "abfs", "sftp")
+    if value is not None and not re.fullmatch(rf"({'|'.join(schemes)})://[^\s/]+(/\S*)?", value):
+        listed = ", ".join(f"{scheme}://" for scheme in schemes)
+        raise ValueError(f"must begin with one of {listed} and name a bucket or host; correct it")
+    return value
+
+
 def _with_slash(value: str) -> str:
     if not value.endswith("/"):
         raise ValueError("must end with a slash, such as http://127.0.0.1:3001/; correct it")
@@ -285,6 +293,14 @@ class Settings(BaseSettings):
         repr=False,
         description="Addresses in Apprise's form, separated by blanks, that hear what is wrong.",
     )
+    landing_url: Annotated[
+        str | None, BeforeValidator(_empty_is_none), AfterValidator(_remote_address)
+    ] = Field(
+        default=None, description="Remote folder whose new files are brought into landing/ first."
+    )
+    publish_url: Annotated[
+        str | None, BeforeValidator(_empty_is_none), AfterValidator(_remote_address)
+    ] = Field(default=None, description="Remote folder that takes every published version too.")
     publish_postgres_url: Annotated[str | None, BeforeValidator(_empty_is_none)] = Field(
         default=None,
         repr=False,

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,7 +11,9 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from dagster_project.errors import HourglassError
 from dagster_project.load.settling import is_held_back
+from dagster_project.operations.landing_spool import remote_stamps, spooled
 from dagster_project.settings import Settings
 
 JOB_NAME = "daily"
@@ -43,8 +45,11 @@ def yesterday(settings: Settings, now: datetime) -> str:
     return (settings.as_of or day).isoformat()
 
 
-def landing_fingerprint(landing: Path, settle_seconds: float = 0) -> str:
-    """Changes when a file under ``landing`` is added, replaced or still growing.
+def landing_fingerprint(
+    landing: Path, settle_seconds: float = 0, *, without: Collection[str] = ()
+) -> str:
+    """Changes when a file under ``landing`` is added, replaced or still growing; those at the
+    relative paths ``without`` are not looked at.
 
     And when one that looks cut off held still so long that a run takes it all the same.
     """
@@ -53,6 +58,8 @@ def landing_fingerprint(landing: Path, settle_seconds: float = 0) -> str:
         folders.sort()
         for name in sorted(files):
             path = Path(folder) / name
+            if str(path.relative_to(landing)) in without:
+                continue
             try:
                 stat = path.stat()
             except FileNotFoundError:
@@ -122,7 +129,11 @@ def build_sensor(settings: Settings, job: UnresolvedAssetJobDefinition) -> dg.Se
     )
     def new_files(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         state = json.loads(context.cursor or "{}")
-        seen = landing_fingerprint(settings.landing_dir, settings.settle_seconds)
+        try:
+            seen = _seen(settings)
+        except HourglassError as error:
+            yield dg.SkipReason(error.message)
+            return
         if seen == state.get("handled"):
             yield dg.SkipReason("No new file in landing/.")
             return
@@ -138,3 +149,12 @@ def build_sensor(settings: Settings, job: UnresolvedAssetJobDefinition) -> dg.Se
         yield dg.RunRequest(run_key=seen, run_config=run_config(as_of))
 
     return new_files
+
+
+def _seen(settings: Settings) -> str:
+    """What lies in landing/ and in the remote folder; each file in one of them, so that bringing
+    one here is no news."""
+    brought = spooled(settings) if settings.landing_url else set()
+    here = landing_fingerprint(settings.landing_dir, settings.settle_seconds, without=brought)
+    there = json.dumps(remote_stamps(settings), sort_keys=True)
+    return hashlib.sha256(f"{here}{there}".encode()).hexdigest()

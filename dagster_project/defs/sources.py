@@ -22,6 +22,8 @@ from dagster_project.identity.matching.overrides import sync_overrides
 from dagster_project.load import create_raw_tables, load_landing
 from dagster_project.load.ledger.accounting import ledger_summary
 from dagster_project.operations.build_plan import create_control_tables, plan_build
+from dagster_project.operations.disk import require_room
+from dagster_project.operations.landing_spool import spool_landing
 from dagster_project.predict import create_prediction_tables
 from dagster_project.privacy.daily import obey_requests
 from dagster_project.privacy.erasure import resume
@@ -177,6 +179,9 @@ def build_load() -> dg.AssetsDefinition:
             as_of = parse_as_of(config.as_of)
             for erasure in resume(settings):
                 context.log.info(erasure.sentence())
+            require_room(settings)
+            for name in spool_landing(settings):
+                context.log.info(f"{name} was brought into landing/.")
             with connect(settings, keep_order=True) as con:
                 create_raw_tables(con)
                 create_control_tables(con)

@@ -9,7 +9,8 @@ from typing import Protocol
 
 from dagster_project.errors import HourglassError
 from dagster_project.publish.targets.postgres import PostgresTarget
-from dagster_project.publish.versions import PublishedVersion, version_in_force
+from dagster_project.publish.targets.storage import StorageTarget
+from dagster_project.publish.versions import PublishedVersion, list_versions, version_in_force
 from dagster_project.settings import Settings
 
 
@@ -36,6 +37,13 @@ def targets_of(settings: Settings) -> list[Target]:
                 settings.publish_postgres_url,
                 schema=settings.publish_postgres_schema,
                 readers=settings.publish_postgres_readers,
+            )
+        )
+    if settings.publish_url:
+        found.append(
+            StorageTarget(
+                settings.publish_url,
+                kept=lambda: {version.name for version in list_versions(settings)},
             )
         )
     return found
