@@ -6,15 +6,11 @@ value that does not fit raises: a silent fallback has put test data into product
 
 import csv
 import os
-import re
-from datetime import date, datetime
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
-from cronsim import CronSim, CronSimError
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -27,6 +23,19 @@ from pydantic_core.core_schema import ValidationInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from dagster_project.errors import UsageError
+from dagster_project.operations.setting_values import (
+    enough_memory,
+    known_cron,
+    known_currency,
+    known_region,
+    known_time_zone,
+    listed,
+    no_empty_path,
+    remote_address,
+    web_address,
+    with_slash,
+    words,
+)
 
 PACKAGE_DIR = Path(str(files("dagster_project")))
 # What the package needs beside its code (dbt/, expectations/, the sample): in the wheel below the
@@ -39,9 +48,6 @@ PREFIX = "HOURGLASS_"
 INTERNAL_VARIABLES = frozenset({"HOURGLASS_WAREHOUSE_PATH"})
 
 
-# What a row of the widest contract table and DuckDB's own buffers take at least.
-LEAST_MEMORY = 100_000_000
-_MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s?([KMGT])(i?)B")
 _HOLIDAYS = PROJECT_ROOT / "dbt" / "seeds" / "calendar" / "holidays.csv"
 
 
@@ -64,100 +70,6 @@ def _empty_is_none(value: Any) -> Any:
     return None if value == "" else value
 
 
-def _no_empty_path(value: Any) -> Any:
-    if isinstance(value, str) and not value.strip():
-        raise ValueError("is empty; name a folder, or unset it for the default")
-    return value
-
-
-def known_time_zone(value: str) -> str:
-    """``value`` when it is an IANA time zone; else ValueError."""
-    try:
-        ZoneInfo(value)
-    # A folder of zones ("Europe") is an OSError.
-    except (KeyError, ValueError, OSError):
-        raise ValueError(
-            f"{value!r} is not an IANA time zone such as Europe/London; correct it"
-        ) from None
-    return value
-
-
-def known_region(value: str) -> str:
-    """``value`` when telephone numbers are known of that country; else ValueError."""
-    import phonenumbers
-
-    if value not in phonenumbers.SUPPORTED_REGIONS:
-        raise ValueError(
-            f"{value!r} is no country code of ISO 3166 in two capitals that telephone numbers "
-            "have, such as GB; correct it"
-        )
-    return value
-
-
-def known_cron(value: str) -> str:
-    """``value`` when it is a cron expression of five fields that ever ticks; else ValueError."""
-    try:
-        if len(value.split()) != 5:
-            raise ValueError
-        next(CronSim(value, datetime(2026, 1, 1)))
-    except (CronSimError, StopIteration, ValueError):
-        raise ValueError(
-            f"{value!r} must be a cron expression such as '0 4 * * 1-5' (minute, hour, day, "
-            "month, weekday); correct it"
-        ) from None
-    return value
-
-
-def _known_currency(value: str | None) -> str | None:
-    # The contract reads the settings.
-    from dagster_project.contracts.currencies import CURRENCIES
-
-    if value is not None and value not in CURRENCIES:
-        raise ValueError(f"{value!r} is no currency code of ISO 4217 such as EUR; correct it")
-    return value
-
-
-def _enough_memory(value: str) -> str:
-    found = _MEMORY.fullmatch(value)
-    if found:
-        base = 1024 if found[3] else 1000
-        if float(found[1]) * base ** ("KMGT".index(found[2]) + 1) >= LEAST_MEMORY:
-            return value
-    raise ValueError(
-        f"{value!r} must be a size such as 2GB, and at least {LEAST_MEMORY // 10**6}MB; correct it"
-    )
-
-
-def _web_address(value: str | None) -> str | None:
-    """``value`` when it is a whole http or https address; the message does not repeat it, since
-    webhooks carry secrets."""
-    if value is None:
-        return None
-    try:
-        parts = urlsplit(value)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
-        _ = parts.port
-    except ValueError:
-        is_address = False
-    if not is_address or re.search(r"\s", value):
-        raise ValueError("must be an address that begins with https:// or http://; correct it")
-    return value
-
-
-def _remote_address(value: str | None) -> str | None:
-    schemes = ("s3", "gs", "abfs", "sftp")
-    if value is not None and not re.fullmatch(rf"({'|'.join(schemes)})://[^\s/]+(/\S*)?", value):
-        listed = ", ".join(f"{scheme}://" for scheme in schemes)
-        raise ValueError(f"must begin with one of {listed} and name a bucket or host; correct it")
-    return value
-
-
-def _with_slash(value: str) -> str:
-    if not value.endswith("/"):
-        raise ValueError("must end with a slash, such as http://127.0.0.1:3001/; correct it")
-    return value
-
-
 def _country_with_holidays(value: str) -> str:
     with _HOLIDAYS.open(encoding="utf-8", newline="") as file:
         countries = sorted({row["country"] for row in csv.DictReader(file)})
@@ -167,19 +79,6 @@ def _country_with_holidays(value: str) -> str:
             "add lines of that country to the seed calendar/holidays.csv"
         )
     return value
-
-
-def _listed(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    return tuple(part.strip() for part in value.split(",") if part.strip())
-
-
-def _words(value: Any) -> Any:
-    return tuple(value.split()) if isinstance(value, str) else value
-
-
-Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 
 
 def _default_data_dir() -> Path:
@@ -192,7 +91,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
-    data_dir: Annotated[Path, BeforeValidator(_no_empty_path)] = Field(
+    data_dir: Annotated[Path, BeforeValidator(no_empty_path)] = Field(
         default_factory=_default_data_dir,
         description="Folder that holds all data, kept and derived.",
     )
@@ -210,7 +109,7 @@ class Settings(BaseSettings):
         description="Business time zone (IANA name).",
     )
     currency: Annotated[
-        str | None, BeforeValidator(_empty_is_none), AfterValidator(_known_currency)
+        str | None, BeforeValidator(_empty_is_none), AfterValidator(known_currency)
     ] = Field(
         default=None,
         json_schema_extra=_of_marts("VARCHAR"),
@@ -262,7 +161,7 @@ class Settings(BaseSettings):
     language: Literal["en", "ru"] = Field(
         default="en", description="Language in which the report opens; the other is a link away."
     )
-    report_url: Annotated[str, AfterValidator(_web_address), AfterValidator(_with_slash)] = Field(
+    report_url: Annotated[str, AfterValidator(web_address), AfterValidator(with_slash)] = Field(
         default="http://127.0.0.1:3001/",
         description="Where the report is served; hourglass ui does so on the port after its own.",
     )
@@ -276,7 +175,7 @@ class Settings(BaseSettings):
         description="Seconds that a file in landing/ must have held still, 12 times as many when "
         "it looks cut off.",
     )
-    memory_limit: Annotated[str, AfterValidator(_enough_memory)] = Field(
+    memory_limit: Annotated[str, AfterValidator(enough_memory)] = Field(
         default="2GB", description="DuckDB's memory limit."
     )
     threads: int = Field(
@@ -288,18 +187,18 @@ class Settings(BaseSettings):
     schedule_cron: Annotated[str, AfterValidator(known_cron)] = Field(
         default="0 5 * * *", description="When the daily schedule ticks."
     )
-    alert_urls: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = Field(
+    alert_urls: Annotated[tuple[str, ...], NoDecode, BeforeValidator(words)] = Field(
         default=(),
         repr=False,
         description="Addresses in Apprise's form, separated by blanks, that hear what is wrong.",
     )
     landing_url: Annotated[
-        str | None, BeforeValidator(_empty_is_none), AfterValidator(_remote_address)
+        str | None, BeforeValidator(_empty_is_none), AfterValidator(remote_address)
     ] = Field(
         default=None, description="Remote folder whose new files are brought into landing/ first."
     )
     publish_url: Annotated[
-        str | None, BeforeValidator(_empty_is_none), AfterValidator(_remote_address)
+        str | None, BeforeValidator(_empty_is_none), AfterValidator(remote_address)
     ] = Field(default=None, description="Remote folder that takes every published version too.")
     publish_postgres_url: Annotated[str | None, BeforeValidator(_empty_is_none)] = Field(
         default=None,
@@ -312,12 +211,12 @@ class Settings(BaseSettings):
         pattern=r"^[a-z_][a-z0-9_]{0,30}$",
         description="Schema of the views there that lead to the version in force.",
     )
-    publish_postgres_readers: Listed = Field(
+    publish_postgres_readers: Annotated[tuple[str, ...], NoDecode, BeforeValidator(listed)] = Field(
         default=(), description="Roles there that may read the views, separated by commas."
     )
 
     delivery_url: Annotated[
-        str | None, BeforeValidator(_empty_is_none), AfterValidator(_web_address)
+        str | None, BeforeValidator(_empty_is_none), AfterValidator(web_address)
     ] = Field(default=None, description="Webhook that takes the changes of audiences; https.")
     delivery_secret: Annotated[str | None, BeforeValidator(_empty_is_none)] = Field(
         default=None, repr=False, description="Signs deliveries; the receiver knows it too."

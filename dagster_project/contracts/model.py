@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from dagster_project.settings import known_cron, known_region, known_time_zone
+from dagster_project.operations.setting_values import known_cron, known_region, known_time_zone
 
 ColumnType = Literal[
     "text",
