@@ -34,7 +34,8 @@ def print_report(console: Console, report: "CheckReport") -> None:
         console.print(
             f"{file.path} as {file.target}: {file.records:,} records, {file.accepted:,} accepted, "
             f"{file.quarantined:,} quarantined, {file.left_out:,} left out by a rule, "
-            f"{file.nulled:,} cells nulled",
+            f"{file.nulled:,} cells nulled"
+            + (f", older versions: {file.older:,}" if file.older else ""),
             markup=False,
             highlight=False,
             soft_wrap=True,

@@ -15,7 +15,6 @@ from dagster_project.operations.alerts import send_alerts
 from dagster_project.operations.disk import require_room
 from dagster_project.operations.lock import run_lock
 from dagster_project.operations.status import (
-    late_or_odd,
     ledger_now,
     refused_files,
     waiting_files,
@@ -27,6 +26,8 @@ from dagster_project.warehouse import connect
 
 # Seconds; longer than any sensible ``settle_seconds`` makes a file wait.
 SETTLED_FOR_SURE = 86400
+# Exit code: all went well, but a new file gave nothing, which its sender has to hear of.
+NOTHING_ACCEPTED = 4
 
 
 def land_sample(settings: Settings) -> None:
@@ -110,10 +111,12 @@ def run_and_show(
         return 1
     if outcome.load.get("is_needed") is False:
         console.print(outcome.load["reason"], highlight=False, soft_wrap=True)
+        from dagster_project.load.ledger.accounting import ledger_warnings
+
         # Nothing new may be just what is wrong.
         ledger = ledger_now(settings) or {}
-        for line in [*refused_files(ledger), *waiting_files(ledger), *late_or_odd(ledger)]:
+        for line in [*refused_files(ledger), *waiting_files(ledger), *ledger_warnings(ledger)]:
             console.print(line, markup=False, highlight=False, soft_wrap=True)
-        return 0
+        return NOTHING_ACCEPTED if outcome.load.get("files_empty") else 0
     show_summary(console, settings, outcome)
-    return 0
+    return NOTHING_ACCEPTED if outcome.load.get("files_empty") else 0

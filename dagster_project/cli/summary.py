@@ -9,7 +9,7 @@ from rich.table import Table
 
 from dagster_project.cli.progress import STAGES
 from dagster_project.errors import UsageError
-from dagster_project.operations.status import late_or_odd, refused_files, waiting_files
+from dagster_project.operations.status import refused_files, waiting_files
 from dagster_project.publish import version_in_force
 from dagster_project.publish.versions import version_of
 from dagster_project.settings import Settings
@@ -63,11 +63,15 @@ def show_summary(console: Console, settings: Settings, outcome: "RunOutcome") ->
 
 
 def add_notes(table: Table, ledger: dict[str, Any]) -> None:
-    """Rows on files refused whole, sources late or odd, and columns that changed in a week."""
+    """Rows on files refused whole, what the ledger warns of, older versions of records, and columns
+    that changed in a week."""
+    from dagster_project.load.ledger.accounting import ledger_warnings, older_versions
+
     for title, entries in (
         ("Refused", refused_files(ledger)),
         ("Waiting", waiting_files(ledger)),
-        ("Late or odd", late_or_odd(ledger)),
+        ("Look at", ledger_warnings(ledger)),
+        ("Superseded", older_versions(ledger)),
         (
             "Columns",
             [

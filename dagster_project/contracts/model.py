@@ -112,7 +112,8 @@ class SourceSettings(Strict):
     ``expected_delivery`` is a cron expression in the source's time zone: by then a file must have
     come. ``volume_band`` is (low, high) as shares of the median records of the same weekday in
     the eight weeks before. What is late or outside warns or, as ``late_or_odd`` says, blocks the
-    publish.
+    publish. Where the records of keys that stand in one file with several contents are a larger
+    share of it than ``conflicts_block_above``, the publish is blocked.
     """
 
     time_zone: Annotated[str, AfterValidator(known_time_zone)] | None = None
@@ -131,6 +132,7 @@ class SourceSettings(Strict):
     expected_delivery: Annotated[str, AfterValidator(known_cron)] | None = None
     volume_band: tuple[float, float] | None = None
     late_or_odd: Literal["warn", "block"] = "warn"
+    conflicts_block_above: float | None = Field(default=None, ge=0, le=1)
 
     @field_validator("delimiter")
     @classmethod
@@ -239,6 +241,25 @@ class Table(Strict):
         """Columns of which a record needs one: who it is of, or those of ``one_of``."""
         owner = self.identified_by
         return owner.columns if owner and owner.required else self.one_of
+
+    @property
+    def id_columns(self) -> tuple[str, ...]:
+        """Columns that hold a key of the source's own, of this table or of another.
+
+        A number that the state or a card gave somebody is none.
+        """
+        return tuple(
+            column.name
+            for column in self.columns
+            if column.type == "text"
+            and column.name.endswith("_id")
+            and (column.personal != "direct identifier" or self.kind_of(column.name))
+        )
+
+    def kind_of(self, name: str) -> str | None:
+        """The column that says what the id in the column ``name`` names; None where none does."""
+        kind = f"{name.removesuffix('_id')}_kind"
+        return kind if name.endswith("_id") and kind in self.column_names else None
 
     @property
     def phone_columns(self) -> tuple[tuple[str, str | None], ...]:

@@ -20,6 +20,7 @@ from dagster_project.identity import (
 )
 from dagster_project.identity.matching.overrides import sync_overrides
 from dagster_project.load import create_raw_tables, load_landing
+from dagster_project.load.landing.discovery import split_instance
 from dagster_project.load.ledger.accounting import ledger_summary
 from dagster_project.operations.build_plan import create_control_tables, plan_build
 from dagster_project.operations.disk import require_room
@@ -36,6 +37,7 @@ from dagster_project.warehouse import connect
 
 SHOWN_COUNTS = (
     *("files_seen", "files_loaded", "files_skipped", "files_quarantined", "files_waiting"),
+    "files_empty",
     *("records", "accepted", "quarantined", "left_out", "erased", "nulled"),
 )
 FILES_KEY = dg.AssetKey(["ledger", "files"])
@@ -137,7 +139,11 @@ def held_back(key: dg.AssetKey, ledger: Mapping[str, Any]) -> dict[str, Any]:
     """
     source = ".".join(key.path)
     shown: dict[str, Any] = {}
-    reasons = [row for row in ledger["reasons"] if key == QUARANTINE_KEY or row["source"] == source]
+    reasons = [
+        row
+        for row in ledger["reasons"]
+        if key == QUARANTINE_KEY or split_instance(row["source"] or "")[0] == source
+    ]
     if reasons:
         columns = ("source", "level", "reason", "records")
         shown["held back"] = dg.MetadataValue.table(
@@ -145,14 +151,16 @@ def held_back(key: dg.AssetKey, ledger: Mapping[str, Any]) -> dict[str, Any]:
             dg.TableSchema([dg.TableColumn(name) for name in columns]),
         )
     for row in ledger["by_source"]:
-        if row["source"] == source:
-            shown |= {name: row[name] for name in ("accepted", "quarantined", "left_out")}
-            shown["newest delivery"] = row["newest_delivery"]
+        if split_instance(row["source"])[0] == source:
+            for name in ("accepted", "quarantined", "left_out"):
+                shown[name] = shown.get(name, 0) + row[name]
+            newest = (shown.get("newest delivery"), row["newest_delivery"])
+            shown["newest delivery"] = max(filter(None, newest), default=None)
     for name, sentence in (("deliveries", "{message}"), ("schema_changes", "{source}: {message}")):
         said = [
             f"- {sentence.format(**row)}"
             for row in ledger[name]
-            if key == FILES_KEY or row["source"] == source
+            if key == FILES_KEY or split_instance(row["source"])[0] == source
         ]
         if said:
             shown[name.replace("_", " ")] = dg.MetadataValue.md("\n".join(said))

@@ -11,6 +11,7 @@ import duckdb
 
 from dagster_project.contracts import load_contract
 from dagster_project.contracts.mapping import Mapping, file_patterns, load_mappings
+from dagster_project.contracts.references import parent_references
 from dagster_project.errors import HourglassError
 from dagster_project.load.delivery_expectations import assess_deliveries
 from dagster_project.load.ingest.canonical_rows import LoadStamp
@@ -18,8 +19,10 @@ from dagster_project.load.ingest.commit import LoadCommitter
 from dagster_project.load.ingest.file_loading import FileLoader
 from dagster_project.load.ingest.file_preparation import FilePreparation
 from dagster_project.load.landing.corrections import Corrections, read_corrections
-from dagster_project.load.landing.discovery import Discovery, discover
+from dagster_project.load.landing.discovery import Discovery, discover, split_instance
+from dagster_project.load.ledger.key_versions import write_key_versions
 from dagster_project.load.ledger.load_summary import FileMessage, LoadSummary
+from dagster_project.load.ledger.missing_parents import write_missing_parents
 from dagster_project.load.ledger.schema import create_raw_tables
 from dagster_project.load.ledger.state import is_ledger_empty, read_ledger_state
 from dagster_project.load.planning import LoadPlanner
@@ -69,6 +72,7 @@ def load_landing(
             full_refresh=full_refresh,
             progress=progress,
         )
+    count_keys_and_references(con, targets, summary)
     for status in assess_deliveries(con, targets.values(), stamp.at):
         if status.message:
             summary.messages.append(
@@ -76,6 +80,56 @@ def load_landing(
             )
     summary.seconds = time.monotonic() - started
     return summary
+
+
+def count_keys_and_references(
+    con: duckdb.DuckDBPyConnection, targets: dict[str, Target], summary: LoadSummary
+) -> None:
+    """Count older versions, conflicts and missing parents of the tables that a load changed."""
+    touched = {(s, t) for name in summary.changed for s, t in _fed(targets[name])}
+    contract = load_contract()
+    write_key_versions(
+        con,
+        [(system, contract[system].tables[table]) for system, table in sorted(touched)],
+        lambda source: _conflicts_block_above(targets, source),
+    )
+    write_missing_parents(
+        con,
+        [
+            reference
+            for reference in parent_references(contract)
+            if {
+                (reference.system, reference.table),
+                (reference.parent_system, reference.parent_table),
+            }
+            & touched
+        ],
+    )
+    for path, table, older, message in con.execute(
+        "SELECT path, system || '.' || table_name, older, message FROM ledger.key_versions "
+        "WHERE list_contains(?, source) ORDER BY ALL",
+        [summary.changed],
+    ).fetchall():
+        if older:
+            summary.say(
+                path, "info", "older_versions", f"{path}: {older:,} older versions in {table}."
+            )
+        if message:
+            summary.say(path, "warning", "conflicting_keys", message)
+    for reference, message in con.execute(
+        "SELECT reference, message FROM ledger.missing_parents WHERE is_odd ORDER BY ALL"
+    ).fetchall():
+        summary.say(reference, "warning", "missing_parents", message)
+
+
+def _conflicts_block_above(targets: dict[str, Target], source: str) -> float | None:
+    # What a mapping loaded that is not there any more stays in the ledger.
+    is_known = split_instance(source)[0] in targets
+    return targets[source].settings.conflicts_block_above if is_known else None
+
+
+def _fed(target: Target) -> set[tuple[str, str]]:
+    return {(system, table.name) for system, table in target.tables}
 
 
 def _settled(con: duckdb.DuckDBPyConnection, found: Discovery, settings: Settings) -> Discovery:
@@ -112,6 +166,7 @@ def load_files(
         if progress:
             progress(f"{target.name}: {len(deliveries)} new file(s)")
         summary.files_known -= len(deliveries)
+        summary.changed.append(target.name)
         loader.load(target, deliveries)
     return summary
 

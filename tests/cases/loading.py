@@ -29,3 +29,11 @@ def call_over_clock_change(loaded: LoadedCase) -> None:
         "SELECT count(*), count_if(wait_seconds < 0), count_if(answered_at < started_at), "
         "count_if(ended_at < started_at) FROM call_center.calls"
     ) == [(2, 0, 0, 0)]
+
+
+@case("ad-spend-same-key-twice-in-file")
+def ad_spend_same_key_twice_in_file(loaded: LoadedCase) -> None:
+    """The row of spend that does not count is named."""
+    [finding] = loaded.findings("conflicting_keys")
+    assert (finding.path, finding.count) == ("marketing/ad_spend_2025-04-01.csv", 1)
+    assert "lines" in finding.message

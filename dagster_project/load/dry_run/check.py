@@ -18,9 +18,10 @@ from dagster_project.contracts.mapping import (
 )
 from dagster_project.errors import UsageError
 from dagster_project.load.ingest.canonical_rows import LoadStamp
-from dagster_project.load.landing.discovery import Discovery, discover
+from dagster_project.load.landing.discovery import Discovery, discover, split_instance
+from dagster_project.load.ledger.key_versions import conflicting_keys
 from dagster_project.load.ledger.schema import create_raw_tables
-from dagster_project.load.run import load_files
+from dagster_project.load.run import count_keys_and_references, load_files
 from dagster_project.load.validation.load_targets import load_targets, load_words
 from dagster_project.load.validation.row_rules import ROW_RULES
 from dagster_project.settings import Settings
@@ -32,7 +33,7 @@ EXAMPLES = 3
 @dataclass(frozen=True)
 class Finding:
     """One reason in one file. ``level``: file, row, cell (would become NULL), column (undeclared,
-    or read under another name) or left_out.
+    or read under another name), key (one that stands several times) or left_out.
 
     ``lines`` are the first few; ``examples`` their texts, only of columns without personal data.
     """
@@ -49,7 +50,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class FileCheck:
-    """What would become of one file's records."""
+    """What would become of one file's records; others of their keys supersede ``older`` of them."""
 
     path: str
     target: str
@@ -58,18 +59,25 @@ class FileCheck:
     quarantined: int
     left_out: int
     nulled: int
+    older: int
 
 
 @dataclass(frozen=True)
 class CheckReport:
-    """Every file with its counts, and every reason. ``is_clean``: nothing would be quarantined."""
+    """Every file with its counts, and every reason.
+
+    ``is_clean``: nothing would be quarantined, and no file with records would give none.
+    """
 
     files: tuple[FileCheck, ...]
     findings: tuple[Finding, ...]
 
     @property
     def is_clean(self) -> bool:
-        return not any(finding.level in ("file", "row") for finding in self.findings)
+        is_empty = any(file.records and not file.accepted for file in self.files)
+        return not is_empty and not any(
+            finding.level in ("file", "row") for finding in self.findings
+        )
 
 
 def check_path(
@@ -114,7 +122,8 @@ def throwaway_load(
             create_raw_tables(con)
             targets = load_targets(settings, load_words(settings.project_dir), mappings)
             stamp = LoadStamp("check", datetime.now(UTC).replace(tzinfo=None))
-            load_files(con, found, targets, stamp, Path(folder))
+            summary = load_files(con, found, targets, stamp, Path(folder))
+            count_keys_and_references(con, targets, summary)
             yield con
         finally:
             con.close()
@@ -123,7 +132,7 @@ def throwaway_load(
 def _root(path: Path, known: set[str]) -> Path:
     """The folder that would be landing/: the one above the nearest system or mapping."""
     for folder in (path, *path.parents):
-        if folder.is_dir() and folder.name in known:
+        if folder.is_dir() and split_instance(folder.name)[0] in known:
             return folder.parent
     if path.is_dir():
         return path
@@ -145,7 +154,9 @@ def read_report(con: duckdb.DuckDBPyConnection, mappings: dict[str, Mapping]) ->
             """
             SELECT path, target, records, accepted, quarantined, left_out,
                 (SELECT count(*) FROM ledger.quarantine q WHERE q.file_hash = f.file_hash
-                    AND q.target = f.target AND q.level = 'cell')
+                    AND q.target = f.target AND q.level = 'cell'),
+                (SELECT CAST(coalesce(sum(older), 0) AS BIGINT) FROM ledger.key_versions k
+                    WHERE k.file_hash = f.file_hash AND k.source = f.target)
             FROM ledger.files f ORDER BY path
             """
         ).fetchall()
@@ -178,7 +189,7 @@ def read_report(con: duckdb.DuckDBPyConnection, mappings: dict[str, Mapping]) ->
             "left_out",
             None,
             rule,
-            f"Left out by the rule {rule}. {_description(rule, mappings.get(target))}"
+            f"Left out by the rule {rule}. {_description(rule, mappings, target)}"
             + (f" They are: {listed}." if listed else ""),
             count,
         )
@@ -194,11 +205,31 @@ def read_report(con: duckdb.DuckDBPyConnection, mappings: dict[str, Mapping]) ->
             "WHERE kind <> 'columns_changed' ORDER BY ALL"
         ).fetchall()
     ]
+    findings += _conflicts(con)
+    findings += [
+        Finding(reference, "key", None, "missing_parents", message, missing)
+        for reference, missing, message in con.execute(
+            "SELECT reference, missing, message FROM ledger.missing_parents WHERE is_odd "
+            "ORDER BY ALL"
+        ).fetchall()
+    ]
     return CheckReport(tuple(files), tuple(findings))
 
 
-def _description(rule: str, mapping: Mapping | None) -> str:
-    """What a rule that left records out is about."""
+def _conflicts(con: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
+    """Keys that stand in a file with several contents, with the first of them."""
+    contract = load_contract()
+    for path, system, table, conflicts, message in con.execute(
+        "SELECT path, system, table_name, conflicts, message FROM ledger.key_versions "
+        "WHERE conflicts > 0 ORDER BY ALL"
+    ).fetchall():
+        keys = conflicting_keys(con, system, contract[system].tables[table], path, EXAMPLES)
+        yield Finding(path, "key", None, "conflicting_keys", message, conflicts, (), tuple(keys))
+
+
+def _description(rule: str, mappings: dict[str, Mapping], target: str) -> str:
+    """What a rule that left records of ``target`` out is about."""
+    mapping = mappings.get(split_instance(target)[0])
     if mapping and rule in mapping.leave_out:
         return mapping.leave_out[rule].description
     return ROW_RULES[rule]
@@ -206,7 +237,7 @@ def _description(rule: str, mapping: Mapping | None) -> str:
 
 def _is_public(target: str, column: str) -> bool:
     """Whether a column holds no personal data; columns of a vendor's export are not trusted."""
-    name = column.rpartition(".")[0] or target
+    name = column.rpartition(".")[0] or split_instance(target)[0]
     table = canonical_table(name)
     if table is None or column.rpartition(".")[2] not in table.column_names:
         return False

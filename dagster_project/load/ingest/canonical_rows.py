@@ -21,6 +21,7 @@ from dagster_project.load.validation.record_rules import (
     code_of,
     column_list,
     extras,
+    of_instance,
     sentence,
     text_of,
     validate_records,
@@ -187,7 +188,10 @@ def _insert(
     has_bad: bool,
 ) -> None:
     values = [
-        f"CAST({validated.values[field.name]} AS {DUCKDB_TYPES[field.type]})"
+        f"CAST({of_instance(field, validated.values, schema.instance)} "
+        f"AS {DUCKDB_TYPES[field.type]})"
+        if validated.values[field.name] != "NULL"
+        else f"CAST(NULL AS {DUCKDB_TYPES[field.type]})"
         for field in schema.fields
     ]
     columns = [field.name for field in schema.fields]

@@ -151,12 +151,13 @@ class LoadCommitter:
             header=units[0].header,
             plausible=target.plausible(self._stamp.at.date()),
             declared_dates=target.declared_dates,
+            instance=target.instance,
         )
         if target.mapping:
             return ingest_mapped(self._con, base, units, schema, target, self._stamp)
-        system, _, table = target.name.partition(".")
+        [(system, table)] = target.tables
         return ingest_canonical(
-            self._con, base, units, schema, target.settings, (system, table), self._stamp
+            self._con, base, units, schema, target.settings, (system, table.name), self._stamp
         )
 
     @contextmanager

@@ -27,6 +27,9 @@ FORMATS = {
 }
 UNFINISHED = (".part", ".partial", ".tmp", ".temp", ".filepart", ".crdownload", ".download")
 
+# A folder ``shop@de`` holds what the instance ``de`` of the system or mapping ``shop`` delivers.
+INSTANCE_SIGN = "@"
+_INSTANCE = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _DATE_IN_NAME = re.compile(r"(?<!\d)(\d{4})([-_.]?)(\d{2})\2(\d{2})(?!\d)")
 
 
@@ -34,6 +37,7 @@ _DATE_IN_NAME = re.compile(r"(?<!\d)(\d{4})([-_.]?)(\d{2})\2(\d{2})(?!\d)")
 class Delivery:
     """One file as it lies in landing; ``target`` is ``system.table`` or a mapping's name.
 
+    Both are followed by ``@instance`` where the folder names one, as is ``system_or_mapping``.
     ``name`` is the path below landing with forward slashes, as the ledger and messages show it.
     ``format`` and ``compression`` follow from the name; an unknown ending gives format "".
     """
@@ -214,7 +218,7 @@ def delivery(path: Path, name: str, target: str) -> Delivery:
     return Delivery(
         path=path,
         name=name,
-        system_or_mapping=target.split(".")[0],
+        system_or_mapping=_folder_of(target),
         target=target,
         format=kind,
         compression=compression,
@@ -222,6 +226,18 @@ def delivery(path: Path, name: str, target: str) -> Delivery:
         mtime_ns=status.st_mtime_ns,
         delivered_on=delivery_date(name),
     )
+
+
+def split_instance(name: str) -> tuple[str, str | None]:
+    """(name without its instance, the instance): ``shop.orders@de`` gives (shop.orders, de)."""
+    base, sign, instance = name.partition(INSTANCE_SIGN)
+    return base, instance if sign else None
+
+
+def _folder_of(target: str) -> str:
+    base, instance = split_instance(target)
+    folder = base.split(".")[0]
+    return folder if instance is None else f"{folder}{INSTANCE_SIGN}{instance}"
 
 
 def _inside(path: Path, root: Path) -> bool:
@@ -272,10 +288,18 @@ def _target(name: str, systems: dict[str, System], mappings: Patterns) -> str | 
             f"{name} lies in no system's folder, so nothing says what it is. Move it to "
             f"landing/<system>/<table>.csv or landing/<mapping>/. {known}",
         )
-    folder = parts[0]
+    folder, instance = split_instance(parts[0])
+    if instance is not None and not _INSTANCE.fullmatch(instance):
+        return SkippedPath(
+            name,
+            "unknown_folder",
+            f"{name}: the instance behind {INSTANCE_SIGN} must be small letters, digits, - and _, "
+            "such as shop@de. Rename the folder.",
+        )
+    suffix = "" if instance is None else f"{INSTANCE_SIGN}{instance}"
     if folder in mappings:
         if is_named_as(parts[-1], mappings[folder]):
-            return folder
+            return f"{folder}{suffix}"
         return SkippedPath(
             name,
             "unknown_file",
@@ -297,4 +321,4 @@ def _target(name: str, systems: dict[str, System], mappings: Patterns) -> str | 
             f"{name}: {folder} has no table of that name. Begin the file's name with one of "
             f"{', '.join(tables)}.",
         )
-    return f"{folder}.{table}"
+    return f"{folder}.{table}{suffix}"

@@ -1,5 +1,6 @@
 """Accounting: what was loaded, as counts and reasons that anybody may see, never a value."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import duckdb
@@ -12,7 +13,9 @@ def ledger_summary(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     entry per target (``crm.contacts``, or a mapping's name); ``reasons`` counts the records, and
     at the level ``cell`` the values, that were refused. ``deliveries`` and ``schema_changes`` say
     in sentences which sources are late or odd, and whose columns changed; ``waiting`` which files
-    may still be written.
+    may still be written. ``key_versions`` counts by source and table records that a newer one of
+    their key supersedes, and keys with several contents in one file; ``missing_parents`` has the
+    rows of each reference and how many of them name no record.
     """
     totals = _dicts(
         con,
@@ -63,6 +66,22 @@ def ledger_summary(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         GROUP BY ALL ORDER BY newest DESC, source, kind, message
         """,
     )
+    versions = _dicts(
+        con,
+        """
+        SELECT source, system || '.' || table_name AS table_name, count(*) AS files,
+            sum(older) AS older, sum(conflicts) AS conflicts,
+            list(message ORDER BY path) FILTER (WHERE message <> '') AS messages
+        FROM ledger.key_versions GROUP BY ALL ORDER BY source, table_name
+        """,
+    )
+    parents = _dicts(
+        con,
+        """
+        SELECT reference, parent, rows, missing, is_odd, message FROM ledger.missing_parents
+        ORDER BY reference
+        """,
+    )
     waiting = _dicts(con, "SELECT path, message FROM ledger.waiting ORDER BY path")
     return {
         **totals,
@@ -72,6 +91,8 @@ def ledger_summary(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         "deliveries": deliveries,
         "schema_changes": changes,
         "waiting": waiting,
+        "key_versions": versions,
+        "missing_parents": parents,
     }
 
 
@@ -87,4 +108,36 @@ def _dicts(con: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
     ]
 
 
-COUNTS = frozenset({"files", "records", "accepted", "quarantined", "left_out", "erased"})
+COUNTS = frozenset(
+    {"files", "records", "accepted", "quarantined", "left_out", "erased", "older", "conflicts"}
+)
+# Sentences of one kind about one table that are told; the number says how many there are.
+SHOWN = 3
+
+
+def ledger_warnings(ledger: Mapping[str, Any]) -> list[str]:
+    """What somebody should look at, a sentence each, from what :func:`ledger_summary` gives.
+
+    Sources that are late or odd, keys that contradict, references that meet nothing. No personal
+    data.
+    """
+    said = [row["message"] for row in ledger.get("deliveries", [])]
+    for row in ledger.get("key_versions", []):
+        messages = row.get("messages") or []
+        said += messages[:SHOWN]
+        if len(messages) > SHOWN:
+            said.append(
+                f"{row['source']}: {len(messages) - SHOWN:,} more files have keys with several "
+                f"contents in {row['table_name']}."
+            )
+    return said + [row["message"] for row in ledger.get("missing_parents", []) if row["is_odd"]]
+
+
+def older_versions(ledger: Mapping[str, Any]) -> list[str]:
+    """A sentence per source and table with records that newer ones of their keys supersede."""
+    return [
+        f"{row['source']}: {row['older']:,} older versions of records of {row['table_name']}, in "
+        f"{row['files']:,} {'file' if row['files'] == 1 else 'files'}"
+        for row in ledger.get("key_versions", [])
+        if row["older"]
+    ]

@@ -39,6 +39,8 @@ class LoadSummary:
 
     ``files_known`` were not opened, because size and time of change are those of the ledger.
     ``files_superseded`` counts earlier contents whose path got another content.
+    ``files_empty`` were read, and none of their records was accepted.
+    ``changed`` are the targets of which files were opened.
     ``files_duplicate`` were opened and held content that was loaded before. ``nulled`` counts
     invalid cells that became NULL.
     """
@@ -50,6 +52,7 @@ class LoadSummary:
     files_superseded: int = 0
     files_quarantined: int = 0
     files_waiting: int = 0
+    files_empty: int = 0
     files_opened: int = 0
     records: int = 0
     accepted: int = 0
@@ -60,6 +63,7 @@ class LoadSummary:
     schema_events: int = 0
     rows: dict[str, int] = field(default_factory=dict)
     messages: list[FileMessage] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     def say(
@@ -80,6 +84,17 @@ class LoadSummary:
         for (system, table), rows in outcome.rows.items():
             name = f"{system}.{table}"
             self.rows[name] = self.rows.get(name, 0) + rows
+        if not outcome.accepted and outcome.records > outcome.erased:
+            self.files_empty += 1
+            rules = ", ".join(f"{rule} {count:,}" for rule, count in outcome.left_out.items())
+            self.say(
+                path,
+                "error",
+                "nothing_accepted",
+                f"{path}: none of its {outcome.records:,} records was accepted; "
+                f"{outcome.quarantined:,} went to quarantine"
+                + (f", left out by a rule: {rules}." if rules else "."),
+            )
         if outcome.quarantined:
             self.say(
                 path,
@@ -145,6 +160,7 @@ class LoadSummary:
             (self.files_duplicate, "holding content that was loaded before"),
             (self.files_superseded, "replacing what lay under their name before"),
             (self.files_quarantined, "that cannot be read"),
+            (self.files_empty, "of which nothing was accepted"),
             (self.files_waiting, "not complete yet"),
         ):
             if count:
@@ -167,6 +183,7 @@ class LoadSummary:
                 "files_superseded",
                 "files_quarantined",
                 "files_waiting",
+                "files_empty",
                 "records",
                 "accepted",
                 "quarantined",

@@ -41,6 +41,18 @@ LEDGER_TABLES: dict[str, str] = {
         target VARCHAR, file_hash VARCHAR, path VARCHAR, kind VARCHAR, column_name VARCHAR,
         message VARCHAR, happened_at TIMESTAMP, run_id VARCHAR
     """,
+    # Per file and table, records that a newer one of their key supersedes, keys that stand in the
+    # file with several contents, and the records of these.
+    "key_versions": """
+        source VARCHAR, path VARCHAR, file_hash VARCHAR, system VARCHAR, table_name VARCHAR,
+        rows BIGINT, older BIGINT, conflicts BIGINT, conflicting BIGINT, is_blocking BOOLEAN,
+        message VARCHAR
+    """,
+    # Per reference of the contract, how many of its rows name no record of the parent.
+    "missing_parents": """
+        reference VARCHAR, parent VARCHAR, rows BIGINT, missing BIGINT, is_odd BOOLEAN,
+        message VARCHAR
+    """,
     # Files in landing that may still be written, rewritten by every load.
     "waiting": "path VARCHAR, reason VARCHAR, message VARCHAR",
     # How each source with an expectation stands, rewritten by every load.

@@ -13,7 +13,7 @@ from typing import Any
 
 from dagster_project.contracts import SourceSettings
 from dagster_project.load.landing.corrections import Corrected
-from dagster_project.load.landing.discovery import Delivery
+from dagster_project.load.landing.discovery import Delivery, split_instance
 from dagster_project.load.reading.csv_dialect import CsvDialect, sniff
 from dagster_project.load.reading.file_content import DamagedFileError
 from dagster_project.load.reading.record_parsing import (
@@ -71,7 +71,7 @@ def convert_sheet(
     delivery: Delivery, known: Set[str], corrected: Corrected, out: Path
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Write a workbook's rows to ``out``; its header, and the names of sheets that do not fit."""
-    book = read_workbook(delivery.path, known, delivery.target.split(".")[-1])
+    book = read_workbook(delivery.path, known, split_instance(delivery.target)[0].split(".")[-1])
     _write(_correct(book.records, book.header, corrected), len(book.header), out)
     return book.header, book.skipped
 

@@ -25,7 +25,8 @@ class Field:
     other text stays as delivered. ``words`` are (vendor's word, accepted word) pairs. ``is_event``:
     the time of something that happened, which has to lie in the source's plausible range and, with
     ``not_before``, no earlier than that field. ``is_currency``: a code of ISO 4217, in upper case.
-    ``is_duration``: seconds, never below zero.
+    ``is_duration``: seconds, never below zero. ``is_id``: a key of the source's own, of which
+    ``kind`` is the field that may say that it is an address.
     ``needed`` says how the sender exports a column that must be there although its values may be
     empty, ``hint`` is told where a record is refused for the column. ``*`` in an alias is any text.
     """
@@ -43,6 +44,8 @@ class Field:
     is_currency: bool = False
     not_before: str | None = None
     is_duration: bool = False
+    is_id: bool = False
+    kind: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,8 @@ def table_fields(table: Table, words: dict[str, tuple[tuple[str, str], ...]]) ->
             is_currency=column.type == "text" and column.name.endswith("currency"),
             not_before=column.not_before,
             is_duration=column.name.endswith("_seconds"),
+            is_id=column.name in table.id_columns,
+            kind=table.kind_of(column.name),
             is_event=column.type == "timestamp" or (column.type == "date" and column.required),
         )
         for column in table.columns

@@ -2,7 +2,7 @@
 
 import csv
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -11,13 +11,16 @@ from dagster_project.contracts.folders import WORDS, own_files
 from dagster_project.contracts.mapping import Mapping, load_mappings
 from dagster_project.contracts.yaml_files import unknown
 from dagster_project.errors import UsageError
+from dagster_project.load.landing.discovery import split_instance
 from dagster_project.load.reading.header_matching import Field, table_fields
 from dagster_project.settings import PROJECT_ROOT, Settings
 
 SEEDS_DIR = PROJECT_ROOT / "dbt" / "seeds"
 
 # What says when and how much is expected, not how a file is read.
-EXPECTATIONS = {"expected_delivery": True, "volume_band": True, "late_or_odd": True}
+EXPECTATIONS = dict.fromkeys(
+    ("expected_delivery", "volume_band", "late_or_odd", "conflicts_block_above"), True
+)
 
 Words = dict[str, tuple[tuple[str, str], ...]]
 
@@ -26,6 +29,7 @@ Words = dict[str, tuple[tuple[str, str], ...]]
 class Target:
     """One canonical table, or one mapping with the tables that it feeds.
 
+    ``instance``: one of several of the same kind, whose keys are kept apart from the others'.
     ``definition`` changes when the same file would be read in another way.
     """
 
@@ -37,6 +41,7 @@ class Target:
     definition: str
     table: Table | None = None
     mapping: Mapping | None = None
+    instance: str | None = None
     words: Words = field(default_factory=dict)
 
     def plausible(self, today: date) -> tuple[date, date]:
@@ -104,11 +109,24 @@ def _word_list(path: Path) -> dict[str, str]:
         ) from None
 
 
+class Targets(dict[str, Target]):
+    """Targets by name; one of an instance (``shop.orders@de``) is made when it is asked for."""
+
+    def __missing__(self, name: str) -> Target:
+        base, instance = split_instance(name)
+        if instance is None:
+            raise KeyError(name)
+        target = self[base]
+        definition = _definition(target.definition, instance)
+        self[name] = replace(target, name=name, instance=instance, definition=definition)
+        return self[name]
+
+
 def load_targets(
     settings: Settings, words: Words, mappings: dict[str, Mapping] | None = None
-) -> dict[str, Target]:
+) -> Targets:
     """Every canonical table as ``system.table``, and every mapping, by name."""
-    targets: dict[str, Target] = {}
+    targets = Targets()
     for system_name, system in load_contract(settings.project_dir).items():
         for table in system.tables.values():
             name = f"{system_name}.{table.name}"

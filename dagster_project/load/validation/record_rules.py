@@ -36,7 +36,8 @@ class RecordSchema:
     ``one_of`` names fields of which a record needs at least one. ``null_words`` are texts (lower
     case) that mean "no value" in every column. ``plausible`` is the range (first, last day) of
     events. ``header`` are the names of all of the file's columns. ``declared_dates`` says how the
-    source's settings want dates written, if they do.
+    source's settings want dates written, if they do. Ids are kept apart from those of other
+    instances of the same system by the name of their ``instance``.
     """
 
     fields: Sequence[Field]
@@ -48,6 +49,7 @@ class RecordSchema:
     header: Sequence[str] = ()
     plausible: tuple[date, date] = (date.min, date.max)
     declared_dates: str = ""
+    instance: str | None = None
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,22 @@ def is_impossible(field: Field, values: Mapping[str, str]) -> str | None:
     if field.not_before and values.get(field.not_before, "NULL") != "NULL":
         return f"{value} < {values[field.not_before]}"
     return None
+
+
+def of_instance(field: Field, values: Mapping[str, str], instance: str | None) -> str:
+    """SQL: a field's value, an id with the name of its instance before it.
+
+    ``values`` are those of the record by field: an id may be an address, as another one says.
+    """
+    value = values[field.name]
+    if instance is None or not field.is_id:
+        return value
+    if field.kind is not None and values.get(field.kind, "NULL") != "NULL":
+        return (
+            f"CASE WHEN {values[field.kind]} = 'email' THEN {value} "
+            f"ELSE {quoted(f'{instance}:')} || {value} END"
+        )
+    return f"{quoted(f'{instance}:')} || {value}"
 
 
 def code_of(field: Field, schema: RecordSchema, fault: str = "invalid") -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from dagster_project.load.ledger.accounting import ledger_warnings, older_versions
 from dagster_project.report import formats
 from dagster_project.report.blocks import Block, Cell, Column, Facts, Note, Section, Table
 from dagster_project.report.context import Context
@@ -51,8 +52,12 @@ def build(context: Context) -> Section:
     if erased:
         items.append((t("Erased"), formats.count(erased), erased))
     blocks: list[Block] = [Facts(items)]
-    blocks += [Note(formats.clean(row["message"])) for row in ledger.get("deliveries", [])]
+    blocks += [Note(formats.clean(sentence)) for sentence in ledger_warnings(ledger)]
     blocks.append(_sources(ledger))
+    if older_versions(ledger):
+        blocks.append(_versions(ledger))
+    if ledger.get("missing_parents"):
+        blocks.append(_parents(ledger))
     if ledger.get("schema_changes"):
         blocks.append(_changes(ledger))
     blocks.append(_reasons(ledger))
@@ -85,6 +90,55 @@ def _sources(ledger: Mapping[str, Any]) -> Table:
             for row in ledger.get("by_source", [])
         ],
         is_wide=True,
+    )
+
+
+def _versions(ledger: Mapping[str, Any]) -> Table:
+    return Table(
+        "loading-versions",
+        t("Records that a newer one of the same key supersedes"),
+        [
+            Column(t("Source"), "text"),
+            Column(t("Table"), "text"),
+            Column(t("Files")),
+            Column(t("Older versions")),
+            Column(t("Keys with several contents in one file")),
+        ],
+        [
+            [
+                Cell(formats.clean(row["source"])),
+                Cell(formats.clean(row["table_name"])),
+                *(
+                    Cell(formats.count(row[name]), row[name])
+                    for name in ("files", "older", "conflicts")
+                ),
+            ]
+            for row in ledger["key_versions"]
+        ],
+    )
+
+
+def _parents(ledger: Mapping[str, Any]) -> Table:
+    return Table(
+        "loading-parents",
+        t("References and the records that they name"),
+        [
+            Column(t("Reference"), "text"),
+            Column(t("Names a record of"), "text"),
+            Column(t("Rows")),
+            Column(t("Without it")),
+            Column(t("Share without it")),
+        ],
+        [
+            [
+                Cell(formats.clean(row["reference"])),
+                Cell(formats.clean(row["parent"])),
+                Cell(formats.count(row["rows"]), row["rows"]),
+                Cell(formats.count(row["missing"]), row["missing"]),
+                Cell(formats.percent(row["missing"] / row["rows"]), row["missing"] / row["rows"]),
+            ]
+            for row in ledger["missing_parents"]
+        ],
     )
 
 

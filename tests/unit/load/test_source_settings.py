@@ -45,6 +45,7 @@ EFFECTS: dict[str, Case] = {
     "expected_delivery": ({"orders_2020-01-01.csv": f"{HEADER}\n{ORDER}"}, "0 4 * * *", {}),
     "volume_band": (weekly(1, 9, 9, 9, 9), [0.5, 2], {}),
     "late_or_odd": (weekly(1, 9, 9, 9, 9), "block", {"volume_band": [0.5, 2]}),
+    "conflicts_block_above": (f"{HEADER}\n{ORDER}\n{ORDER}9", 0.1, {}),
 }
 
 
@@ -103,6 +104,9 @@ def observed(landing, own: Path, settings: dict[str, object]) -> dict[str, objec
             landing.query(
                 "SELECT late_or_odd, is_late, is_odd FROM ledger.deliveries "
                 f"WHERE source = '{target}'"
+            ),
+            landing.query(
+                f"SELECT conflicts, is_blocking FROM ledger.key_versions WHERE source = '{target}'"
             ),
         ]
         for target in ("shop.orders", "plain")
@@ -165,6 +169,7 @@ WRONG = {
     "expected_delivery": ["every morning", "0 0 30 2 *", "* * * * * *"],
     "volume_band": [[2, 0.5]],
     "late_or_odd": ["ignore"],
+    "conflicts_block_above": [-1, 1.5],
 }
 
 

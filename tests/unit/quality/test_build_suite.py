@@ -9,6 +9,9 @@ from tests.small_warehouse import small_settings
 BLOCKS = "sources_that_block_are_in_time_and_of_usual_volume"
 WARNS = "sources_are_in_time_and_of_usual_volume"
 COLUMNS = "sources_kept_their_columns"
+CONFLICTS_BLOCK = "no_source_has_more_conflicting_keys_than_it_may"
+CONFLICTS_WARN = "keys_have_one_content_in_a_file"
+PARENTS = "references_meet_their_parents"
 
 
 @pytest.fixture
@@ -27,6 +30,15 @@ def con(tmp_path):
             CREATE OR REPLACE TABLE ledger.schema_events (
                 target VARCHAR, kind VARCHAR, happened_at TIMESTAMP
             );
+            CREATE OR REPLACE TABLE ledger.key_versions (
+                path VARCHAR, table_name VARCHAR, conflicts BIGINT, is_blocking BOOLEAN
+            );
+            CREATE OR REPLACE TABLE ledger.missing_parents (
+                reference VARCHAR, parent VARCHAR, missing BIGINT, is_odd BOOLEAN
+            );
+            INSERT INTO ledger.key_versions VALUES ('shop/orders.csv', 'orders', 0, false);
+            INSERT INTO ledger.missing_parents VALUES
+                ('shop.orders.account_id', 'shop.accounts', 3, false);
             INSERT INTO ledger.deliveries VALUES
                 ('crm.contacts', 'block', false, false), ('shop.orders', 'warn', false, false);
             INSERT INTO ledger.schema_events VALUES
@@ -39,7 +51,9 @@ def con(tmp_path):
 def failed(con, tmp_path) -> dict[str, str]:
     """Checks that did not pass, with their severity."""
     results = run_suite(con, small_settings(tmp_path), "build")
-    assert {BLOCKS, WARNS, COLUMNS} <= {result.check for result in results}
+    assert {BLOCKS, WARNS, COLUMNS, CONFLICTS_BLOCK, CONFLICTS_WARN, PARENTS} <= {
+        result.check for result in results
+    }
     return {result.check: result.severity for result in results if not result.passed}
 
 
@@ -56,6 +70,12 @@ def failed(con, tmp_path) -> dict[str, str]:
             "('crm.contacts', 'alias_used', TIMESTAMP '2026-03-20 05:00')",
             {COLUMNS: "warning"},
         ),
+        ("UPDATE ledger.key_versions SET conflicts = 1", {CONFLICTS_WARN: "warning"}),
+        (
+            "UPDATE ledger.key_versions SET conflicts = 1, is_blocking = true",
+            {CONFLICTS_BLOCK: "blocking"},
+        ),
+        ("UPDATE ledger.missing_parents SET is_odd = true", {PARENTS: "warning"}),
     ],
 )
 def test_source_blocks_or_warns_as_it_says(con, tmp_path, change: str, expected: dict) -> None:
