@@ -6,13 +6,11 @@ import dagster as dg
 
 from dagster_project.defs.groups import Group
 from dagster_project.defs.resources import RunLock, told_plainly
-from dagster_project.identity import IDENTITY_TABLES, forget_unpublished, resolve
+from dagster_project.identity import IDENTITY_INPUTS, IDENTITY_TABLES, forget_unpublished, resolve
 from dagster_project.publish import restricted_database
 from dagster_project.quality.gate import latest_record
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect, identifier
-
-INPUTS = ("int_identity_records", "int_identity_values", "int_identity_visitors")
 
 
 @dg.multi_asset(
@@ -20,7 +18,7 @@ INPUTS = ("int_identity_records", "int_identity_values", "int_identity_visitors"
     specs=[
         dg.AssetSpec(
             key=["identity", name],
-            deps=[dg.AssetKey([model]) for model in INPUTS],
+            deps=[dg.AssetKey([model]) for model in IDENTITY_INPUTS],
             description=description,
             group_name=Group.IDENTITY,
             kinds={"python", "duckdb"},

@@ -30,6 +30,7 @@ from dagster_project.identity.registry.tables import (
 from dagster_project.settings import Settings
 
 __all__ = [
+    "IDENTITY_INPUTS",
     "IDENTITY_TABLES",
     "REGISTRY_TABLES",
     "IdentitySummary",
@@ -41,6 +42,9 @@ __all__ = [
     "restore_registry",
     "return_to_published",
 ]
+
+# Models of schema intermediate that a resolution reads.
+IDENTITY_INPUTS = ("int_identity_records", "int_identity_values", "int_identity_visitors")
 
 
 def resolve(

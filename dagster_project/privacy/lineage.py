@@ -15,11 +15,11 @@ from dagster_project.activation.mart_schemas import MARTS as AUDIENCE_MARTS
 from dagster_project.contracts import read_yaml
 from dagster_project.contracts.mapping import load_mappings
 from dagster_project.errors import UsageError
-from dagster_project.privacy.references import contract_tables
+from dagster_project.privacy.references import RECORD_KEYS, contract_tables
 
 PURPOSES_PATH = Path(__file__).resolve().parent / "purposes.yml"
 # A published row with one of these columns is of a person.
-NAMING = ("customer_id", "old_customer_id", "order_id", "call_id", "visitor_id")
+NAMING = ("customer_id", "old_customer_id", *RECORD_KEYS)
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ ABOUT = {
     "loyalty_card": "loyalty_card",
     "national_id": "national_id",
 }
+# Those of them that name a record of the person, in raw tables and in marts.
+RECORD_KEYS = {column: kind for column, kind in ABOUT.items() if kind not in ADDRESSES}
 # A row with one of these is about somebody else, and mentions the person.
 MENTIONS = {"referred_by_contact_id": "contact", "referred_by_account_id": "account"}
 # Table to (column, the column that says its kind).

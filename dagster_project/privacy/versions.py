@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from dagster_project.errors import HourglassError
-from dagster_project.privacy.references import RECORDS_AND_VISITORS
+from dagster_project.privacy.references import RECORD_KEYS, RECORDS_AND_VISITORS
 from dagster_project.privacy.rows import redacted_sql
 from dagster_project.privacy.search import Patterns
 from dagster_project.privacy.subject import Subject
@@ -44,15 +44,6 @@ from dagster_project.quality.fingerprint import fingerprint_of
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect_file, identifier, quoted
 
-# Columns of marts that tell the subject's rows within a customer who was two people.
-KEYS = {
-    "order_id": "order",
-    "call_id": "call",
-    "ticket_id": "ticket",
-    "contact_id": "contact",
-    "account_id": "account",
-    "visitor_id": "visitor",
-}
 SUMS = "sale_month DATE, sale_count BIGINT, net_revenue DECIMAL(18, 2)"
 
 
@@ -278,20 +269,21 @@ def _copy_database(con: duckdb.DuckDBPyConnection, old: Path, new: Path, erased:
 
 def _is_of_mart(columns: list[str]) -> str:
     """SQL: whether a row ``t`` of a mart names the subject."""
-    keys = [column for column in KEYS if column in columns]
+    # Within a customer who was two people, the subject's rows are told by the records they name.
+    keys = {column: kind for column, kind in RECORD_KEYS.items() if column in columns}
     parts = [
-        f"coalesce(t.{column} IN (SELECT key FROM gone_keys WHERE kind = '{KEYS[column]}'), false)"
-        for column in keys
+        f"coalesce(t.{column} IN (SELECT key FROM gone_keys WHERE kind = '{kind}'), false)"
+        for column, kind in keys.items()
     ]
     if {"source_system", "source_table", "source_id"} <= set(columns):
-        keys.append("source_id")
         for (system, table), kind in RECORDS_AND_VISITORS.items():
             parts.append(
                 f"(t.source_system = '{system}' AND t.source_table = '{table}' AND t.source_id "
                 f"IN (SELECT key FROM gone_keys WHERE kind = '{kind}'))"
             )
+    names_record = bool(parts)
     for column in sorted(CUSTOMER_COLUMNS & set(columns)):
-        chosen = " WHERE is_pure" if keys else ""
+        chosen = " WHERE is_pure" if names_record else ""
         parts.append(f"coalesce(t.{column} IN (SELECT id FROM gone_ids{chosen}), false)")
     return " OR ".join(parts) or "false"
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 
 from dagster_project.errors import HourglassError
+from dagster_project.identity import IDENTITY_INPUTS
 from dagster_project.settings import Settings
 from dagster_project.transform.project import (
     DBT_EXECUTABLE,
@@ -16,12 +17,9 @@ from dagster_project.transform.project import (
     share_parse,
 )
 
-# What the identity step reads, with all that it stands on.
-IDENTITY_INPUTS = ("+int_identity_records", "+int_identity_values", "+int_identity_visitors")
-
 
 def build_identity_inputs(settings: Settings) -> None:
-    """Build :data:`IDENTITY_INPUTS` in the warehouse, which nobody may have open meanwhile.
+    """Build identity's input tables in the warehouse, which nobody may have open meanwhile.
 
     Raises HourglassError with the names of the models that could not be built.
     """
@@ -33,7 +31,8 @@ def build_identity_inputs(settings: Settings) -> None:
         [
             *(str(DBT_EXECUTABLE), "build", "--quiet", "--no-use-colors"),
             *("--resource-type", "model", "--resource-type", "seed"),
-            *("--select", *IDENTITY_INPUTS),
+            # With all that they stand on.
+            *("--select", *(f"+{name}" for name in IDENTITY_INPUTS)),
             *("--target-path", str(target), "--log-path", str(target)),
             *("--project-dir", folder, "--profiles-dir", folder),
         ],
