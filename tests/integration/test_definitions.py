@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from dagster_project.cli.progress import STAGES
 from dagster_project.definitions import build_definitions
 from dagster_project.defs.groups import Group
 from dagster_project.settings import load_settings
@@ -114,6 +115,12 @@ def test_no_group_is_a_tangle(definitions):
     graph = definitions.resolve_asset_graph()
     sizes = Counter(graph.get(key).group_name for key in graph.get_all_asset_keys())
     assert {group: size for group, size in sizes.items() if size > 16} == {}
+
+
+def test_every_step_has_a_name_on_the_screen(definitions):
+    """A run on the command line shows a function's name, and the rest in words."""
+    job = definitions.get_repository_def().get_job("daily")
+    assert {node.name for node in job.nodes} == set(STAGES)
 
 
 def test_code_location_can_be_served(definitions):
