@@ -36,7 +36,7 @@ def build_definitions(settings: Settings, **resources: object) -> dg.Definitions
     return dg.Definitions(
         assets=[
             *(build_load(), identity, predictions, *models),
-            *(build_audience_marts(), gate, publish),
+            *(build_audience_marts(settings.project_dir), gate, publish),
         ],
         asset_checks=[build_mart_checks(suites, project.manifest)],
         jobs=[job, deliver_audiences],

@@ -275,6 +275,11 @@ class Settings(BaseSettings):
         return self.data_dir / "exports"
 
     @property
+    def exported_marts_dir(self) -> Path:
+        """Marts that were written for other tools; an erasure removes them as a whole."""
+        return self.exports_dir / "marts"
+
+    @property
     def dagster_home(self) -> Path:
         return self.data_dir / "dagster"
 

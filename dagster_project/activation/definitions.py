@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from sqlglot import exp
 
 from dagster_project.contracts import read_yaml
+from dagster_project.contracts.folders import AUDIENCES, own_files, shipped_files
 from dagster_project.errors import UsageError
 
-AUDIENCES_DIR = Path(__file__).resolve().parent / "audiences"
 # What a definition may read besides marts: the day and month of birth, without the year.
 BIRTHDAYS = "birthdays"
 # Columns of the SELECT that are no content of a message.
@@ -86,18 +86,18 @@ def read_audience(path: Path) -> Audience:
     return audience
 
 
-def load_audiences(*folders: Path) -> dict[str, Audience]:
-    """Every audience by name: the shipped ones, and those of ``folders`` over them."""
-    found = dict(_shipped())
-    for folder in folders:
-        for path in sorted(folder.glob("*.yml")):
-            found[path.stem] = read_audience(path)
-    return dict(sorted(found.items()))
+def load_audiences(project_dir: Path | None = None) -> dict[str, Audience]:
+    """Every audience by name: the shipped ones, and ``audiences/`` of ``project_dir`` over them.
+
+    Raises UsageError that names the file which is wrong.
+    """
+    own = {name: read_audience(path) for name, path in own_files(AUDIENCES, project_dir).items()}
+    return dict(sorted({**_shipped(), **own}.items()))
 
 
 @cache
 def _shipped() -> dict[str, Audience]:
-    return {path.stem: read_audience(path) for path in sorted(AUDIENCES_DIR.glob("*.yml"))}
+    return {name: read_audience(path) for name, path in shipped_files(AUDIENCES).items()}
 
 
 def parse_audience(audience: Audience, *, where: str = "") -> exp.Query:

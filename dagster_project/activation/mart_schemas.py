@@ -3,10 +3,10 @@
 AUDIENCES = """
     audience VARCHAR, customer_id VARCHAR, event_key VARCHAR, entered_on DATE, leaves_on DATE,
     reason VARCHAR, medium VARCHAR, purpose VARCHAR, priority INTEGER, is_held_out BOOLEAN,
-    left_out_because VARCHAR, message VARCHAR"""
+    left_out_because VARCHAR, message VARCHAR, entered_as VARCHAR"""
 CHANGES = """
     build_id VARCHAR, changed_on DATE, audience VARCHAR, customer_id VARCHAR, change VARCHAR,
-    event_key VARCHAR, is_held_out BOOLEAN, left_out_because VARCHAR"""
+    event_key VARCHAR, is_held_out BOOLEAN, left_out_because VARCHAR, entered_as VARCHAR"""
 MARTS = ("audiences", "audience_changes", "audience_results")
 
 DESCRIPTIONS: dict[str, dict[str | None, str]] = {
@@ -24,6 +24,8 @@ DESCRIPTIONS: dict[str, dict[str | None, str]] = {
         "is_held_out": "In the comparison group, by a keyed hash of audience and customer.",
         "left_out_because": "no_address, no_consent, hold_out or cap; NULL: they hear something.",
         "message": "What a message may use, as a JSON object.",
+        "entered_as": "The customer id under which they entered, when a merge gave them another "
+        "since: an undone merge gives the entry back.",
     },
     "audience_changes": {
         None: "Who entered and left an audience in builds so far, and who stayed in this one.",
@@ -35,6 +37,8 @@ DESCRIPTIONS: dict[str, dict[str | None, str]] = {
         "event_key": "The event that a trigger is about; NULL where the audience is no trigger.",
         "is_held_out": "Whether they were in the comparison group.",
         "left_out_because": "Why nothing was sent to them then; NULL: they heard something.",
+        "entered_as": "The customer id under which they entered: an undone merge gives the entry "
+        "back.",
     },
     "audience_results": {
         None: "What an audience's messages changed: who was contacted against who was held out, by "

@@ -60,10 +60,10 @@ class MembershipSummary:
         )
 
 
-def marts_read() -> frozenset[str]:
+def marts_read(project_dir: Path | None = None) -> frozenset[str]:
     """What membership is decided from: marts that definitions read, consent and addresses."""
     read = {"customers", "customer_contacts", "orders"}
-    for audience in load_audiences().values():
+    for audience in load_audiences(project_dir).values():
         read |= tables_of(audience)
     return frozenset(read - {BIRTHDAYS})
 
@@ -139,6 +139,9 @@ def _birthdays(con: duckdb.DuckDBPyConnection, as_of: date) -> None:
 def _former(con: duckdb.DuckDBPyConnection, published: Path | None, as_of: date) -> None:
     """``a_former`` and ``a_history``: what the version in force says, by the ids of today.
 
+    An entry belongs to whom the id under which it was made belongs today, so that it follows a
+    merge, and comes back when the merge is undone.
+
     What is dated after ``as_of``, because an older day is restated, is not known yet. Two customers
     who proved to be one have one change in a build: that of the one who was to be written to.
     """
@@ -154,15 +157,15 @@ def _former(con: duckdb.DuckDBPyConnection, published: Path | None, as_of: date)
                 "SELECT table_name FROM duckdb_tables() WHERE database_name = 'before_'"
             ).fetchall()
         }
-        today = (
-            "coalesce((SELECT g.merged_into FROM identity.registry_ids AS g "
-            "WHERE g.customer_id = t.customer_id), t.customer_id)"
-        )
         for name, mart, moment in (
             ("a_former", "audiences", "entered_on"),
             ("a_history", "audience_changes", "changed_on"),
         ):
             if mart in present:
+                columns = [c for c, *_ in con.execute(f"DESCRIBE before_.{mart}").fetchall()]
+                # Versions of before 0.2 do not say as whom somebody entered.
+                own = "t.entered_as" if "entered_as" in columns else "t.customer_id"
+                dropped = ", ".join({"customer_id", "entered_as"} & {*columns})
                 once = (
                     "QUALIFY row_number() OVER (PARTITION BY build_id, audience, customer_id, "
                     "event_key, change ORDER BY left_out_because NULLS FIRST, is_held_out) = 1"
@@ -173,7 +176,9 @@ def _former(con: duckdb.DuckDBPyConnection, published: Path | None, as_of: date)
                     f"""
                     INSERT INTO {name} BY NAME
                     SELECT * FROM (
-                        SELECT t.* REPLACE ({today} AS customer_id)
+                        SELECT t.* EXCLUDE ({dropped}), {own} AS entered_as,
+                            coalesce((SELECT g.merged_into FROM identity.registry_ids AS g
+                                WHERE g.customer_id = {own}), {own}) AS customer_id
                         FROM before_.{mart} AS t WHERE {moment} <= DATE '{as_of}'
                     )
                     {once}
@@ -251,12 +256,12 @@ def _members(con: duckdb.DuckDBPyConnection, as_of: date) -> None:
         ),
         former AS (
             SELECT audience, customer_id, event_key, min(entered_on) AS entered_on,
-                max(leaves_on) AS leaves_on
+                max(leaves_on) AS leaves_on, min_by(entered_as, entered_on) AS entered_as
             FROM a_former WHERE left_out_because IS DISTINCT FROM 'cap' GROUP BY ALL
         ),
         judged AS (
             SELECT s.*, r.medium, r.purpose, r.priority, r.stays,
-                f.entered_on AS since, f.leaves_on AS until,
+                f.entered_on AS since, f.leaves_on AS until, f.entered_as,
                 CASE WHEN r.is_trigger THEN e.entered_on IS NULL
                     ELSE l.entered_on IS NULL
                         OR l.entered_on + r.again_after <= DATE '{as_of}' END AS may_enter
@@ -272,7 +277,7 @@ def _members(con: duckdb.DuckDBPyConnection, as_of: date) -> None:
         SELECT audience, customer_id, event_key, reason, message, medium, purpose, priority,
             coalesce(since, DATE '{as_of}') AS entered_on,
             coalesce(until, CAST(DATE '{as_of}' + stays AS DATE)) AS leaves_on,
-            since IS NULL AS is_new
+            since IS NULL AS is_new, coalesce(entered_as, customer_id) AS entered_as
         FROM judged
         WHERE (since IS NOT NULL AND until >= DATE '{as_of}') OR (since IS NULL AND may_enter)
         """
@@ -302,7 +307,7 @@ def _write(con: duckdb.DuckDBPyConnection, build_id: str, as_of: date) -> None:
         INSERT INTO marts.audience_changes
         SELECT {quoted(build_id)}, DATE '{as_of}', audience, customer_id,
             CASE WHEN is_new THEN 'entered' ELSE 'stayed' END, event_key, is_held_out,
-            left_out_because
+            left_out_because, entered_as
         FROM a_judged WHERE left_out_because IS DISTINCT FROM 'cap'
         """
     )
@@ -310,7 +315,7 @@ def _write(con: duckdb.DuckDBPyConnection, build_id: str, as_of: date) -> None:
         f"""
         INSERT INTO marts.audience_changes
         SELECT {quoted(build_id)}, DATE '{as_of}', f.audience, f.customer_id, 'left', f.event_key,
-            bool_or(f.is_held_out), any_value(f.left_out_because)
+            bool_or(f.is_held_out), any_value(f.left_out_because), any_value(f.entered_as)
         FROM a_former AS f
         LEFT JOIN a_judged AS j ON f.audience = j.audience AND f.customer_id = j.customer_id
             AND f.event_key IS NOT DISTINCT FROM j.event_key

@@ -14,6 +14,7 @@ from dagster_project.cli.audiences import audiences
 from dagster_project.cli.identity import identity
 from dagster_project.cli.inspection import check, explain
 from dagster_project.cli.mappings import mappings
+from dagster_project.cli.marts import export_marts
 from dagster_project.cli.metric import metric
 from dagster_project.cli.options import DataDir
 from dagster_project.cli.privacy import export_person, forget, privacy
@@ -178,6 +179,7 @@ app.command()(check)
 app.command()(explain)
 app.command()(forget)
 app.command("export-person")(export_person)
+app.command("export-marts")(export_marts)
 app.command()(privacy)
 app.command()(metric)
 app.command()(versions)

@@ -10,6 +10,7 @@ from dagster_project.cli.options import DataDir
 
 if TYPE_CHECKING:
     from dagster_project.activation.definitions import Audience
+    from dagster_project.settings import Settings
 
 audiences = typer.Typer(no_args_is_help=True, help="Who is to hear what, with their consent.")
 
@@ -22,11 +23,11 @@ WHY = {
 }
 
 
-def _audience(name: str) -> "Audience":
+def _audience(name: str, settings: "Settings") -> "Audience":
     from dagster_project.activation.definitions import load_audiences
     from dagster_project.errors import UsageError
 
-    known = load_audiences()
+    known = load_audiences(settings.project_dir)
     if name not in known:
         raise UsageError(f"There is no audience {name!r}. Known are {', '.join(known)}.")
     return known[name]
@@ -39,7 +40,8 @@ def list_audiences(data_dir: DataDir = None) -> None:
     from dagster_project.activation.exports import opened_version
     from dagster_project.settings import load_settings
 
-    with opened_version(load_settings(data_dir=data_dir)) as (con, as_of):
+    settings = load_settings(data_dir=data_dir)
+    with opened_version(settings) as (con, as_of):
         counts = {
             name: (members, contacted)
             for name, members, contacted in con.execute(
@@ -52,7 +54,7 @@ def list_audiences(data_dir: DataDir = None) -> None:
         table.add_column(column)
     table.add_column("members", justify="right")
     table.add_column("may be contacted", justify="right")
-    for name, audience in load_audiences().items():
+    for name, audience in load_audiences(settings.project_dir).items():
         members, contacted = counts.get(name, (0, 0))
         table.add_row(name, audience.medium, audience.owner, f"{members:,}", f"{contacted:,}")
     Console().print(table)
@@ -64,14 +66,15 @@ def show(name: Name, data_dir: DataDir = None) -> None:
     from dagster_project.activation.exports import opened_version
     from dagster_project.settings import load_settings
 
-    audience = _audience(name)
+    settings = load_settings(data_dir=data_dir)
+    audience = _audience(name, settings)
     typer.echo(f"{name}: {audience.description.strip()}")
     typer.echo(
         f"  medium {audience.medium}, consent to {audience.purpose or 'nothing'}, "
         f"owner {audience.owner}, priority {audience.priority}, hold-out {audience.hold_out:.0%}, "
         f"stays {audience.stays_days} days"
     )
-    with opened_version(load_settings(data_dir=data_dir)) as (con, as_of):
+    with opened_version(settings) as (con, as_of):
         why = con.execute(
             "SELECT left_out_because, count(*) FROM audiences WHERE audience = ? "
             "GROUP BY 1 ORDER BY 1 NULLS FIRST",
@@ -102,8 +105,9 @@ def preview(
     from dagster_project.activation.exports import opened_version
     from dagster_project.settings import load_settings
 
-    _audience(name)
-    with opened_version(load_settings(data_dir=data_dir)) as (con, _):
+    settings = load_settings(data_dir=data_dir)
+    _audience(name, settings)
+    with opened_version(settings) as (con, _):
         members = con.execute(
             "SELECT customer_id, CAST(entered_on AS VARCHAR), reason, "
             "coalesce(left_out_because, ''), coalesce(message, '') FROM audiences "
@@ -131,9 +135,8 @@ def export(
     from dagster_project.activation.exports import export_audience
     from dagster_project.settings import load_settings
 
-    summary = export_audience(
-        load_settings(data_dir=data_dir), _audience(name), get_destination(destination)
-    )
+    settings = load_settings(data_dir=data_dir)
+    summary = export_audience(settings, _audience(name, settings), get_destination(destination))
     typer.echo(summary.sentence())
 
 
@@ -145,4 +148,4 @@ def deliver(name: Name, data_dir: DataDir = None) -> None:
     from dagster_project.settings import load_settings
 
     settings = load_settings(data_dir=data_dir)
-    typer.echo(send(settings, _audience(name), endpoint_of(settings)).sentence())
+    typer.echo(send(settings, _audience(name, settings), endpoint_of(settings)).sentence())

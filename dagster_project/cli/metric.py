@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -36,6 +37,12 @@ def metric(
         str | None, typer.Option(metavar="VERSION", help="A kept version to compare with.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
+    metricflow: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Write a dbt project there, for MetricFlow's mf query, instead."
+        ),
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Say a metric's value, its definition, the SQL behind it, and what changed since a version."""
@@ -47,6 +54,13 @@ def metric(
 
     console = Console()
     metrics = load_metrics()
+    if metricflow is not None:
+        from dagster_project.metrics.metricflow import write_project
+
+        marts = load_settings(data_dir=data_dir).published_dir / "current" / "marts.duckdb"
+        write_project(marts, metricflow)
+        typer.echo(f"Written to {metricflow}. Run there: mf query --metrics net_revenue")
+        return
     if name is None:
         for one in metrics.metrics.values():
             _print(console, f"{one.name}: {one.description}")

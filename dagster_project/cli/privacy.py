@@ -77,8 +77,9 @@ def privacy(
     from dagster_project.settings import load_settings
     from dagster_project.transform.project import cache_dir, prepare_project
 
-    project = prepare_project(cache_dir(load_settings(data_dir=data_dir)))
-    record = record_of_processing(project.manifest)
+    settings = load_settings(data_dir=data_dir)
+    project = prepare_project(cache_dir(settings))
+    record = record_of_processing(project.manifest, settings.project_dir)
     if as_json:
         typer.echo(json.dumps([asdict(entry) for entry in record], indent=2))
         return

@@ -1,8 +1,9 @@
 """Definition files by kind: those that are shipped, and those of one's own that lie over them.
 
 A company's own files lie outside the clone, in the folder that ``HOURGLASS_PROJECT_DIR`` names,
-with one folder per kind: ``contracts/``, ``mappings/``, ``words/``. What a file of one's own may
-say, and how it is merged, stands with its kind; where the files are stands here and nowhere else.
+with one folder per kind: ``contracts/``, ``mappings/``, ``words/``, ``audiences/``. What a file of
+one's own may say, and how it is merged, stands with its kind; where the files are stands here and
+nowhere else.
 """
 
 from pathlib import Path
@@ -13,6 +14,7 @@ from dagster_project.settings import PROJECT_ROOT
 CONTRACTS = "contracts"
 MAPPINGS = "mappings"
 WORDS = "words"
+AUDIENCES = "audiences"
 
 # Folders of a project folder (HOURGLASS_PROJECT_DIR), with what belongs there.
 PROJECT_FOLDERS = {
@@ -21,7 +23,7 @@ PROJECT_FOLDERS = {
     "words": "Words of a source that mean a shipped one, as CSV: order_statuses.csv and the like.",
     "expectations": "What a reader of a mart may rely on: one suite per mart, <mart>.yml.",
     "models": "Marts of one's own in SQL, each with a .yml beside it and a suite in expectations/.",
-    "activation": "Audiences and where they are delivered.",
+    "audiences": "Who is to hear what: an audience of a shipped one's name takes its place.",
 }
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -29,6 +31,7 @@ _SHIPPED: dict[str, tuple[Path, str]] = {
     CONTRACTS: (_PACKAGE, "*.yml"),
     MAPPINGS: (_PACKAGE / "mappings", "*.yml"),
     WORDS: (PROJECT_ROOT / "dbt" / "seeds", "*.csv"),
+    AUDIENCES: (_PACKAGE.parent / "activation" / "audiences", "*.yml"),
 }
 
 
@@ -49,7 +52,7 @@ def own_files(kind: str, project_dir: Path | None) -> dict[str, Path]:
     if not project_dir.is_dir():
         raise UsageError(
             f"HOURGLASS_PROJECT_DIR: {project_dir} is no folder. Make it, with {CONTRACTS}/, "
-            f"{MAPPINGS}/ or {WORDS}/ in it, or unset the variable."
+            f"{MAPPINGS}/, {WORDS}/ or {AUDIENCES}/ in it, or unset the variable."
         )
     pattern = _SHIPPED[kind][1]
     return {path.stem: path for path in sorted((project_dir / kind).glob(pattern))}

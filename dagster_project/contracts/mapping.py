@@ -104,6 +104,7 @@ class Mapping(Strict):
     @model_validator(mode="after")
     def _checked(self) -> "Mapping":
         problems = [
+            *self._settings_problems(),
             *self._rule_problems(),
             *(
                 problem
@@ -115,6 +116,13 @@ class Mapping(Strict):
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    def _settings_problems(self) -> Iterator[str]:
+        if self.settings.keep_days is not None:
+            yield (
+                "settings.keep_days: how long rows are kept is said of the tables that they feed, "
+                "in contracts/<system>.yml"
+            )
 
     def _rule_problems(self) -> Iterator[str]:
         for name, rule in self.leave_out.items():

@@ -114,6 +114,9 @@ class SourceSettings(Strict):
     the eight weeks before. What is late or outside warns or, as ``late_or_odd`` says, blocks the
     publish. Where the records of keys that stand in one file with several contents are a larger
     share of it than ``conflicts_block_above``, the publish is blocked.
+
+    ``keep_days``: how long rows with personal columns are kept (``privacy.retention``); None: until
+    they are erased.
     """
 
     time_zone: Annotated[str, AfterValidator(known_time_zone)] | None = None
@@ -133,6 +136,7 @@ class SourceSettings(Strict):
     volume_band: tuple[float, float] | None = None
     late_or_odd: Literal["warn", "block"] = "warn"
     conflicts_block_above: float | None = Field(default=None, ge=0, le=1)
+    keep_days: int | None = Field(default=None, ge=1, le=36_525)
 
     @field_validator("delimiter")
     @classmethod
@@ -231,6 +235,11 @@ class Table(Strict):
     @property
     def column_names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether any column is tagged as personal."""
+        return any(column.personal != "none" for column in self.columns)
 
     @property
     def key(self) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Audiences: who is in them on this build, and their delivery, which is off until switched on."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import dagster as dg
 
@@ -18,7 +19,7 @@ from dagster_project.warehouse import connect, identifier
 DELIVERY_JOB = "deliver_audiences"
 
 
-def build_audience_marts() -> dg.AssetsDefinition:
+def build_audience_marts(project_dir: Path | None = None) -> dg.AssetsDefinition:
     """The marts of audiences, behind every mart that a definition reads."""
 
     @dg.multi_asset(
@@ -26,7 +27,7 @@ def build_audience_marts() -> dg.AssetsDefinition:
         specs=[
             dg.AssetSpec(
                 key=[name],
-                deps=[dg.AssetKey([mart]) for mart in sorted(marts_read())],
+                deps=[dg.AssetKey([mart]) for mart in sorted(marts_read(project_dir))],
                 description=DESCRIPTIONS[name][None],
                 group_name=Group.MARTS,
                 kinds={"python", "duckdb"},
@@ -47,7 +48,7 @@ def build_audience_marts() -> dg.AssetsDefinition:
             before = version_in_force(settings)
             summary = build_audiences(
                 con,
-                load_audiences(),
+                load_audiences(settings.project_dir),
                 build_id=build_id,
                 as_of=as_of,
                 published=before.database if before else None,
@@ -72,7 +73,7 @@ def build_audience_marts() -> dg.AssetsDefinition:
 def deliver_all(context: dg.OpExecutionContext, settings: dg.ResourceParam[Settings]) -> None:
     with told_plainly(context):
         endpoint = endpoint_of(settings)
-        for audience in load_audiences().values():
+        for audience in load_audiences(settings.project_dir).values():
             context.log.info(deliver(settings, audience, endpoint).sentence())
 
 

@@ -15,6 +15,7 @@ from dagster_project.publish import publish as publish_version
 from dagster_project.publish.targets import update_targets
 from dagster_project.report import kept_versions, render
 from dagster_project.settings import Settings
+from dagster_project.transform.project import cache_dir, prepare_project
 from dagster_project.warehouse import connect
 
 VERSION_KEY = dg.AssetKey(["published_version"])
@@ -62,6 +63,9 @@ def publish(
                 render,
                 first_language=settings.language,
                 kept=kept_versions(v.published for v in list_versions(settings)),
+                dbt_manifest=prepare_project(
+                    cache_dir(settings), own=settings.project_dir
+                ).manifest,
             ),
             ledger=ledger_summary(con),
             progress=context.log.debug,

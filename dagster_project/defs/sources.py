@@ -26,9 +26,9 @@ from dagster_project.operations.build_plan import create_control_tables, plan_bu
 from dagster_project.operations.disk import require_room
 from dagster_project.operations.landing_spool import spool_landing
 from dagster_project.predict import create_prediction_tables
-from dagster_project.privacy.daily import obey_requests
+from dagster_project.privacy.daily import obey_requests, purge_old_rows
 from dagster_project.privacy.erasure import resume
-from dagster_project.privacy.sift import sift_landing
+from dagster_project.privacy.suppression import suppress_erased
 from dagster_project.privacy.tables import create_privacy_tables, restore_privacy_tables
 from dagster_project.publish import restricted_database
 from dagster_project.publish.targets import update_targets
@@ -210,10 +210,10 @@ def build_load() -> dg.AssetsDefinition:
                         "The last run was not published: customer ids are those of the version in "
                         "force."
                     )
-                sifted = sift_landing(con, settings, full_refresh=config.full_refresh)
-                if sifted:
+                suppressed = suppress_erased(con, settings, full_refresh=config.full_refresh)
+                if suppressed:
                     context.log.info(
-                        f"{sifted} records of erased people were kept out of new files."
+                        f"{suppressed} records of erased people were kept out of new files."
                     )
                 summary = load_landing(
                     con,
@@ -225,8 +225,9 @@ def build_load() -> dg.AssetsDefinition:
                 )
                 sync_overrides(con, settings)
                 # The day of the build is needed before anybody is looked for.
-                plan_build(con, settings, as_of=as_of)
+                day = plan_build(con, settings, as_of=as_of).as_of
             erasures, waiting = obey_requests(settings, run_id=context.run_id)
+            erasures += purge_old_rows(settings, day, run_id=context.run_id)
             for erasure in erasures:
                 context.log.info(erasure.sentence())
             for sentence in waiting:

@@ -14,7 +14,7 @@ Each step can be done twice. The run lock is held by the caller throughout.
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,16 +25,18 @@ from dagster_project.activation.delivery_ledger import recipients_of, remove_cus
 from dagster_project.errors import UsageError
 from dagster_project.identity.registry.tables import create_identity_tables, hash_key
 from dagster_project.load.ledger.schema import create_raw_tables
-from dagster_project.privacy.journal import Journal, RewrittenFile, pending_journals
+from dagster_project.privacy.journal import Journal, RewrittenFile, now_utc, pending_journals
 from dagster_project.privacy.landing import LandingScrub
 from dagster_project.privacy.leftovers import clean_leftovers
 from dagster_project.privacy.references import ADDRESSES
+from dagster_project.privacy.retention import find_purge, horizons_in, mark_expired
 from dagster_project.privacy.rows import find_rows, found_keys, set_keys
 from dagster_project.privacy.search import Patterns
 from dagster_project.privacy.statement import write_statement
 from dagster_project.privacy.subject import Subject, find_customers, subject_of
 from dagster_project.privacy.tables import create_privacy_tables
-from dagster_project.privacy.versions import Erased, rewrite_versions, sale_sums, version_names
+from dagster_project.privacy.version_copy import Erased, sale_sums
+from dagster_project.privacy.versions import rewrite_versions, version_names
 from dagster_project.privacy.warehouse_copy import Memory, copy_warehouse
 from dagster_project.publish.versions import version_in_force
 from dagster_project.settings import Settings
@@ -56,6 +58,12 @@ class Erasure:
     statement: Path
 
     def sentence(self) -> str:
+        if not self.people:
+            return (
+                f"{self.records:,} records were older than their sources keep them: purged from "
+                f"{self.files:,} files in landing/ and from the raw tables. Record: "
+                f"{self.statement}"
+            )
         return (
             f"{self.people:,} people erased: {self.records:,} records, {self.files:,} files in "
             f"landing/ and {self.versions:,} versions rewritten. Record: {self.statement}"
@@ -93,6 +101,27 @@ def preview(settings: Settings, keys: Sequence[str]) -> Preview:
             "SELECT system || '.' || table_name, count(*) FROM erase_rows GROUP BY 1 ORDER BY 1"
         ).fetchall()
     return Preview(found.people, dict(rows))
+
+
+def purge_expired(settings: Settings, as_of: date) -> Erasure | None:
+    """Purge what sources may keep no longer on ``as_of``; None when nothing has expired."""
+    with connect(settings) as con:
+        prepare_tables(con)
+        found = find_purge(con, settings, as_of)
+    if found is None:
+        return None
+    now = now_utc()
+    plan = {
+        "begun_at": now.isoformat(),
+        "reason": "retention",
+        "requests": [],
+        "subject": Subject((), 0).to_json(),
+        "records": found.records,
+        "sums": [],
+        "versions": [],
+        "purge": found.to_json(),
+    }
+    return carry_out(settings, Journal.begin(settings, _new_id(now), plan))
 
 
 def resume(settings: Settings) -> list[Erasure]:
@@ -135,7 +164,7 @@ def plan_erasure(
         if in_force and in_force.database.exists()
         else []
     )
-    now = datetime.now(UTC).replace(tzinfo=None)
+    now = now_utc()
     row = con.execute(
         "SELECT count(*) FROM (SELECT file_hash, line FROM erase_rows UNION "
         "SELECT file_hash, line FROM erase_quarantine WHERE level = 'row')"
@@ -149,7 +178,11 @@ def plan_erasure(
         "sums": sums,
         "versions": version_names(settings),
     }
-    return Journal.begin(settings, f"{now:%Y%m%dT%H%M%S}Z-{secrets.token_hex(3)}", plan)
+    return Journal.begin(settings, _new_id(now), plan)
+
+
+def _new_id(now: datetime) -> str:
+    return f"{now:%Y%m%dT%H%M%S}Z-{secrets.token_hex(3)}"
 
 
 def carry_out(settings: Settings, journal: Journal) -> Erasure:
@@ -167,11 +200,11 @@ def carry_out(settings: Settings, journal: Journal) -> Erasure:
     if not journal.is_done("landing"):
         with connect(settings) as con:
             prepare_tables(con)
-            _mark(con, subject)
+            _mark_plan(con, settings, plan, subject)
             _scrub_landing(con, settings, journal, subject, patterns)
         journal.done("landing")
     if not journal.is_done("warehouse"):
-        _replace_warehouse(settings, subject, patterns, journal.files(), memory)
+        _replace_warehouse(settings, plan, subject, patterns, journal.files(), memory)
         journal.done("warehouse")
     with connect(settings) as con:
         prepare_tables(con)
@@ -179,12 +212,13 @@ def carry_out(settings: Settings, journal: Journal) -> Erasure:
         rows = con.execute(
             "SELECT delivered_hash, rewritten_hash, target, erased FROM identity.rewritten_files"
         ).fetchall()
-    erased = Erased(subject, patterns, memory, tuple(subject.tombstones(key)), tuple(rows))
-    rewrite_versions(settings, plan["versions"], erased)
-    if not journal.notes("recipients"):
-        journal.note("recipients", recipients_of(settings, subject.customer_ids))
-    remove_customers(settings, subject.customer_ids)
-    clean_leftovers(settings, subject, patterns)
+    if not plan.get("purge"):
+        erased = Erased(subject, patterns, memory, tuple(subject.tombstones(key)), tuple(rows))
+        rewrite_versions(settings, plan["versions"], erased)
+        if not journal.notes("recipients"):
+            journal.note("recipients", recipients_of(settings, subject.customer_ids))
+        remove_customers(settings, subject.customer_ids)
+        clean_leftovers(settings, subject, patterns)
     statement = write_statement(settings, key, _statement(settings, journal, subject, memory, plan))
     files = list(journal.files().values())
     done = Erasure(
@@ -197,6 +231,17 @@ def carry_out(settings: Settings, journal: Journal) -> Erasure:
     )
     journal.end()
     return done
+
+
+def _mark_plan(
+    con: duckdb.DuckDBPyConnection, settings: Settings, plan: dict[str, Any], subject: Subject
+) -> None:
+    """``erase_rows`` and ``erase_quarantine`` of what the plan is about: people, or old rows."""
+    if plan.get("purge"):
+        set_keys(con, ())
+        mark_expired(con, settings, horizons_in(plan["purge"]))
+    else:
+        _mark(con, subject)
 
 
 def _mark(con: duckdb.DuckDBPyConnection, subject: Subject) -> None:
@@ -270,6 +315,7 @@ def loaded_lines(con: duckdb.DuckDBPyConnection, file_hash: str) -> set[int]:
 
 def _replace_warehouse(
     settings: Settings,
+    plan: dict[str, Any],
     subject: Subject,
     patterns: Patterns,
     files: dict[str, RewrittenFile],
@@ -283,8 +329,9 @@ def _replace_warehouse(
         ).fetchone():
             # Killed after the copy took the warehouse's place.
             return
-        _mark(con, subject)
-        copy_warehouse(con, settings, new, subject, patterns, files, memory)
+        _mark_plan(con, settings, plan, subject)
+        purged = plan.get("purge")
+        copy_warehouse(con, settings, new, subject, patterns, files, memory, purged)
     new.replace(settings.warehouse_path)
     settings.warehouse_path.with_name(f"{settings.warehouse_path.name}.wal").unlink(missing_ok=True)
 
@@ -293,10 +340,22 @@ def _statement(
     settings: Settings, journal: Journal, subject: Subject, memory: Memory, plan: dict[str, Any]
 ) -> dict[str, Any]:
     """What the record says: counts and places, nobody."""
+    if purge := plan.get("purge"):
+        return {
+            "erasure_id": journal.erasure_id,
+            "begun_at": plan["begun_at"],
+            "finished_at": now_utc().isoformat(timespec="seconds"),
+            "reason": plan["reason"],
+            "kept_from": purge["horizons"],
+            "records": memory.records,
+            "landing_files_rewritten": len(journal.files()),
+            "rewritten": ["landing", "raw tables", "quarantine"],
+            "left_out": "Kept versions hold older rows until they are pruned.",
+        }
     return {
         "erasure_id": journal.erasure_id,
         "begun_at": plan["begun_at"],
-        "finished_at": datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="seconds"),
+        "finished_at": now_utc().isoformat(timespec="seconds"),
         "reason": plan["reason"],
         "requests": plan["requests"],
         "people": subject.people,

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,12 @@ class RewrittenFile:
     erased: int
     # Whether the file was as delivered until now: then ``erased`` is all that it ever lost.
     is_pristine: bool = True
+    # As it is now; the time of change is that of the delivered file.
+    size_bytes: int = 0
+    mtime_ns: int = 0
+    # Whether the raw rows that stay are what reading the file again would give: nothing but
+    # loaded records went, and the others kept their lines.
+    keeps_rows: bool = False
 
 
 class Journal:
@@ -116,6 +123,11 @@ class Journal:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def now_utc() -> datetime:
+    """The moment, in UTC and without a zone, as every table here writes it."""
+    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def pending_dir(settings: Settings) -> Path:

@@ -31,6 +31,8 @@ from dagster_project.settings import Settings
 
 # Formats whose bytes do not show the text in them.
 _VEILED = ("parquet", "xlsx")
+# Formats in which a record that stays keeps its line, and its cells their text.
+_KEEPING_LINES = ("csv", "json")
 _OVERLAP = 512
 
 
@@ -96,6 +98,7 @@ class LandingScrub:
         try:
             result = self._rewritten(delivery, target, delivered, out)
             if result is not None:
+                _date_as(delivery.path, out)
                 entry = RewrittenFile(
                     delivery.name,
                     target.name,
@@ -103,6 +106,9 @@ class LandingScrub:
                     None if result.is_empty else file_hash(out),
                     len(result.gone),
                     is_pristine=now == delivered,
+                    size_bytes=out.stat().st_size,
+                    mtime_ns=out.stat().st_mtime_ns,
+                    keeps_rows=self._keeps_rows(delivery, target, delivered, result),
                 )
                 self._put(delivery.path, out, entry)
         finally:
@@ -121,6 +127,17 @@ class LandingScrub:
         except DamagedFileError:
             result = rewrite(replace(delivery, format=""), target, removal, out)
         return result if result.is_changed else None
+
+    def _keeps_rows(
+        self, delivery: Delivery, target: Target, delivered: str, result: Rewritten
+    ) -> bool:
+        """Whether the raw rows of the other records are those of the rewritten file."""
+        return (
+            delivery.format in _KEEPING_LINES
+            and target.mapping is None
+            and not result.redacted
+            and set(result.gone) == self.lines.get(delivered, frozenset())
+        )
 
     def _shows(self, delivery: Delivery, target: Target) -> bool:
         """Whether the bytes hold an identifier or, in a vendor's export, any key."""
@@ -306,9 +323,18 @@ def _beside(path: Path, ending: str = ".erasing") -> Path:
     return path.with_name(f".{path.name}{ending}")
 
 
+def _date_as(old: Path, new: Path) -> None:
+    """Give ``new`` the time of change of ``old``: what was delivered long ago is still whole."""
+    status = old.stat()
+    os.utime(new, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
 def _replace(new: Path, old: Path) -> None:
-    """Put ``new`` in the place of ``old``, on disk when this returns, with its permissions."""
+    """Put ``new`` in the place of ``old``, on disk when this returns, with its permissions and
+    its time of change.
+    """
     new.chmod(old.stat().st_mode & 0o777)
+    _date_as(old, new)
     with new.open("rb") as file:
         os.fsync(file.fileno())
     new.replace(old)

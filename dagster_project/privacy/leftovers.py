@@ -20,7 +20,7 @@ from dagster_project.warehouse import connect_file, identifier, quoted
 
 # Below warehouse/: working folders and caches, made again when they are needed. The folder of dbt
 # holds code: a text that is also a word of code would be replaced there.
-CACHES = ("load_work", "sift_work", "failing_rows", "dbt")
+CACHES = ("load_work", "suppression_work", "failing_rows", "dbt")
 # The parts of a data directory that other steps rewrite.
 HANDLED = ("landing", "published", "restricted", "erasures")
 CHUNK = 1 << 20
@@ -35,6 +35,8 @@ def clean_leftovers(settings: Settings, subject: Subject, patterns: Patterns) ->
         shutil.rmtree(settings.warehouse_dir / name, ignore_errors=True)
     for path in settings.warehouse_dir.glob("*.tmp"):
         shutil.rmtree(path, ignore_errors=True)
+    # Workbooks are compressed, and any mart can be written again.
+    shutil.rmtree(settings.exported_marts_dir, ignore_errors=True)
     for customer in subject.customer_ids:
         # What was handed over to them, see ``access``: names in it are no identifiers.
         shutil.rmtree(settings.exports_dir / "people" / customer, ignore_errors=True)

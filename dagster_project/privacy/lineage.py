@@ -12,10 +12,10 @@ from typing import Any
 
 from dagster_project.activation.mart_schemas import DESCRIPTIONS
 from dagster_project.activation.mart_schemas import MARTS as AUDIENCE_MARTS
-from dagster_project.contracts import read_yaml
+from dagster_project.contracts import load_contract, read_yaml
 from dagster_project.contracts.mapping import load_mappings
 from dagster_project.errors import UsageError
-from dagster_project.privacy.references import RECORD_KEYS, contract_tables
+from dagster_project.privacy.references import RECORD_KEYS
 
 PURPOSES_PATH = Path(__file__).resolve().parent / "purposes.yml"
 # A published row with one of these columns is of a person.
@@ -44,10 +44,11 @@ class SourceProcessing:
     keep_days: int | None
 
 
-def record_of_processing(manifest: Path) -> list[SourceProcessing]:
+def record_of_processing(manifest: Path, project_dir: Path | None = None) -> list[SourceProcessing]:
     """Every contract table with personal columns, in the contract's order.
 
-    ``manifest``: dbt's manifest.json. Raises UsageError when a system has no purposes.
+    ``manifest``: dbt's manifest.json; ``project_dir``: where a company's own ``keep_days`` stand.
+    Raises UsageError when a system has no purposes.
     """
     purposes = read_yaml(PURPOSES_PATH)["sources"]
     feeds: dict[str, list[str]] = {}
@@ -56,7 +57,8 @@ def record_of_processing(manifest: Path) -> list[SourceProcessing]:
             feeds.setdefault(fed, []).append(name)
     reached = _published_from_sources(manifest)
     found = []
-    for system, table in contract_tables():
+    tables_of = load_contract(project_dir).items()
+    for system, table in [(name, t) for name, s in tables_of for t in s.tables.values()]:
         columns = {c.name: c.personal for c in table.columns if c.personal != "none"}
         if not columns:
             continue
@@ -79,7 +81,7 @@ def record_of_processing(manifest: Path) -> list[SourceProcessing]:
                 sum(kind == "sums" for kind in tables.values()),
                 tuple(purposes[system]["purposes"]),
                 purposes[system]["legal_basis"],
-                getattr(table.settings, "keep_days", None),
+                table.settings.keep_days,
             )
         )
     return found

@@ -45,15 +45,20 @@ def set_keys(
         )
 
 
+def create_erase_rows(con: duckdb.DuckDBPyConnection) -> None:
+    """``erase_rows``, empty: the rows of raw tables that go."""
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE erase_rows "
+        "(system VARCHAR, table_name VARCHAR, file_hash VARCHAR, line BIGINT)"
+    )
+
+
 def find_rows(con: duckdb.DuckDBPyConnection) -> None:
     """Make ``erase_rows`` (system, table_name, file_hash, line) of the keys that were set.
 
     The keys grow by the orders, calls and tickets that are found.
     """
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE erase_rows "
-        "(system VARCHAR, table_name VARCHAR, file_hash VARCHAR, line BIGINT)"
-    )
+    create_erase_rows(con)
     tables = contract_tables()
     # What an order, call or ticket is about is known before its lines and surveys are.
     first = [item for item in tables if (item[0], item[1].name) in RECORDS]
@@ -123,6 +128,19 @@ def redacted_sql(column: str, patterns: Patterns) -> str:
     for regex in patterns.regexes:
         text = f"regexp_replace({text}, {quoted(regex)}, {quoted(ERASED)}, 'gi')"
     return text
+
+
+def mentions_sql(columns: Sequence[str], patterns: Patterns) -> str:
+    """SQL: whether any of a row's text columns holds an identifier; one look at all of them.
+
+    Most rows hold none, and replacing costs many times what looking does.
+    """
+    if patterns.is_empty or not columns:
+        return "false"
+    text = f"concat_ws(chr(31), {', '.join(columns)})"
+    return " OR ".join(
+        f"regexp_matches({text}, {quoted(regex)}, 'i')" for regex in patterns.regexes
+    )
 
 
 def _names(reference: Reference) -> str:

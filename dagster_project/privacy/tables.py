@@ -21,6 +21,11 @@ TABLES = {
     # What the sales of erased people add up to, so that published sums stay explained.
     "erased_sums": """
         erasure_id VARCHAR, sale_month DATE, sale_count BIGINT, net_revenue DECIMAL(18, 2)""",
+    # What retention purged, per month of the rows' own dates: ``kept_from`` is the first day whose
+    # rows the source still has.
+    "purged_sums": """
+        erasure_id VARCHAR, source VARCHAR, month DATE, kept_from DATE, records BIGINT,
+        sale_count BIGINT, net_revenue DECIMAL(18, 2)""",
     "erasures": "erasure_id VARCHAR, erased_at TIMESTAMP, people BIGINT, records BIGINT",
     # Requests that name nobody who is known, or an address of several: looked at in every run.
     "unmatched_requests": "request_id VARCHAR, noted_at TIMESTAMP",

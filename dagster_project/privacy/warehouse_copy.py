@@ -2,8 +2,9 @@
 
 Deleting would leave the bytes in the file's pages. Copied are raw tables, ledger, identity
 registry, gate results and what privacy remembers; all that is built from them (staging, people,
-marts, the state of the last resolution) is left out and built again. Rows of files that were
-rewritten in landing/ are left out too: the next load reads them from there, and accounts for them.
+marts, the state of the last resolution) is left out and built again. Rows of rewritten files of
+which more than loaded records changed (a text with an identifier in it, a format whose lines move
+up, an archive) are left out too: the next load reads them from landing/, and accounts for them.
 """
 
 import os
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -18,7 +20,7 @@ from dagster_project.identity.registry.tables import REGISTRY_TABLES, hash_key
 from dagster_project.load.ledger.schema import create_raw_tables
 from dagster_project.privacy.journal import RewrittenFile
 from dagster_project.privacy.references import RECORDS_AND_VISITORS, contract_tables
-from dagster_project.privacy.rows import delete_sql, kept_columns, redacted_sql
+from dagster_project.privacy.rows import delete_sql, kept_columns, mentions_sql, redacted_sql
 from dagster_project.privacy.search import Patterns
 from dagster_project.privacy.subject import Subject
 from dagster_project.privacy.tables import TABLES, create_privacy_tables
@@ -30,9 +32,14 @@ NEW = "erased_copy"
 REDACTED_SCHEMAS = ("control", "quality")
 # Columns of the registry that hold a customer id, and those that hold a record as one text.
 CUSTOMER_COLUMNS = frozenset(
-    {"customer_id", "old_customer_id", "new_customer_id", "former_customer_id", "merged_into"}
+    {
+        *("customer_id", "old_customer_id", "new_customer_id", "former_customer_id"),
+        *("merged_into", "entered_as"),
+    }
 )
 RECORD_COLUMNS = frozenset({"left_record", "right_record"})
+# SQL: whether a row ``f`` of ``erase_files`` is of a file that the next load reads.
+READ_AGAIN = "f.rewritten_hash IS NOT NULL AND NOT f.keeps_rows"
 
 
 @dataclass(frozen=True)
@@ -54,10 +61,11 @@ def copy_warehouse(
     patterns: Patterns,
     files: Mapping[str, RewrittenFile],
     memory: Memory,
+    purge: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the copy to ``new_path``; ``con`` has ``erase_rows`` and is only read.
 
-    ``files``: the rewritten files by path.
+    ``files``: the rewritten files by path. ``purge``: the plan of a purge, of which sums stay.
     """
     new_path.unlink(missing_ok=True)
     create_raw_tables(con)
@@ -84,6 +92,8 @@ def copy_warehouse(
                     f"SELECT {columns} FROM {schema}.{identifier(name)} AS t"
                 )
         _remember(con, subject, files, memory)
+        if purge:
+            _remember_purge(con, memory.erasure_id, purge)
         con.execute(f"CHECKPOINT {NEW}")
     finally:
         con.execute(f"DETACH {NEW}")
@@ -111,36 +121,57 @@ def _columns(con: duckdb.DuckDBPyConnection, schema: str, name: str) -> list[tup
 
 
 def _put_files(con: duckdb.DuckDBPyConnection, files: Mapping[str, RewrittenFile]) -> None:
-    """``erase_files``: what the next load reads again, or what is gone as a whole."""
+    """``erase_files``: what is gone as a whole, what keeps its rows, what is read again.
+
+    A content keeps its rows when each of its paths does, and the ledger has taken it in.
+    """
     con.execute(
         "CREATE OR REPLACE TEMP TABLE erase_files (path VARCHAR, target VARCHAR, "
-        "delivered_hash VARCHAR, rewritten_hash VARCHAR, erased BIGINT)"
+        "delivered_hash VARCHAR, rewritten_hash VARCHAR, erased BIGINT, size_bytes BIGINT, "
+        "mtime_ns BIGINT, keeps_rows BOOLEAN)"
     )
     rows = [
-        (f.path, f.target, f.delivered_hash, f.rewritten_hash, f.erased) for f in files.values()
+        (
+            *(f.path, f.target, f.delivered_hash, f.rewritten_hash, f.erased),
+            *(f.size_bytes, f.mtime_ns, f.keeps_rows),
+        )
+        for f in files.values()
     ]
     if rows:
-        con.executemany("INSERT INTO erase_files VALUES (?, ?, ?, ?, ?)", rows)
+        con.executemany("INSERT INTO erase_files VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    con.execute(
+        """
+        UPDATE erase_files AS f SET keeps_rows = f.rewritten_hash IS NOT NULL AND EXISTS (
+            SELECT 1 FROM ledger.files AS l WHERE l.file_hash = f.delivered_hash
+            AND l.target = f.target AND l.outcome = 'loaded'
+        ) AND NOT EXISTS (
+            SELECT 1 FROM erase_files AS o WHERE o.delivered_hash = f.delivered_hash
+            AND o.target = f.target AND NOT o.keeps_rows
+        )
+        """
+    )
 
 
 def _copy_raw(con: duckdb.DuckDBPyConnection, system: str, name: str, patterns: Patterns) -> None:
     columns = _columns(con, system, name)
-    texts = {column for column, kind in columns if kind == "VARCHAR" and column != "_file_hash"}
+    texts = [column for column, kind in columns if kind == "VARCHAR" and column != "_file_hash"]
+    mentions = mentions_sql([f"t.{identifier(column)}" for column in texts], patterns)
     cleaned = ", ".join(
-        f"{redacted_sql(f't.{identifier(column)}', patterns)} AS {identifier(column)}"
+        f"CASE WHEN is_mention THEN {redacted_sql(f't.{identifier(column)}', patterns)} "
+        f"ELSE t.{identifier(column)} END AS {identifier(column)}"
         if column in texts and not patterns.is_empty
         else f"t.{identifier(column)}"
         for column, _ in columns
     )
     unmentioned = ", ".join(kept_columns(system, name, columns))
-    # A file that is rewritten and stays is read again; the rows of one that fed a table through
-    # another target stay.
+    # The rows of a file that fed a table through another target stay.
     con.execute(
         f"CREATE TABLE {NEW}.{identifier(system)}.{identifier(name)} AS "
-        f"SELECT {cleaned} FROM (SELECT {unmentioned} FROM ({delete_sql(system, name)}) AS t) AS t "
+        f"SELECT {cleaned} FROM (SELECT t.*, {mentions} AS is_mention FROM "
+        f"(SELECT {unmentioned} FROM ({delete_sql(system, name)}) AS t) AS t) AS t "
         "WHERE NOT EXISTS (SELECT 1 FROM erase_files AS f "
         "JOIN ledger.file_tables AS b ON b.file_hash = f.delivered_hash AND b.target = f.target "
-        f"WHERE f.rewritten_hash IS NOT NULL AND f.delivered_hash = t._file_hash "
+        f"WHERE {READ_AGAIN} AND f.delivered_hash = t._file_hash "
         f"AND b.system = '{system}' AND b.table_name = '{name}')"
     )
 
@@ -148,10 +179,10 @@ def _copy_raw(con: duckdb.DuckDBPyConnection, system: str, name: str, patterns: 
 def _copy_ledger(con: duckdb.DuckDBPyConnection, patterns: Patterns) -> None:
     """The ledger without entries of what is read again; what is gone from raw tables is erased."""
     again = (
-        "EXISTS (SELECT 1 FROM erase_files AS f WHERE f.rewritten_hash IS NOT NULL "
+        f"EXISTS (SELECT 1 FROM erase_files AS f WHERE {READ_AGAIN} "
         "AND f.delivered_hash = t.file_hash AND f.target = t.target)"
     )
-    # Records that go of files that no longer lie in landing/.
+    # Records that go of files that are not read again, or no longer lie in landing/.
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE erase_counts AS
@@ -181,13 +212,16 @@ def _copy_ledger(con: duckdb.DuckDBPyConnection, patterns: Patterns) -> None:
                 ELSE t.quarantined - coalesce(c.quarantined, 0) END AS quarantined,
             CASE WHEN f.path IS NOT NULL THEN 0 ELSE t.left_out END AS left_out,
             CASE WHEN f.path IS NOT NULL THEN t.records
-                ELSE t.erased + coalesce(c.erased, 0) END AS erased
+                ELSE t.erased + coalesce(c.erased, 0) END AS erased,
+            coalesce(k.size_bytes, t.size_bytes) AS size_bytes
         )
         FROM ledger.files AS t
         LEFT JOIN erase_counts AS c ON c.file_hash = t.file_hash AND c.target = t.target
         LEFT JOIN (SELECT DISTINCT ON (delivered_hash, target) * FROM erase_files
             WHERE rewritten_hash IS NULL) AS f
             ON f.delivered_hash = t.file_hash AND f.target = t.target
+        LEFT JOIN erase_files AS k ON k.keeps_rows AND k.path = t.path
+            AND k.delivered_hash = t.file_hash AND k.target = t.target
         WHERE NOT {again}
         """
     )
@@ -216,7 +250,7 @@ def _copy_ledger(con: duckdb.DuckDBPyConnection, patterns: Patterns) -> None:
                 "AND q.target = t.target)"
             )
         if name == "paths":
-            conditions.append("t.path NOT IN (SELECT path FROM erase_files)")
+            conditions.append("t.path NOT IN (SELECT path FROM erase_files WHERE NOT keeps_rows)")
         selected = (
             _redacted(con, "ledger", name, patterns)
             if any(kind == "VARCHAR" for kind in columns.values())
@@ -226,6 +260,11 @@ def _copy_ledger(con: duckdb.DuckDBPyConnection, patterns: Patterns) -> None:
             f"CREATE TABLE {NEW}.ledger.{identifier(name)} AS SELECT {selected} "
             f"FROM ledger.{identifier(name)} AS t WHERE {' AND '.join(conditions)}"
         )
+    con.execute(
+        f"UPDATE {NEW}.ledger.paths AS p SET size_bytes = f.size_bytes, mtime_ns = f.mtime_ns "
+        "FROM erase_files AS f WHERE f.keeps_rows AND f.path = p.path "
+        "AND f.delivered_hash = p.file_hash"
+    )
 
 
 def _redacted(con: duckdb.DuckDBPyConnection, schema: str, name: str, patterns: Patterns) -> str:
@@ -309,6 +348,17 @@ def _remember(
         f"INSERT INTO {NEW}.identity.erasures VALUES (?, ?, ?, ?)",
         [erasure, at, memory.people, memory.records],
     )
+
+
+def _remember_purge(
+    con: duckdb.DuckDBPyConnection, erasure_id: str, plan: Mapping[str, Any]
+) -> None:
+    """Add the sums of a purge (its plan in the journal) to the copy."""
+    for source, month, day, records, count, revenue in plan["sums"]:
+        con.execute(
+            f"INSERT INTO {NEW}.identity.purged_sums VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [erasure_id, source, month, day, records, count, revenue],
+        )
 
 
 def remember_file(

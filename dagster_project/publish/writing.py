@@ -49,11 +49,26 @@ def write_marts(
             _copy(con, "marts", name, f"{target}.main", published_at)
             _describe(con, f"{target}.main", name, descriptions.get(name, {}))
         for name in names:
-            path = quoted(str(folder / "parquet" / f"{name}.parquet"))
-            con.execute(
-                f"COPY {target}.main.{identifier(name)} TO {path} "
-                "(FORMAT parquet, COMPRESSION zstd)"
-            )
+            path = folder / "parquet" / f"{name}.parquet"
+            said = descriptions.get(name, {})
+            write_parquet(con, f"{target}.main.{identifier(name)}", path, said)
+
+
+def write_parquet(
+    con: duckdb.DuckDBPyConnection, table: str, path: Path, said: Mapping[str | None, str]
+) -> None:
+    """Write ``table`` (as SQL names it) to ``path``, with what is ``said`` of it and its columns.
+
+    The file's metadata hold ``description``, of the mart (the key None), and ``columns``, a JSON
+    object with that of each column: DuckDB writes none at the columns themselves.
+    """
+    columns = {name: text for name, text in said.items() if name is not None}
+    about = {"description": said.get(None, ""), "columns": json.dumps(columns, ensure_ascii=False)}
+    pairs = ", ".join(f"{key}: {quoted(text)}" for key, text in about.items())
+    con.execute(
+        f"COPY {table} TO {quoted(str(path))} "
+        f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{pairs}}})"
+    )
 
 
 def write_restricted(

@@ -15,6 +15,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
+from dagster_project.activation.mart_schemas import DESCRIPTIONS
 from dagster_project.contracts.generate.exposures import published_models
 from dagster_project.metrics import load_metrics
 from dagster_project.report.language import DEFAULT, LANGUAGES
@@ -57,6 +58,8 @@ def definition_messages() -> set[str]:
                 if model["name"] in published:
                     text = " ".join((model.get("description") or "").split())
                     found.add(_THRESHOLD.sub(lambda m: str(threshold(m[1])), text))
+    # Built in Python, from the marts.
+    found |= {of[None] for of in DESCRIPTIONS.values()}
     for path in (PROJECT_ROOT / "expectations").rglob("*.yml"):
         found |= set(_whys(yaml.safe_load(path.read_text(encoding="utf-8"))))
     return found - {""}

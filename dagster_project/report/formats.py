@@ -44,7 +44,13 @@ _UNSAFE = re.compile(
 )
 
 _CODE = re.compile("[a-z][a-z0-9]*(_[a-z0-9]+)*")
-_ABBREVIATIONS = {"pos": "POS", "qr": "QR", "sms": "SMS"}
+_ABBREVIATIONS = {
+    "crm_profiles": "CRM profiles",
+    "pos": "POS",
+    "qr": "QR",
+    "sms": "SMS",
+    "vip": "VIP",
+}
 
 
 def clean(value: object) -> str:

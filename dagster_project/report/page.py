@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -17,7 +18,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from dagster_project.errors import HourglassError
-from dagster_project.report import formats, headline, language, texts
+from dagster_project.report import dbt_docs, formats, headline, language, texts
 from dagster_project.report.blocks import Section
 from dagster_project.report.context import Context, Kept
 from dagster_project.report.cubes import safe_json
@@ -37,6 +38,7 @@ def render(
     first_language: str = DEFAULT,
     languages: Sequence[str] = tuple(LANGUAGES),
     kept: Sequence[Kept] = (),
+    dbt_manifest: Path | None = None,
 ) -> dict[str, str]:
     """The report of one version: UTF-8 content by path below ``report/``.
 
@@ -44,8 +46,9 @@ def render(
     Pages of ``first_language`` lie at the top, ``index.html`` first; those of the others in a
     folder per language. ``con`` reads the version's marts.duckdb; ``quality`` is the gate's record,
     ``manifest`` the version's, ``ledger`` the counts of the load; ``kept`` are versions to compare
-    with. Holds no direct identifiers, because the marts hold none and no record of the quarantine
-    is given. Raises HourglassError when a mart, or the row of ``build``, is missing.
+    with. With ``dbt_manifest``, dbt's manifest.json, dbt's documentation lies beside the pages, and
+    each links to it. Holds no direct identifiers, because the marts hold none and no record of the
+    quarantine is given. Raises HourglassError when a mart, or the row of ``build``, is missing.
     """
     context = context_of(con, quality=quality, manifest=manifest, ledger=ledger, kept=kept)
     environment = _environment()
@@ -58,8 +61,10 @@ def render(
             folder = "" if code == first_language else f"{code}/"
             for page in written:
                 files[f"{folder}{page.slug}.html"] = _write(
-                    environment, context, page, written, first_language
+                    environment, context, page, written, first_language, dbt_manifest is not None
                 )
+    if dbt_manifest is not None:
+        files[dbt_docs.PATH] = dbt_docs.render_docs(con, dbt_manifest)
     files[HEADLINE] = json.dumps(
         {
             "version": manifest.get("version"),
@@ -131,6 +136,7 @@ def _write(
     page: _Written,
     pages: Sequence[_Written],
     first_language: str,
+    has_docs: bool,
 ) -> str:
     spoken = language.language()
     here = "" if spoken.code == first_language else "../"
@@ -161,6 +167,7 @@ def _write(
         cubes=list(cubes.values()),
         texts=safe_json(texts.for_script(context)),
         checks_href="quality.html#checks",
+        docs_href=f"{here}{dbt_docs.PATH}" if has_docs else None,
         as_of=formats.day(context.as_of),
         version=formats.clean(manifest.get("version")),
         build_id=formats.clean(manifest.get("build_id")),

@@ -1,8 +1,8 @@
 """Exposures of dbt: who reads which marts, found in the code that reads them.
 
-The marts of the report are those that its sections declare (a test of theirs holds each against the
-SQL that it runs); those of BI tools are all that are published without direct identifiers. Only
-names, owners and descriptions are written here.
+Each page of the report is one, with the marts that its sections declare (a test of theirs holds
+each against the SQL that it runs); those of BI tools are all that are published without direct
+identifiers. Only names, owners and descriptions are written here.
 """
 
 import ast
@@ -51,28 +51,44 @@ def _is_private(config: Any) -> bool:
     return isinstance(config, dict) and config.get("+access", "public") != "public"
 
 
-def declared_marts(folder: Path) -> set[str]:
-    """The marts that the modules of ``folder`` declare in a tuple ``MARTS``."""
+def _marts_of(path: Path) -> set[str]:
+    """The marts that a module declares in a tuple ``MARTS``."""
     found: set[str] = set()
-    for path in sorted(folder.rglob("*.py")):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            targets = getattr(node, "targets", [getattr(node, "target", None)])
-            if any(isinstance(name, ast.Name) and name.id == "MARTS" for name in targets):
-                found.update(ast.literal_eval(node.value))  # type: ignore[attr-defined]
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        targets = getattr(node, "targets", [getattr(node, "target", None)])
+        if any(isinstance(name, ast.Name) and name.id == "MARTS" for name in targets):
+            found.update(ast.literal_eval(node.value))  # type: ignore[attr-defined]
     return found
+
+
+def report_pages(folder: Path) -> list[tuple[str, str, set[str]]]:
+    """(slug, title, marts) of each page, from the calls of ``Page`` in ``pages.py``."""
+    pages = []
+    for node in ast.walk(ast.parse((folder / "pages.py").read_text(encoding="utf-8"))):
+        if not (isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Page"):
+            continue
+        slug, title, sections = node.args
+        marts: set[str] = set()
+        for section in sections.elts:  # type: ignore[attr-defined]
+            marts |= _marts_of(folder / "sections" / f"{section.id}.py")
+        text = ast.literal_eval(title.args[0])  # type: ignore[attr-defined]
+        pages.append((ast.literal_eval(slug), text, marts))
+    return pages
 
 
 def exposures_file(root: Path) -> dict[str, str]:
     """The text of ``dbt/models/exposures.yml`` by its path."""
     public, restricted = published_models(root)
-    # Every page says of which build it is.
-    report = declared_marts(root / "dagster_project" / "report") | {"build"}
     exposures = [
-        _exposure(
-            ("report", "Report", "dashboard", "high"),
-            "The report of every published version, from the headline numbers to the checks.",
-            _ANALYTICS,
-            report,
+        *(
+            _exposure(
+                (f"report_{slug}", f"Report: {title}", "dashboard", "high"),
+                f"The page {slug}.html of the report of every published version.",
+                _ANALYTICS,
+                # Every page says of which build it is; audiences are no models of dbt.
+                (marts | {"build"}) & public,
+            )
+            for slug, title, marts in report_pages(root / "dagster_project" / "report")
         ),
         _exposure(
             ("business_intelligence", "BI tools", "analysis", "high"),

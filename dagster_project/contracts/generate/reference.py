@@ -72,6 +72,8 @@ def _keys(model: type[BaseModel]) -> str:
     names = (
         f"`{name}`" + (" (needed)" if field.is_required() else "")
         for name, field in model.model_fields.items()
+        # Refused in a mapping: said of the tables that it feeds.
+        if name != "keep_days"
     )
     return ", ".join(names)
 

@@ -17,9 +17,9 @@ from dagster_project.settings import PROJECT_ROOT, Settings
 
 SEEDS_DIR = PROJECT_ROOT / "dbt" / "seeds"
 
-# What says when and how much is expected, not how a file is read.
+# What says when and how much is expected and how long it is kept, not how a file is read.
 EXPECTATIONS = dict.fromkeys(
-    ("expected_delivery", "volume_band", "late_or_odd", "conflicts_block_above"), True
+    ("expected_delivery", "volume_band", "late_or_odd", "conflicts_block_above", "keep_days"), True
 )
 
 Words = dict[str, tuple[tuple[str, str], ...]]
@@ -149,7 +149,9 @@ def load_targets(
     ).items():
         time_zone = mapping.settings.time_zone or settings.time_zone
         fed = [table for _, table, _ in mapping.canonical()]
-        contracts = "".join(table.model_dump_json() for table in fed)
+        contracts = "".join(
+            table.model_dump_json(exclude={"settings": EXPECTATIONS}) for table in fed
+        )
         own = mapping.model_dump_json(
             exclude={"description": True, "reference": True, "settings": EXPECTATIONS}
         )

@@ -6,11 +6,23 @@ from typing import Any
 from dagster_project.load.ledger.accounting import ledger_warnings, older_versions
 from dagster_project.report import formats
 from dagster_project.report.blocks import Block, Cell, Column, Facts, Note, Section, Table
-from dagster_project.report.context import Context
+from dagster_project.report.context import Context, Row
 from dagster_project.report.language import noted, t
 
 # The marts that this part of the report reads.
-MARTS: tuple[str, ...] = ()
+MARTS: tuple[str, ...] = ("build", "purged_sums")
+
+_REBUILT = "select rebuilt_from from build"
+
+_PURGED = """
+    select
+        source_name, max(kept_from) as kept_from, sum(records) as records,
+        sum(sale_count) as sales, sum(net_revenue) as revenue
+    from purged_sums
+    where source_name is not null
+    group by source_name
+    order by source_name
+"""
 
 _LEVELS = {
     "file": noted("whole file held back"),
@@ -28,7 +40,8 @@ def build(context: Context) -> Section:
             t(
                 "Every record of every file is counted once: accepted, quarantined with its "
                 "original text and the reason, left out by a named rule of its mapping, or "
-                "erased at a person's request. Only counts and reasons stand here; the records "
+                "erased: at a person's request, or because it was older than its source is kept. "
+                "Only counts and reasons stand here; the records "
                 "stay in the quarantine."
             )
         ),
@@ -60,6 +73,8 @@ def build(context: Context) -> Section:
         blocks.append(_parents(ledger))
     if ledger.get("schema_changes"):
         blocks.append(_changes(ledger))
+    if purged := context.rows(_PURGED):
+        blocks += _purged(context, purged)
     blocks.append(_reasons(ledger))
     if ledger.get("rules"):
         blocks.append(_rules(ledger))
@@ -204,3 +219,37 @@ def _reasons(ledger: Mapping[str, Any]) -> Block:
             for row in ordered
         ],
     )
+
+
+def _purged(context: Context, rows: list[Row]) -> list[Block]:
+    day = formats.day(context.row(_REBUILT)["rebuilt_from"])
+    return [
+        Note(
+            t(
+                "Rows from before {day} were purged, as the sources say: cohorts, first orders and "
+                "values of the purged sources begin there."
+            ).format(day=day)
+        ),
+        Table(
+            "loading-purged",
+            t("Purged because of their age"),
+            [
+                Column(t("Source"), "code"),
+                Column(t("Kept from"), "text"),
+                Column(t("Records")),
+                Column(t("Sales")),
+                Column(t("Net revenue")),
+            ],
+            [
+                [
+                    Cell(formats.clean(row["source_name"])),
+                    Cell(formats.day(row["kept_from"])),
+                    Cell(formats.count(row["records"]), row["records"]),
+                    Cell(formats.count(row["sales"]), row["sales"]),
+                    Cell(context.money.whole(row["revenue"]), row["revenue"]),
+                ]
+                for row in rows
+            ],
+            source=context.source(_PURGED),
+        ),
+    ]

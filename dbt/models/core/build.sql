@@ -24,6 +24,10 @@ reporting as (
     where valid_from = cast('1900-01-01' as date)
 ),
 
+purged as (
+    select max(kept_from) as rebuilt_from from {{ source('identity', 'purged_sums') }}
+),
+
 final as (
     select
         parameters.build_id,
@@ -37,10 +41,12 @@ final as (
         summed.has_crm,
         summed.has_shop,
         summed.has_marketing,
-        summed.has_call_center
+        summed.has_call_center,
+        purged.rebuilt_from
     from parameters
     cross join summed
     cross join reporting
+    cross join purged
 )
 
 select * from final

@@ -45,11 +45,11 @@ def publish_members(
         con.execute(f"CREATE TABLE audiences ({AUDIENCES})")
         rows = [
             ("win_back", one, None, "2026-06-30", "2026-07-30", "silent", "email", "email", 50,
-             why == "hold_out", why, json.dumps({"favourite_category": category}))
+             why == "hold_out", why, json.dumps({"favourite_category": category}), one)
             for one, why in members.items()
         ]  # fmt: skip
         if rows:
-            con.executemany(f"INSERT INTO audiences VALUES ({', '.join('?' * 12)})", rows)
+            con.executemany(f"INSERT INTO audiences VALUES ({', '.join('?' * 13)})", rows)
     with duckdb.connect(str(restricted / "restricted.duckdb")) as con:
         con.execute(
             "CREATE TABLE customer_contacts (customer_id VARCHAR, email VARCHAR, phone VARCHAR, "

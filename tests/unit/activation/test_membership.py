@@ -202,6 +202,19 @@ def test_a_merged_customer_keeps_the_entry(company):
     assert company.changes == [("one", "new", "stayed")]
 
 
+def test_an_undone_merge_gives_the_entry_back(company):
+    """Two people who were taken for one part again, and one of them is told everything twice."""
+    company.build({"a": Person(audiences=frozenset()), "b": Person()})
+    company.merged = {"b": "a"}
+    day = DAY + timedelta(days=1)
+    assert company.build({"a": Person()}, day) == {("one", "a"): (DAY, None)}
+    company.merged = {}
+    day = DAY + timedelta(days=2)
+    parted = company.build({"a": Person(audiences=frozenset()), "b": Person()}, day)
+    assert parted == {("one", "b"): (DAY, None)}
+    assert company.changes == [("one", "b", "stayed")]
+
+
 def test_the_cap_lets_the_most_important_through(tmp_path):
     """A person hears from every audience in one week, or from the least important first."""
     names = ("one", "two", "three")

@@ -9,11 +9,12 @@ import yaml
 from dagster_project.contracts import generate, load_contract
 from dagster_project.contracts.generate.exposures import (
     PATH,
-    declared_marts,
     exposures_file,
     published_models,
+    report_pages,
 )
 from dagster_project.contracts.generate.staging import staging_sql
+from dagster_project.report.pages import PAGES
 from dagster_project.settings import PROJECT_ROOT
 
 FILES = generate.generated_files()
@@ -82,9 +83,19 @@ def test_exposures_name_every_published_mart():
     assert set().union(*named.values()) == public | restricted
 
 
-def test_declared_marts_are_found(tmp_path):
+def test_each_page_of_the_report_is_an_exposure(tmp_path):
     """A section of the report reads a mart that its exposure does not name."""
-    (tmp_path / "one.py").write_text('MARTS: tuple[str, ...] = ("orders",)\nX = 1\n')
-    (tmp_path / "deeper").mkdir()
-    (tmp_path / "deeper" / "two.py").write_text('MARTS = ("calls", "build")\n')
-    assert declared_marts(tmp_path) == {"orders", "calls", "build"}
+    (tmp_path / "pages.py").write_text(
+        'PAGES = (Page("index", noted("Overview"), (one, two)), Page("b", noted("B"), (two,)))\n'
+    )
+    (tmp_path / "sections").mkdir()
+    one, two = tmp_path / "sections" / "one.py", tmp_path / "sections" / "two.py"
+    one.write_text('MARTS: tuple[str, ...] = ("orders",)\nX = 1\n')
+    two.write_text('MARTS = ("calls", "build")\n')
+    assert report_pages(tmp_path) == [
+        ("index", "Overview", {"orders", "calls", "build"}),
+        ("b", "B", {"calls", "build"}),
+    ]
+    named = yaml.safe_load(exposures_file(PROJECT_ROOT)[PATH])["exposures"]
+    slugs = {e["name"].removeprefix("report_") for e in named if e["name"].startswith("report_")}
+    assert slugs == {page.slug for page in PAGES}

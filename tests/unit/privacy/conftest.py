@@ -52,13 +52,13 @@ class SmallCompany:
     settings: Settings
     registry: dict[tuple[str, str, str], str] = field(default_factory=dict)
 
-    def load(self, *, sift: bool = False) -> int:
-        """Load what is new; records that were sifted out before."""
-        from dagster_project.privacy.sift import sift_landing
+    def load(self, *, suppress: bool = False) -> int:
+        """Load what is new; records that were kept out before."""
+        from dagster_project.privacy.suppression import suppress_erased
 
         with connect(self.settings, keep_order=True) as con:
             prepare_tables(con)
-            gone = sift_landing(con, self.settings) if sift else 0
+            gone = suppress_erased(con, self.settings) if suppress else 0
             load_landing(con, self.settings, run_id="test")
         return gone
 
@@ -307,7 +307,7 @@ def forgotten(loaded_company, tmp_path_factory) -> Forgotten:
     after = copied(loaded_company, tmp_path_factory.mktemp("forgotten") / "data")
     (done,) = forget(after.settings, ["alice@example.com"])
     found = search(after.settings.data_dir, ALICE)
-    after.load(sift=True)
+    after.load(suppress=True)
     return Forgotten(loaded_company, after, done, found)
 
 

@@ -114,7 +114,7 @@ def test_a_redelivered_extract_brings_nobody_back(forgotten, tmp_path):
     shutil.rmtree(landing)
     write_landing(landing)
     (landing / "notes.txt").unlink()
-    assert company.load(sift=True) > 0
+    assert company.load(suppress=True) > 0
     assert search(company.settings.data_dir, ALICE) == []
     assert company.rows("SELECT sum(records), sum(erased) FROM ledger.files") == loaded
 
@@ -129,12 +129,12 @@ def test_new_records_of_an_erased_account_stay_out(forgotten, tmp_path):
         "O-000010,,ALICE@example.com,2025-06-01,paid,3.00\n"
         "O-000011,A-000002,,2025-06-01,paid,3.00\n"
     )
-    assert company.load(sift=True) == 2
+    assert company.load(suppress=True) == 2
     (folder / "order_lines_late.csv").write_text(
         "order_id,line_number,product_id,quantity,unit_price\n"
         "O-000009,1,P-1,1,3.00\nO-000011,1,P-1,1,3.00\n"
     )
-    assert company.load(sift=True) == 1
+    assert company.load(suppress=True) == 1
     rows = company.rows("SELECT order_id FROM shop.orders ORDER BY 1")
     assert rows == [("O-000003",), ("O-000011",)]
     assert search(company.settings.data_dir, [*ALICE, "O-000009", "O-000010"]) == []
@@ -164,6 +164,11 @@ def test_kept_versions_stay_versions(forgotten):
     with duckdb.connect() as con:
         parquet = current / "parquet" / "orders.parquet"
         assert con.execute(f"SELECT count(*) FROM '{parquet}'").fetchall() == [(1,)]
+        said = con.execute(
+            f"SELECT value FROM parquet_kv_metadata('{current}/parquet/customers.parquet') "
+            "WHERE key = 'description'"
+        ).fetchall()
+        assert said == [(b"People's profiles",)]
 
 
 def test_the_record_is_signed_and_names_nobody(forgotten, tmp_path):

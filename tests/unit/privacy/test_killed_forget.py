@@ -77,7 +77,7 @@ def test_a_killed_erasure_is_finished_by_the_next(company, forgotten, moments, t
         resume(copy.settings)
         assert search(copy.settings.data_dir, ALICE) == [], moment
         assert list(pending_dir(copy.settings).iterdir()) == []
-        copy.load(sift=True)
+        copy.load(suppress=True)
         assert copy.rows(TOTALS) == forgotten.after.rows(TOTALS), moment
         for table, columns in BOBS.items():
             query = f"SELECT {columns} FROM {table} ORDER BY ALL"

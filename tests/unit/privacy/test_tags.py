@@ -67,3 +67,8 @@ def test_the_record_of_processing_is_complete(tmp_path):
     assert contacts.sums > 0
     assert "hubspot_contacts" in contacts.fed_by
     assert all(entry.purposes and entry.legal_basis for entry in record.values())
+    assert all(entry.keep_days is None for entry in record.values())
+    (tmp_path / "contracts").mkdir()
+    (tmp_path / "contracts" / "crm.yml").write_text("settings: {keep_days: 365}\n")
+    own = record_of_processing(project.manifest, tmp_path)
+    assert {entry.system for entry in own if entry.keep_days == 365} == {"crm"}

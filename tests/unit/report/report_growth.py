@@ -56,6 +56,57 @@ _FILL = """
     )
     select 'c' || i, i * 10, i, 100 + i, if(i % 3 = 0, null, 90) from range(30) as t(i);
 
+    insert into audiences by name
+    select
+        a.audience, 'c' || i as customer_id, 'email' as medium,
+        case i % 5 when 0 then 'no_consent' when 1 then 'hold_out' when 2 then 'cap' end
+            as left_out_because
+    from range(40) as t(i), (values ('win_back'), ('vip')) as a(audience)
+    where audience = 'win_back' or i < 10;
+
+    insert into audience_changes by name
+    select 'b1' as build_id, 'win_back' as audience, 'c' || i as customer_id, 'entered' as change
+    from range(40) as t(i)
+    union all
+    select 'b2', 'win_back', 'c' || i, 'entered' from range(7) as t(i);
+
+    insert into audience_results by name
+    select * from (values
+        ('win_back', 'held_out', 100, 0.1, null, null, null, null, null, true),
+        ('win_back', 'contacted', 400, 0.2, 0.1, 0.05, 0.15, 0.01, 3.25, true),
+        ('vip', 'held_out', 0, null, null, null, null, null, null, true),
+        ('vip', 'contacted', 0, null, null, null, null, null, null, true)
+    ) as t(audience, variant, observed_subjects, conversion_rate, rate_difference, rate_ci_low,
+        rate_ci_high, rate_p_value, revenue_difference, is_valid);
+
+    insert into deals by name
+    select
+        'd' || i as deal_id, ['new', 'offer', null][1 + i % 3] as stage,
+        if(i % 4 = 0, 'open', if(i % 4 = 1, 'lost', 'won')) as status,
+        if(i % 5 = 0, null, 100.5 * i) as amount, i as age_days
+    from range(40) as t(i);
+
+    insert into deal_pipeline by name
+    select
+        m.month, 'main' as pipeline, 'offer' as stage, o.owner_id, 4 + o.i as opened, 2 as won,
+        1 as lost, 1000.5 as opened_amount, 600.25 + o.i as won_amount, 200 as lost_amount,
+        30 as closed_days
+    from (select unnest([date '2024-03-01', date '2024-04-01', date '2024-05-01']) as month) as m,
+        (values (0, 'ann'), (1, '(none)')) as o(i, owner_id);
+
+    insert into value_by_segment by name
+    select
+        d.dimension, d.value as dimension_value, d.dimension = 'all' as is_total,
+        100 - d.i as customers, 5000.5 - d.i as net_revenue, 50.25 + d.i as ltv_simple,
+        20.5 as mean_predicted_12m_value, 25.5 as average_order_value, 0.4 as repurchase_rate,
+        31.0 as repurchase_days_half, 120.0 as repurchase_days_nine_tenths
+    from (values (0, 'all', 'all'), (1, 'rfm_segment', 'Champions'), (2, 'rfm_segment', 'Lost'),
+        (3, 'acquisition_channel', 'email'), (4, 'value_tier', 'A')) as d(i, dimension, value);
+
+    insert into purged_sums by name
+    select 'shop.web_events' as source_name, date '2020-01-01' as month,
+        date '2020-02-01' as kept_from, 12 as records, 0 as sale_count, 0 as net_revenue;
+
     insert into channel_scorecard by name
     select
         m.month, c.channel, 100 + i * 10 as sessions, 60.0 + i * 20 as average_time_on_site,

@@ -93,6 +93,62 @@ def test_an_experiment_gets_the_verdict_of_its_numbers(page):
     assert (worse[4].text, worse[5].text) == ("−5.0", "−8.0 to −2.0")
 
 
+def test_audiences_say_who_is_left_out_and_why(marts, page):
+    """A marketer would plan for people who may not be written to."""
+    expected = marts.execute(
+        "select count(*), count(*) filter (where left_out_because is null), "
+        "count(*) filter (where left_out_because = 'no_consent'), "
+        "count(*) filter (where left_out_because = 'hold_out') "
+        "from audiences where audience = 'win_back'"
+    ).fetchone()
+    row = table_rows(page, "audiences-members")[0]
+    assert row[0].text == "Win back"
+    assert (row[2].number, row[4].number, row[5].number, row[8].number) == expected
+    # Of the newest build alone.
+    assert row[3].number == 7
+    facts = page.by_id("audiences").all("dl")[0].all("data")
+    ((email, nobody),) = marts.execute(
+        "select count(*) filter (where can_email), count(*) filter (where not ("
+        "coalesce(can_email, false) or coalesce(can_sms, false) or coalesce(can_call, false))) "
+        "from customers"
+    ).fetchall()
+    assert int(facts[1].attributes["value"]) == email
+    assert int(facts[4].attributes["value"]) == nobody
+
+
+def test_an_audience_gets_the_verdict_of_its_hold_out(page):
+    """Messages that change nothing would be sent for ever."""
+    rows = {row[0].text: row for row in table_rows(page, "audiences-results")}
+    assert [rows["Win back"][at].text for at in (5, 6, 9)] == ["10.0", "5.0 to 15.0", "Better"]
+    assert rows["VIP"][9].text == "Not known yet"
+
+
+def test_deals_add_up(marts, page):
+    """The sales force would be shown another month's deals, or a deal twice."""
+    won, opened, sums = marts.execute(
+        "select sum(won), sum(won_amount), sum(opened) from deal_pipeline"
+    ).fetchone()
+    rows = table_rows(page, "deals-owners")
+    assert sum(row[4].number for row in rows) == won
+    assert sum(row[1].number for row in rows) == opened
+    assert sums
+    ((count, amount),) = marts.execute(
+        "select count(*), sum(amount) from deals where status = 'open'"
+    ).fetchall()
+    rows = table_rows(page, "deals-open")
+    assert (sum(r[1].number for r in rows), sum(r[2].number for r in rows)) == (count, amount)
+
+
+def test_groups_stand_above_all_customers(marts, page):
+    """A group would be compared with something that is not everybody."""
+    rows = table_rows(page, "segment-value-rfm-segment")
+    assert [row[0].text for row in rows][:2] == ["Champions", "Lost"]
+    expected = marts.execute(
+        "select ltv_simple from value_by_segment where dimension_value = 'Champions'"
+    ).fetchone()
+    assert float(rows[0][2].number) == expected[0]
+
+
 def test_members_stand_beside_those_they_were_matched_with(marts, page, scratch, rendered):
     """The programme would be credited with members whom nobody was found for."""
     own, others, matched = marts.execute(

@@ -1,5 +1,6 @@
 """When these fail, the page of a version does not open, cannot be used, or was not written."""
 
+import json
 import os
 import re
 from datetime import date
@@ -9,6 +10,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from dagster_project.errors import HourglassError
+from dagster_project.report.dbt_docs import render_docs
 from tests.unit.report import report_company as company
 from tests.unit.report.mart_tables import contracts
 from tests.unit.report.report_parsed import Element, body_text, parse
@@ -96,13 +98,16 @@ def test_empty_marts_say_what_is_absent(empty_marts, rendered):
         "No customers and no visitors are known.",
         "No customers: no record bears an identifier.",
         "No sales of identified buyers: shop.orders was not delivered.",
+        "No sales: shop.orders was not delivered.",
         "No goods sold in a complete week: shop.order_lines was not delivered.",
+        "No deals: crm.deals was not delivered.",
         "No goods sold: shop.order_lines was not delivered.",
         "No refunds: shop.refunds was not delivered.",
         "No inbound calls: call_center.calls was not delivered.",
         "No answers: crm.surveys, shop.reviews and call_center.tickets were not delivered.",
         "No campaigns, experiments or members: marketing.campaigns, "
         "marketing.experiment_assignments and shop.loyalty_transactions were not delivered.",
+        "No customers: no record bears an identifier.",
         "No customers: no record bears an identifier.",
         "No files were delivered.",
     ]
@@ -172,3 +177,34 @@ def test_a_mart_of_another_release_is_named_as_such(empty_marts, rendered):
     empty_marts.execute("delete from build")
     with pytest.raises(HourglassError, match="mart build"):
         rendered(empty_marts)
+
+
+def test_dbt_docs_lie_beside_the_pages(marts, tmp_path):
+    """An analyst asks what a column is made of, and has to find the code first."""
+    folder = tmp_path / "project"
+    (folder / "target").mkdir(parents=True)
+    column = {"name": "net_revenue", "description": "Of <script> and all."}
+    node = {
+        "unique_id": "model.hourglass.customers",
+        "name": "customers",
+        "resource_type": "model",
+        "root_path": str(folder),
+        "description": f"See {folder}/models/customers.sql",
+        "columns": {"net_revenue": column},
+    }
+    macro = {"package_name": "dbt", "macro_sql": "x"}
+    manifest = {
+        "metadata": {"project_name": "hourglass", "env": {"SECRET": "s3cret"}},
+        "nodes": {node["unique_id"]: node},
+        "macros": {"macro.dbt.x": macro},
+        "sources": {},
+        "exposures": {},
+    }
+    (folder / "target" / "manifest.json").write_text(json.dumps(manifest))
+    page = render_docs(marts, folder / "target" / "manifest.json")
+    assert str(folder) not in page
+    assert "s3cret" not in page
+    assert "macro.dbt.x" not in page
+    assert "Of \\u003cscript> and all." in page
+    ((rows,),) = marts.execute("select count(*) from customers").fetchall()
+    assert f'"label":"Rows","value":{rows}' in page

@@ -1,9 +1,10 @@
-"""New deliveries without the erased: a file that brings them back is rewritten before it is loaded.
+"""Suppression list: a new file that brings erased people back is rewritten before it is loaded.
 
-Only when somebody was ever erased. The new files are loaded into a scratch database by the same
-loader, so that every format and mapping is understood, and what is in it is compared with the
-tombstones. A record that the registry knows as a living person's is theirs, also when it now bears
-an address that an erased person had.
+Only when somebody was ever erased, or rows were purged by their age. The new files are loaded into
+a scratch database by the same loader, so that every format and mapping is understood, and what is
+in it is compared with the tombstones and the first day that each source keeps. A record that the
+registry knows as a living person's is theirs, also when it now bears an address that an erased
+person had.
 """
 
 import re
@@ -31,6 +32,7 @@ from dagster_project.privacy.erasure import loaded_lines
 from dagster_project.privacy.journal import RewrittenFile
 from dagster_project.privacy.landing import LandingScrub
 from dagster_project.privacy.references import ADDRESSES, KINDS, references
+from dagster_project.privacy.retention import Horizons, add_expired, purged_horizons
 from dagster_project.privacy.rows import find_rows, found_keys, set_keys
 from dagster_project.privacy.search import Patterns
 from dagster_project.privacy.subject import Subject, raw_texts, tombstone
@@ -43,7 +45,7 @@ _TOKEN = re.compile(r"[^\s,;|\"'{}\[\]<>()]+")
 _PHONE = re.compile(r"\+?\d[\d ().\-]{5,18}\d")
 
 
-def sift_landing(
+def suppress_erased(
     con: duckdb.DuckDBPyConnection, settings: Settings, *, full_refresh: bool = False
 ) -> int:
     """Rewrite new files in landing/ without records of erased people; how many records went.
@@ -55,7 +57,8 @@ def sift_landing(
     stones = set(
         con.execute("SELECT DISTINCT kind, value_hash FROM identity.tombstones").fetchall()
     )
-    if not stones:
+    horizons = purged_horizons(con)
+    if not stones and not horizons:
         return 0
     mappings = load_mappings(settings.project_dir)
     found = discover(settings.landing_dir, load_contract(), file_patterns(mappings))
@@ -69,7 +72,7 @@ def sift_landing(
             scratch,
             Discovery(new, []),
             targets,
-            LoadStamp("sift", datetime.now(UTC).replace(tzinfo=None)),
+            LoadStamp("suppression", datetime.now(UTC).replace(tzinfo=None)),
             folder,
             corrections=read_corrections(settings.landing_dir),
         )
@@ -78,7 +81,13 @@ def sift_landing(
             for name, target in targets.items()
         }
         return _take_out(
-            con, scratch, settings, stones, {delivery.name for delivery in new}, regions
+            con,
+            scratch,
+            settings,
+            stones,
+            horizons,
+            {delivery.name for delivery in new},
+            regions,
         )
 
 
@@ -91,12 +100,12 @@ def _is_known(known: dict[str, tuple[str, int, int, str]], delivery: Delivery) -
 def _scratch(
     settings: Settings, warehouse: duckdb.DuckDBPyConnection
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
-    folder = settings.warehouse_dir / "sift_work"
+    folder = settings.warehouse_dir / "suppression_work"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
     try:
         con = connect_file(
-            folder / "sift.duckdb",
+            folder / "new_files.duckdb",
             allowed_dirs=(settings.data_dir,),
             memory_limit=settings.memory_limit,
             threads=settings.threads,
@@ -122,6 +131,7 @@ def _take_out(
     scratch: duckdb.DuckDBPyConnection,
     settings: Settings,
     stones: set[tuple[str, str]],
+    horizons: Horizons,
     names: set[str],
     regions: dict[str, str],
 ) -> int:
@@ -150,6 +160,7 @@ def _take_out(
     scratch.execute("CREATE OR REPLACE TEMP TABLE erase_others AS SELECT * FROM registry_in")
     scratch.unregister("registry_in")
     find_rows(scratch)
+    add_expired(scratch, settings, horizons)
     lines = _lines(scratch, regions, is_erased)
     if not lines:
         return 0
@@ -158,7 +169,7 @@ def _take_out(
     def note(entry: RewrittenFile) -> None:
         erased[entry.path] = entry.erased
         if entry.rewritten_hash and entry.erased:
-            remember_file(con, "identity", entry, f"sift {entry.rewritten_hash[:12]}")
+            remember_file(con, "identity", entry, f"suppression {entry.rewritten_hash[:12]}")
 
     more = [
         (kind, tombstone(key, kind, value))
@@ -168,7 +179,7 @@ def _take_out(
     fresh = sorted(set(more) - stones)
     if fresh:
         con.executemany(
-            "INSERT INTO identity.tombstones VALUES (?, ?, 'sift', now()::TIMESTAMP)", fresh
+            "INSERT INTO identity.tombstones VALUES (?, ?, 'suppression', now()::TIMESTAMP)", fresh
         )
     keys: dict[str, list[str]] = {}
     for kind, value in found_keys(scratch):
