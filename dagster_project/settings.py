@@ -181,6 +181,12 @@ class Settings(BaseSettings):
     threads: int = Field(
         default_factory=lambda: max(1, os.cpu_count() or 1), ge=1, description="DuckDB's threads."
     )
+    dagster_postgres_url: Annotated[str | None, BeforeValidator(_empty_is_none)] = Field(
+        default=None,
+        repr=False,
+        pattern=r"^postgresql(\+psycopg2)?://\S+$",
+        description="PostgreSQL database for Dagster's history, instead of SQLite below data_dir.",
+    )
     schedule_enabled: bool = Field(
         default=False, description="Start the daily schedule and the landing sensor."
     )

@@ -19,6 +19,7 @@ from dagster_project.cli.metric import metric
 from dagster_project.cli.options import DataDir
 from dagster_project.cli.privacy import export_person, forget, privacy
 from dagster_project.cli.quarantine import quarantine
+from dagster_project.cli.ui import Part, serve_ui
 from dagster_project.cli.versions import diff, rollback, versions
 from dagster_project.errors import HourglassError, UsageError
 from dagster_project.operations.stopping import Stopped, StopSignals
@@ -118,12 +119,14 @@ def ui(
     host: Annotated[
         str, typer.Option(help="Address to listen on; others than this machine can then reach it.")
     ] = "127.0.0.1",
+    part: Annotated[
+        Part, typer.Option(help="One of the two services, where each is started by itself.")
+    ] = Part.ALL,
 ) -> None:
     """Start Dagster's web server and daemon."""
-    from dagster_project.cli.ui import serve_ui
     from dagster_project.settings import load_settings
 
-    serve_ui(load_settings(data_dir=data_dir), host=host, port=port)
+    serve_ui(load_settings(data_dir=data_dir), host=host, port=port, part=part)
 
 
 @app.command()

@@ -4,6 +4,7 @@ import os
 import socket
 import sys
 import sysconfig
+from enum import StrEnum
 from pathlib import Path
 
 from dagster_project.cli.report_server import start as start_report
@@ -11,34 +12,53 @@ from dagster_project.errors import UsageError
 from dagster_project.settings import PROJECT_ROOT, Settings
 
 
-def serve_ui(settings: Settings, *, host: str, port: int) -> None:
-    """Become Dagster's web server and daemon, with the report served on the port after.
+class Part(StrEnum):
+    """What is started: everything for one machine, or one of the two services of a server."""
+
+    ALL = "all"
+    WEB = "web"
+    DAEMON = "daemon"
+
+
+def serve_ui(settings: Settings, *, host: str, port: int, part: Part = Part.ALL) -> None:
+    """Become Dagster's web server and daemon, with the report served on the port after; or one of
+    them.
 
     This process is replaced, so that whoever stops it stops them, and no daemon is left behind.
     """
     from dagster_project.defs.runs import LOCATION, ensure_dagster_home
 
-    _require_free(host, port)
+    if part is not Part.DAEMON:
+        _require_free(host, port)
     home = ensure_dagster_home(settings)
-    sys.stderr.write(f"Dagster: http://{host}:{port} (stop with Ctrl+C)\n")
-    sys.stderr.write(f"Report:  http://{host}:{port + 1}\n")
-    # A child of this process, which keeps its number when it becomes Dagster.
-    start_report(settings.published_dir, host, port + 1)
     environment = {
         **os.environ,
         "DAGSTER_HOME": str(home),
         "HOURGLASS_DATA_DIR": str(settings.data_dir),
-        "HOURGLASS_REPORT_URL": f"http://{host}:{port + 1}/",
     }
-    # `dagster dev` is superseded by it since Dagster 1.11.
-    dg = Path(sysconfig.get_path("scripts")) / "dg"
-    command = [
-        *(str(dg), "dev", "--host", host, "--port", str(port)),
-        *("--module-name", LOCATION, "--working-directory", str(PROJECT_ROOT)),
-    ]
+    if part is not Part.DAEMON:
+        sys.stderr.write(f"Dagster: http://{host}:{port} (stop with Ctrl+C)\n")
+        sys.stderr.write(f"Report:  http://{host}:{port + 1}\n")
+        # A child of this process, which keeps its number when it becomes Dagster.
+        start_report(settings.published_dir, host, port + 1)
+        if part is Part.ALL:
+            environment["HOURGLASS_REPORT_URL"] = f"http://{host}:{port + 1}/"
     # Not from the repository's root, whose own dagster.yaml would be warned about.
     os.chdir(home)
-    os.execve(dg, command, environment)
+    command = _command(part, host, port, LOCATION)
+    os.execve(command[0], command, environment)
+
+
+def _command(part: Part, host: str, port: int, location: str) -> list[str]:
+    scripts = Path(sysconfig.get_path("scripts"))
+    where = ("--module-name", location, "--working-directory", str(PROJECT_ROOT))
+    address = ("--host", host, "--port", str(port))
+    return {
+        # `dagster dev` is superseded by it since Dagster 1.11.
+        Part.ALL: [str(scripts / "dg"), "dev", *address, *where],
+        Part.WEB: [str(scripts / "dagster-webserver"), *address, *where],
+        Part.DAEMON: [str(scripts / "dagster-daemon"), "run", *where],
+    }[part]
 
 
 def _require_free(host: str, port: int) -> None:

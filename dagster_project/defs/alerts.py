@@ -30,7 +30,7 @@ def build_alert_sensor(settings: Settings) -> dg.SensorDefinition:
         "late source, an odd volume, a warning of the gate, an old version, a disk that runs low.",
     )
     def alerts(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-        close_dead_runs(context.instance)
+        close_dead_runs(context.instance, settings)
         runs = told_runs(context.instance, LOOKED_AT)
         state = json.loads(context.cursor or "{}")
         newest = f"{runs[0]['run_id']} {runs[0]['status']}" if runs else ""

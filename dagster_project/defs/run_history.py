@@ -15,6 +15,7 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.storage.dagster_run import DagsterRunStatus, RunRecord
 
+from dagster_project.operations.lock import is_run_at_work
 from dagster_project.settings import Settings
 
 PROCESS_TAG = "hourglass/process"
@@ -41,12 +42,18 @@ def process_tag(pid: int | None = None) -> str | None:
     return None if started is None else f"{pid} {started}"
 
 
-def close_dead_runs(instance: dg.DagsterInstance, *, now: datetime | None = None) -> list[str]:
-    """Mark the runs as failed whose process is gone; their ids."""
+def close_dead_runs(
+    instance: dg.DagsterInstance, settings: Settings, *, now: datetime | None = None
+) -> list[str]:
+    """Mark the runs as failed whose process is gone; their ids.
+
+    Of a process in another container, or before a restart, nothing is seen from here: it is gone
+    when nobody holds the run lock.
+    """
     now = now or datetime.now(UTC)
     closed = []
     for record in instance.get_run_records(dg.RunsFilter(statuses=OPEN)):
-        if _is_dead(record, now):
+        if _is_dead(record, settings, now):
             instance.report_run_failed(record.dagster_run, MESSAGE)
             closed.append(record.dagster_run.run_id)
     return closed
@@ -129,7 +136,7 @@ def build_history_sensor(settings: Settings) -> dg.SensorDefinition:
         "oldest runs.",
     )
     def run_history(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-        closed = close_dead_runs(context.instance)
+        closed = close_dead_runs(context.instance, settings)
         prune_history(context.instance, settings)
         return dg.SkipReason(f"Closed {len(closed)} dead runs." if closed else "No dead run.")
 
@@ -142,11 +149,13 @@ def _nth_run(instance: dg.DagsterInstance, n: int) -> str | None:
     return records[-1].dagster_run.run_id if len(records) == n else "none"
 
 
-def _is_dead(record: RunRecord, now: datetime) -> bool:
+def _is_dead(record: RunRecord, settings: Settings, now: datetime) -> bool:
     tag = record.dagster_run.tags.get(PROCESS_TAG)
     if tag is None:
         begun = record.start_time or record.create_timestamp.timestamp()
         return now - datetime.fromtimestamp(begun, UTC) > UNTAGGED
+    if tag.rpartition("@")[2] != _place():
+        return not is_run_at_work(settings)
     pid = tag.split()[0]
     return not pid.isdigit() or process_tag(int(pid)) != tag
 
@@ -158,9 +167,18 @@ def _started(pid: int) -> str | None:
             # After the name in brackets, which may hold anything: state, parent … start in ticks.
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             if fields[0] != "Z":
-                return f"{fields[19]}@{Path('/proc/sys/kernel/random/boot_id').read_text()[:8]}"
+                return f"{fields[19]}@{_place()}"
         return None
     told = subprocess.run(
         ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
-    return told.stdout.strip() or None
+    started = told.stdout.strip()
+    return f"{started}@{_place()}" if started else None
+
+
+def _place() -> str:
+    """Where process ids mean the same: this start of this machine, this container."""
+    with suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
+        return f"{boot}.{Path('/proc/self/ns/pid').readlink().name}"
+    return ""

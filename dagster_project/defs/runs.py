@@ -65,7 +65,15 @@ def ensure_dagster_home(settings: Settings) -> Path:
     home = settings.dagster_home
     private_folder(home)
     config = yaml.safe_load((PROJECT_ROOT / "dagster.yaml").read_text())
-    config["storage"]["sqlite"]["base_dir"] = str(home)
+    if settings.dagster_postgres_url:
+        # By its name: the address holds a password. SQLAlchemy 2.1 would take psycopg for it, with
+        # which dagster-postgres 0.29.27 does not work.
+        name = "HOURGLASS_DAGSTER_POSTGRES_URL"
+        address = settings.dagster_postgres_url.partition("://")[2]
+        os.environ[name] = f"postgresql+psycopg2://{address}"
+        config["storage"] = {"postgres": {"postgres_url": {"env": name}}}
+    elif "sqlite" in config["storage"]:
+        config["storage"]["sqlite"]["base_dir"] = str(home)
     text = "# Written by hourglass from the dagster.yaml of the repository.\n" + yaml.safe_dump(
         config
     )
@@ -175,7 +183,7 @@ def run_daily(
     ):
         from dagster_project.definitions import build_definitions
 
-        close_dead_runs(instance)
+        close_dead_runs(instance, settings)
         job = build_definitions(settings).resolve_job_def(JOB_NAME)
         run = instance.create_run_for_job(
             job_def=job,
@@ -207,7 +215,7 @@ def recent_runs(settings: Settings, limit: int) -> list[dict[str, str]]:
     """The newest runs as :func:`told_runs` tells them, dead ones closed first."""
     os.environ["DAGSTER_HOME"] = str(ensure_dagster_home(settings))
     with dg.DagsterInstance.get() as instance:
-        close_dead_runs(instance)
+        close_dead_runs(instance, settings)
         return told_runs(instance, limit)
 
 

@@ -54,3 +54,16 @@ def run_lock(settings: Settings, *, wait_seconds: float = 0.0) -> Iterator[None]
         handle.write(f"process id {os.getpid()}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
         handle.flush()
         yield
+
+
+def is_run_at_work(settings: Settings) -> bool:
+    """Whether somebody holds the run lock, also a process that this one cannot see."""
+    path = settings.warehouse_dir / "run.lock"
+    try:
+        with path.open("a+") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -18,6 +18,7 @@ from dagster_project.defs.run_history import (
     process_tag,
     prune_history,
 )
+from dagster_project.operations.lock import run_lock
 from dagster_project.settings import load_settings
 
 
@@ -53,25 +54,34 @@ def dead_process() -> str:
     return tag
 
 
-def test_the_run_of_a_killed_process_is_closed_and_no_other(instance):
+def test_the_run_of_a_killed_process_is_closed_and_no_other(instance, settings):
     """The queue waits for ever for a run that nobody works on, or a working run is called dead."""
     dead = started_run(instance, dead_process())
     alive = started_run(instance, process_tag())
     # The id of a dead process came again: this process did not start then.
     reused = started_run(instance, f"{os.getpid()} 1@00000000")
-    assert set(close_dead_runs(instance)) == {dead, reused}
+    assert set(close_dead_runs(instance, settings)) == {dead, reused}
     assert instance.get_run_by_id(dead).status is DagsterRunStatus.FAILURE
     assert instance.get_run_by_id(alive).status is DagsterRunStatus.STARTED
-    assert close_dead_runs(instance) == []
+    assert close_dead_runs(instance, settings) == []
 
 
-def test_a_run_that_never_said_its_process_is_given_time(instance):
+def test_a_run_in_another_container_is_judged_by_the_lock(instance, settings):
+    """The web server's container closes the run that the daemon's is working on; or the run of a
+    container that was replaced stays for ever."""
+    elsewhere = started_run(instance, "7 123@0badcafe.pid:[1]")
+    with run_lock(settings):
+        assert close_dead_runs(instance, settings) == []
+    assert close_dead_runs(instance, settings) == [elsewhere]
+
+
+def test_a_run_that_never_said_its_process_is_given_time(instance, settings):
     """A run that was killed before it could say its process stays for ever; or one that is just
     starting is closed."""
     run = started_run(instance, None)
-    assert close_dead_runs(instance) == []
+    assert close_dead_runs(instance, settings) == []
     later = datetime.now(UTC) + UNTAGGED + timedelta(minutes=1)
-    assert close_dead_runs(instance, now=later) == [run]
+    assert close_dead_runs(instance, settings, now=later) == [run]
 
 
 def test_the_daemon_closes_them_too(instance, settings):
