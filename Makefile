@@ -18,13 +18,15 @@ SOAKS := tests/pipeline/test_publish_faults.py tests/pipeline/test_killed_run.py
   tests/integration/dbt_core
 
 .DEFAULT_GOAL := help
-.PHONY: help run ui test test-pythons wheel soak bench lint format contracts texts lock clean
+.PHONY: help run ui test test-pythons spark test-spark wheel soak bench lint format contracts texts lock clean
 
 help:
 	@echo "make run    land the committed sample and run the daily job"
 	@echo "make ui     Dagster's UI on http://127.0.0.1:3000"
 	@echo "make test   every test"
 	@echo "make test-pythons   the unit tests on each supported Python that is here"
+	@echo "make spark  add Spark, for HOURGLASS_ENGINE=spark; it needs Java 17 (docs/spark.md)"
+	@echo "make test-spark  the models on Spark against the same on DuckDB"
 	@echo "make wheel  the package, for pipx install"
 	@echo "make soak   the long tests: kills, random files, random deliveries"
 	@echo "make bench  speed and memory as ratios, accuracy against the truth"
@@ -54,6 +56,13 @@ test-pythons:
 	      PYTHON=$$found ARGS="tests/unit $(ARGS)" test || exit 1; \
 	  else echo "Python $$version: not on this machine"; fi; \
 	done
+
+# What the models need on Spark, beside what is installed.
+spark: $(VENV)/.spark
+
+# The models on Spark against the same models on DuckDB; SOAK=1 with whole runs (make soak).
+test-spark: $(VENV)/.dev $(VENV)/.spark
+	SPARK_TESTS=1 $(BIN)/python -m pytest tests/spark $(ARGS)
 
 # dist/hourglass-<version>-py3-none-any.whl, for pipx and the like.
 wheel: $(VENV)/.dev
@@ -92,6 +101,9 @@ lock: $(VENV)/.uv
 	  --no-annotate --no-header pyproject.toml -o requirements.lock
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-annotate --no-header --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-annotate --no-header --extra spark -c requirements-dev.lock pyproject.toml \
+	  -o requirements-spark.lock
 
 clean:
 	rm -rf $(VENV) dbt/target dbt/logs .pytest_cache .ruff_cache .hypothesis
@@ -112,11 +124,17 @@ $(VENV)/.run: $(VENV)/.uv requirements.lock pyproject.toml
 	  $(UV) pip sync --quiet --compile-bytecode --require-hashes requirements.lock requirements-uv.lock && \
 	  $(UV) pip install --quiet --no-deps --no-build-isolation -e . && \
 	  $(BIN)/python -m compileall -q dagster_project; fi
-	@touch $@
+	@rm -f $(VENV)/.spark && touch $@
 
 $(VENV)/.dev: $(VENV)/.uv requirements-dev.lock pyproject.toml
 	@echo "Installing the locked dependencies, with those of the tests"
 	@VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --compile-bytecode --require-hashes requirements-dev.lock requirements-uv.lock
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --no-build-isolation -e .
 	@$(BIN)/python -m compileall -q dagster_project
-	@touch $@ $(VENV)/.run
+	@rm -f $(VENV)/.spark && touch $@ $(VENV)/.run
+
+# Added to what is there; the rules above take away what their locks do not name, and the mark.
+$(VENV)/.spark: $(VENV)/.run requirements-spark.lock
+	@echo "Installing Spark (450 MB)"
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-build-isolation --require-hashes -r requirements-spark.lock
+	@touch $@

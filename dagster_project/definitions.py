@@ -23,12 +23,12 @@ from dagster_project.defs.sources import build_load
 from dagster_project.defs.transform import build_models
 from dagster_project.quality import load_suites
 from dagster_project.settings import Settings, load_settings
-from dagster_project.transform.project import cache_dir, prepare_project
+from dagster_project.transform.project import installed_project
 
 
 def build_definitions(settings: Settings, **resources: object) -> dg.Definitions:
     """The definitions for one installation; a test passes ``resources`` to swap some."""
-    project = prepare_project(cache_dir(settings), own=settings.project_dir)
+    project = installed_project(settings)
     suites = load_suites(project_dir=settings.project_dir)
     job = build_job(settings)
     models = build_models(project)

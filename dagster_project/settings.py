@@ -187,6 +187,28 @@ class Settings(BaseSettings):
         pattern=r"^postgresql(\+psycopg2)?://\S+$",
         description="PostgreSQL database for Dagster's history, instead of SQLite below data_dir.",
     )
+    engine: Literal["duckdb", "spark"] = Field(
+        default="duckdb", description="Where the models run: duckdb, or spark (make spark)."
+    )
+    spark_master: Annotated[str, BeforeValidator(lambda value: value or "local[*]")] = Field(
+        default="local[*]",
+        pattern=r"^(local(\[[\d*]+\])?|spark://\S+|yarn|k8s://\S+)$",
+        description="Spark's master: local[*], spark://host:7077.",
+    )
+    spark_warehouse: Annotated[Path | None, BeforeValidator(_empty_is_none)] = Field(
+        default=None,
+        description="Folder for Spark's tables, the same path on this machine and every worker; "
+        "by default in the warehouse's folder.",
+    )
+    spark_conf: Annotated[Path | None, BeforeValidator(_empty_is_none)] = Field(
+        default=None, description="File of Spark's own settings: name, blank, value a line."
+    )
+    spark_memory: str = Field(
+        default="2g", pattern=r"^\d+[mg]$", description="Memory of Spark's driver and executors."
+    )
+    spark_partitions: int = Field(
+        default=8, ge=1, le=100_000, description="Partitions of a shuffle on Spark."
+    )
     schedule_enabled: bool = Field(
         default=False, description="Start the daily schedule and the landing sensor."
     )
@@ -233,7 +255,7 @@ class Settings(BaseSettings):
         default=False, description="Let audiences be delivered to the webhook of delivery_url."
     )
 
-    @field_validator("data_dir", "project_dir")
+    @field_validator("data_dir", "project_dir", "spark_warehouse", "spark_conf")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().resolve()

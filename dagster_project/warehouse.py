@@ -93,7 +93,7 @@ def connect(
         ) from None
     con = connect_file(
         settings.warehouse_path,
-        allowed_dirs=(settings.data_dir, *extra_dirs),
+        allowed_dirs=(settings.data_dir, *_spark_dirs(settings), *extra_dirs),
         memory_limit=settings.memory_limit,
         threads=settings.threads,
         keep_order=keep_order,
@@ -105,6 +105,11 @@ def connect(
         yield con
     finally:
         con.close()
+
+
+def _spark_dirs(settings: Settings) -> tuple[Path, ...]:
+    """Where Spark's tables lie when that is outside the data directory."""
+    return (settings.spark_warehouse,) if settings.spark_warehouse else ()
 
 
 def _cannot_open(path: Path, message: str) -> HourglassError:

@@ -11,10 +11,11 @@ from dagster_dbt import DbtCliResource
 from packaging.version import Version
 
 from dagster_project.defs.run_history import PROCESS_TAG, process_tag
+from dagster_project.engine import dbt_executable
 from dagster_project.errors import BusyError, HourglassError
 from dagster_project.operations.lock import run_lock
 from dagster_project.settings import Settings
-from dagster_project.transform.project import DBT_EXECUTABLE, PreparedProject
+from dagster_project.transform.project import PreparedProject
 
 # A run started in the UI while another is at work waits for it instead of failing.
 LOCK_WAIT_SECONDS = 30 * 60
@@ -84,6 +85,6 @@ def build_resources(settings: Settings, project: PreparedProject) -> dict[str, o
             project_dir=str(project.folder),
             profiles_dir=str(project.folder),
             # dagster-dbt 0.29 looks for dbt on PATH, where another project's may stand.
-            dbt_executable=str(DBT_EXECUTABLE),
+            dbt_executable=str(dbt_executable(settings)),
         ),
     }

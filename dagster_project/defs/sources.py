@@ -10,6 +10,7 @@ from pydantic import Field
 from dagster_project.contracts import load_contract
 from dagster_project.defs.groups import PARAMETERS_KEY, Group, group_of_source
 from dagster_project.defs.resources import RunLock, told_plainly
+from dagster_project.engine.spread_load import file_spread
 from dagster_project.errors import UsageError
 from dagster_project.identity import (
     create_identity_tables,
@@ -215,14 +216,16 @@ def build_load() -> dg.AssetsDefinition:
                     context.log.info(
                         f"{suppressed} records of erased people were kept out of new files."
                     )
-                summary = load_landing(
-                    con,
-                    settings,
-                    run_id=context.run_id,
-                    full_refresh=config.full_refresh,
-                    take_now=config.take_now,
-                    progress=context.log.debug,
-                )
+                with file_spread(settings) as spread:
+                    summary = load_landing(
+                        con,
+                        settings,
+                        run_id=context.run_id,
+                        full_refresh=config.full_refresh,
+                        take_now=config.take_now,
+                        progress=context.log.debug,
+                        spread=spread,
+                    )
                 sync_overrides(con, settings)
                 # The day of the build is needed before anybody is looked for.
                 day = plan_build(con, settings, as_of=as_of).as_of

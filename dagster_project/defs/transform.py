@@ -21,6 +21,7 @@ from dagster_dbt import (
 
 from dagster_project.defs.groups import group_of_model
 from dagster_project.defs.resources import RunLock, told_plainly
+from dagster_project.engine import after_models, before_models
 from dagster_project.errors import HourglassError
 from dagster_project.predict import warm_up as warm_up_predictions
 from dagster_project.quality import RuleOutcome, column_rules, record_dbt_results, recorded_rules
@@ -167,6 +168,8 @@ def run_dbt(
         os.environ.update(dbt_environment(settings))
         target = settings.warehouse_dir / "dbt"
         share_parse(project, target)
+        names = {key.path[-1] for key in context.selected_asset_keys}
+        before_models(settings, project.read_manifest(), names)
         invocation = dbt.cli(["build"], context=context, target_path=target, raise_on_error=False)
         rows: dict[str, int] = {}
         waiting: list[tuple[str, dg.AssetCheckResult]] = []
@@ -194,6 +197,8 @@ def run_dbt(
                     yield event
         results = invocation.get_artifact("run_results.json")["results"]
         with connect(settings) as con:
+            built = {result["unique_id"] for result in results}
+            after_models(con, settings, invocation.manifest, built)
             record_dbt_results(con, settings, target / "run_results.json", target / "manifest.json")
             rules = recorded_rules(con)
         for unique_id, check in waiting:

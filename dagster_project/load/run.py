@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,8 +18,9 @@ from dagster_project.load.ingest.canonical_rows import LoadStamp
 from dagster_project.load.ingest.commit import LoadCommitter
 from dagster_project.load.ingest.file_loading import FileLoader
 from dagster_project.load.ingest.file_preparation import FilePreparation
+from dagster_project.load.ingest.file_rows import FileRows
 from dagster_project.load.landing.corrections import Corrections, read_corrections
-from dagster_project.load.landing.discovery import Discovery, discover, split_instance
+from dagster_project.load.landing.discovery import Delivery, Discovery, discover, split_instance
 from dagster_project.load.ledger.key_versions import write_key_versions
 from dagster_project.load.ledger.load_summary import FileMessage, LoadSummary
 from dagster_project.load.ledger.missing_parents import write_missing_parents
@@ -31,6 +32,12 @@ from dagster_project.load.validation.load_targets import Target, load_targets, l
 from dagster_project.settings import Settings
 
 Progress = Callable[[str], None]
+# Reads new files elsewhere: by target, with the load's stamp, people's corrections, and the hash
+# that a content was delivered with by that of today. Gives rows by name; the rest is read here.
+Spread = Callable[
+    [Sequence[tuple[Target, Sequence[Delivery]]], LoadStamp, Corrections, dict[str, str]],
+    dict[str, FileRows],
+]
 
 
 def load_landing(
@@ -42,13 +49,15 @@ def load_landing(
     take_now: bool = False,
     progress: Progress | None = None,
     mappings: dict[str, Mapping] | None = None,
+    spread: Spread | None = None,
 ) -> LoadSummary:
     """Load every new or changed file under ``settings.landing_dir``.
 
     Files whose path, size and time of change the ledger knows are not opened. With
     ``full_refresh`` every file that lies in landing is loaded again. A file that cannot be read
     is quarantined, and the others go on. A file that may still be written waits, unless
-    ``take_now`` says that all are whole. Raises HourglassError when there is nothing in landing
+    ``take_now`` says that all are whole. ``spread`` reads files elsewhere, before they are
+    committed here. Raises HourglassError when there is nothing in landing
     and nothing was ever loaded.
     """
     started = time.monotonic()
@@ -71,6 +80,7 @@ def load_landing(
             corrections=read_corrections(settings.landing_dir),
             full_refresh=full_refresh,
             progress=progress,
+            spread=spread,
         )
     count_keys_and_references(con, targets, summary)
     for status in assess_deliveries(con, targets.values(), stamp.at):
@@ -149,6 +159,7 @@ def load_files(
     corrections: Corrections | None = None,
     full_refresh: bool = False,
     progress: Progress | None = None,
+    spread: Spread | None = None,
 ) -> LoadSummary:
     """Load what was ``found``; ``folder`` is for files that must be converted."""
     ledger = read_ledger_state(con)
@@ -160,9 +171,11 @@ def load_files(
     for path in found.skipped:
         summary.add_skipped(path)
     preparation = FilePreparation(con, folder, corrections)
-    loader = FileLoader(con, planner, committer, preparation, summary)
     summary.files_known = len(found.deliveries)
-    for target, deliveries in planner.new_deliveries(found.deliveries):
+    new = list(planner.new_deliveries(found.deliveries))
+    read_before = spread(new, stamp, corrections, ledger.delivered) if spread and new else {}
+    loader = FileLoader(con, planner, committer, preparation, summary, read_before)
+    for target, deliveries in new:
         if progress:
             progress(f"{target.name}: {len(deliveries)} new file(s)")
         summary.files_known -= len(deliveries)

@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+from dagster_project.engine.configuration import spark_folder
 from dagster_project.errors import HourglassError
 from dagster_project.identity.matching.overrides import overrides_path
 from dagster_project.privacy.landing import drop_rows, found_in
@@ -20,7 +21,7 @@ from dagster_project.warehouse import connect_file, identifier, quoted
 
 # Below warehouse/: working folders and caches, made again when they are needed. The folder of dbt
 # holds code: a text that is also a word of code would be replaced there.
-CACHES = ("load_work", "suppression_work", "failing_rows", "dbt")
+CACHES = ("load_work", "suppression_work", "failing_rows", "dbt", "spark_scratch")
 # The parts of a data directory that other steps rewrite.
 HANDLED = ("landing", "published", "restricted", "erasures")
 CHUNK = 1 << 20
@@ -33,6 +34,7 @@ def clean_leftovers(settings: Settings, subject: Subject, patterns: Patterns) ->
     """
     for name in CACHES:
         shutil.rmtree(settings.warehouse_dir / name, ignore_errors=True)
+    shutil.rmtree(spark_folder(settings), ignore_errors=True)
     for path in settings.warehouse_dir.glob("*.tmp"):
         shutil.rmtree(path, ignore_errors=True)
     # Workbooks are compressed, and any mart can be written again.

@@ -5,17 +5,20 @@ Tests are left out and nothing is recorded for the gate: the daily steps build t
 
 import os
 import subprocess
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+from dagster_project.engine import after_models, before_models, dbt_executable
 from dagster_project.errors import HourglassError
 from dagster_project.identity import IDENTITY_INPUTS
 from dagster_project.settings import Settings
 from dagster_project.transform.project import (
-    DBT_EXECUTABLE,
     cache_dir,
     dbt_environment,
     prepare_project,
     share_parse,
 )
+from dagster_project.warehouse import connect
 
 
 def build_identity_inputs(settings: Settings) -> None:
@@ -23,13 +26,16 @@ def build_identity_inputs(settings: Settings) -> None:
 
     Raises HourglassError with the names of the models that could not be built.
     """
-    project = prepare_project(cache_dir(settings))
+    project = prepare_project(cache_dir(settings), engine=settings.engine)
+    manifest = project.read_manifest()
+    models = _with_parents(manifest["nodes"], IDENTITY_INPUTS)
     target = settings.warehouse_dir / "dbt"
     share_parse(project, target)
+    before_models(settings, manifest, {manifest["nodes"][key]["name"] for key in models})
     folder = str(project.folder)
     result = subprocess.run(
         [
-            *(str(DBT_EXECUTABLE), "build", "--quiet", "--no-use-colors"),
+            *(str(dbt_executable(settings)), "build", "--quiet", "--no-use-colors"),
             *("--resource-type", "model", "--resource-type", "seed"),
             # With all that they stand on.
             *("--select", *(f"+{name}" for name in IDENTITY_INPUTS)),
@@ -47,3 +53,18 @@ def build_identity_inputs(settings: Settings) -> None:
             "dbt could not build what identities are resolved from, so that erasure requests wait. "
             f"See {target}/dbt.log. The version in force is untouched."
         )
+    with connect(settings) as con:
+        after_models(con, settings, manifest, models)
+
+
+def _with_parents(nodes: Mapping[str, Mapping[str, Any]], names: Iterable[str]) -> set[str]:
+    """Unique ids of the models ``names`` and of all models and seeds that they stand on."""
+    wanted = set(names)
+    waiting = [key for key, node in nodes.items() if node["name"] in wanted]
+    found: set[str] = set()
+    while waiting:
+        key = waiting.pop()
+        if key in nodes and key not in found:
+            found.add(key)
+            waiting += nodes[key]["depends_on"]["nodes"]
+    return found

@@ -12,6 +12,7 @@ after it is done (seen with dbt-duckdb 1.11, 2026-11).
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -23,12 +24,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
+from dagster_project.engine import dbt_target, engine_environment, require_engine
 from dagster_project.errors import HourglassError
 from dagster_project.settings import PROJECT_ROOT, Settings
 
 DBT_DIR = PROJECT_ROOT / "dbt"
 DBT_EXECUTABLE = Path(sys.executable).parent / "dbt"
+# dbt's adapter of each engine.
+ADAPTERS = {"duckdb": "dbt-duckdb", "spark": "dbt-spark"}
 PARTIAL_PARSE = "partial_parse.msgpack"
 # Written by dbt or by an engineer's own calls of it; no part of the project.
 LEFT_OUT = frozenset({"target", "logs", "dbt_packages", "lint_context", "__pycache__"})
@@ -54,10 +59,17 @@ class PreparedProject:
         """dbt's manifest.json."""
         return self.target / "manifest.json"
 
+    def read_manifest(self) -> dict[str, Any]:
+        """What stands in it."""
+        return json.loads(self.manifest.read_text(encoding="utf-8"))
+
 
 def dbt_environment(settings: Settings) -> dict[str, str]:
-    """The variables that :mod:`~dagster_project.transform.connection` reads, and dbt's own."""
+    """The variables that :mod:`~dagster_project.transform.connection` reads, dbt's own, and those
+    of the engine.
+    """
     return {
+        **engine_environment(settings),
         "HOURGLASS_WAREHOUSE_PATH": str(settings.warehouse_path),
         "HOURGLASS_MEMORY_LIMIT": settings.memory_limit,
         "HOURGLASS_THREADS": str(settings.threads),
@@ -81,19 +93,29 @@ def cache_dir(settings: Settings) -> Path:
     return settings.data_dir / "cache" / "dbt"
 
 
+def installed_project(settings: Settings) -> PreparedProject:
+    """The shipped project with one's own models, parsed for the engine of ``settings``.
+
+    Raises UsageError when that engine cannot be used here.
+    """
+    require_engine(settings)
+    return prepare_project(cache_dir(settings), own=settings.project_dir, engine=settings.engine)
+
+
 def prepare_project(
-    cache: Path, source: Path = DBT_DIR, *, own: Path | None = None
+    cache: Path, source: Path = DBT_DIR, *, own: Path | None = None, engine: str = "duckdb"
 ) -> PreparedProject:
     """The project in ``source`` as it is now, copied into ``cache`` and parsed when it is new.
 
-    Models in ``models/`` below ``own``, a project folder, become marts beside the shipped ones.
+    Models in ``models/`` below ``own``, a project folder, become marts beside the shipped ones. A
+    parse is for one engine: dbt keeps the adapter's names in it.
     Processes that start together (a run, the UI's code server, tests) parse once: the others wait.
     Raises HourglassError with dbt's own words when the project does not parse.
     """
-    known = PreparedProject(cache / _fingerprint(_layout(source, own)))
+    known = PreparedProject(cache / _fingerprint(_layout(source, own), engine))
     if not known.manifest.exists():
         with _locked(cache):
-            known = _prepare(cache, source, own)
+            known = _prepare(cache, source, own, engine)
             _prune(cache, known)
     with suppress(OSError):
         os.utime(known.folder)
@@ -113,7 +135,7 @@ def share_parse(project: PreparedProject, target: Path) -> None:
         shutil.copyfile(project.target / PARTIAL_PARSE, copy)
 
 
-def _prepare(cache: Path, source: Path, own: Path | None) -> PreparedProject:
+def _prepare(cache: Path, source: Path, own: Path | None, engine: str) -> PreparedProject:
     """Copy and parse, with the cache locked."""
     with tempfile.TemporaryDirectory(dir=cache, prefix=".copy-") as temporary:
         copy = Path(temporary) / "project"
@@ -123,21 +145,21 @@ def _prepare(cache: Path, source: Path, own: Path | None) -> PreparedProject:
             # Without modes: those of a read-only installation would lock the copy too.
             shutil.copyfile(path, target)
         # Of the copy and not of the source, which may have changed while it was copied.
-        project = PreparedProject(cache / _fingerprint(_layout(copy, None)))
+        project = PreparedProject(cache / _fingerprint(_layout(copy, None), engine))
         if project.manifest.exists():
             return project
         if project.folder.exists():
             shutil.rmtree(project.folder)
         copy.rename(project.folder)
     try:
-        _parse(project)
+        _parse(project, engine)
     except BaseException:
         shutil.rmtree(project.folder, ignore_errors=True)
         raise
     return project
 
 
-def _parse(project: PreparedProject) -> None:
+def _parse(project: PreparedProject, engine: str) -> None:
     """Parse from nothing, where dbt will read it; the target appears when it is whole."""
     parsing = project.folder / ".parsing"
     folder = str(project.folder)
@@ -148,7 +170,11 @@ def _parse(project: PreparedProject) -> None:
             *("--project-dir", folder, "--profiles-dir", folder),
         ],
         cwd=project.folder,
-        env={**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"},
+        env={
+            **os.environ,
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            **dbt_target(engine),
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -177,10 +203,10 @@ def _layout(source: Path, own: Path | None) -> dict[str, Path]:
     return files
 
 
-def _fingerprint(files: Mapping[str, Path]) -> str:
-    """Changes with the content of any file of the project, and with dbt's version."""
+def _fingerprint(files: Mapping[str, Path], engine: str) -> str:
+    """Changes with the content of any file of the project, and with dbt's and adapter's version."""
     digest = hashlib.sha256()
-    for name in ("dbt-core", "dbt-duckdb"):
+    for name in ("dbt-core", ADAPTERS[engine]):
         digest.update(f"{name} {metadata.version(name)}\n".encode())
     for place, path in sorted(files.items()):
         try:

@@ -35,6 +35,8 @@ from dagster_project.load.validation.record_rules import RecordSchema
 
 # Gives what a content is read by: (delivery, file hash) to a definition.
 Definition = Callable[[Delivery, str], str]
+# Writes the rows of a batch in the transaction that is open; one outcome per unit.
+Ingest = Callable[[], list[FileOutcome]]
 
 
 class LoadCommitter:
@@ -53,9 +55,9 @@ class LoadCommitter:
         self._stamp = stamp
 
     def batch(
-        self, target: Target, units: Sequence[SourceUnit], base: str
+        self, target: Target, units: Sequence[SourceUnit], ingest: Ingest
     ) -> tuple[list[FileOutcome], int, int]:
-        """Commit a staged batch.
+        """Commit a batch whose rows ``ingest`` writes.
 
         Gives one outcome per unit, the number of schema events, and the number of earlier
         contents that the batch replaces.
@@ -64,7 +66,7 @@ class LoadCommitter:
             for unit in units:
                 if (unit.content.file_hash, target.name) in self._ledger.contents:
                     delete_content(self._con, unit.content.file_hash, target.name)
-            outcomes = self._ingest(target, units, base)
+            outcomes = ingest()
             if target.settings.phone_region:
                 give_country_codes(
                     self._con,
@@ -140,7 +142,10 @@ class LoadCommitter:
         self._ledger.hashes.update(dict(zip(paths, current, strict=False)))
         return len(gone)
 
-    def _ingest(self, target: Target, units: Sequence[SourceUnit], base: str) -> list[FileOutcome]:
+    def ingest_staged(
+        self, target: Target, units: Sequence[SourceUnit], base: str
+    ) -> list[FileOutcome]:
+        """Write the rows of a staged batch, which ``base`` (SQL) gives, and what was refused."""
         schema = RecordSchema(
             fields=target.fields,
             sources=units[0].header_match.sources,

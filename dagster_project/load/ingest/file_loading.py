@@ -4,13 +4,15 @@ A batch that fails is halved until the file at fault is alone: it is then read r
 or quarantined as a whole.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 import duckdb
 
 from dagster_project.load.ingest.batch_staging import STAGE, EngineReadError, SourceUnit, stage
-from dagster_project.load.ingest.commit import LoadCommitter
+from dagster_project.load.ingest.commit import Ingest, LoadCommitter
 from dagster_project.load.ingest.file_preparation import FilePreparation, hash_delivery
+from dagster_project.load.ingest.file_rows import FileRows, insert_rows_read
 from dagster_project.load.landing.discovery import Delivery, no_permission
 from dagster_project.load.ledger.load_summary import LoadSummary
 from dagster_project.load.planning import LoadPlanner
@@ -39,8 +41,11 @@ class FileLoader:
         committer: LoadCommitter,
         preparation: FilePreparation,
         summary: LoadSummary,
+        read_before: Mapping[str, FileRows] | None = None,
     ) -> None:
+        """``read_before``: files that somebody read already, by their name in landing."""
         self._con = con
+        self._read_before = read_before or {}
         self._planner = planner
         self._committer = committer
         self._preparation = preparation
@@ -84,7 +89,10 @@ class FileLoader:
 
     def _hashed(self, delivery: Delivery) -> FileContent | None:
         self._summary.files_opened += 1
+        ready = self._read_before.get(delivery.name)
         try:
+            if ready is not None:
+                return self._planner.as_delivered(ready.content())
             return self._planner.as_delivered(hash_delivery(delivery))
         except DamagedFileError as error:
             self._set_aside(delivery, error)
@@ -99,6 +107,9 @@ class FileLoader:
     ) -> SourceUnit | None:
         try:
             if self._planner.take(delivery, content.file_hash):
+                ready = self._read_before.get(delivery.name)
+                if ready is not None:
+                    return ready.unit
                 return self._preparation.unit(delivery, content, target)
             self._committer.duplicate(delivery, content.file_hash)
             self._summary.add_duplicate(delivery.name)
@@ -111,15 +122,16 @@ class FileLoader:
     def _load_units(self, target: Target, units: list[SourceUnit]) -> None:
         by_shape: dict[tuple[object, ...], list[SourceUnit]] = {}
         for unit in units:
-            by_shape.setdefault(unit.shape, []).append(unit)
+            shape = (unit.delivery.name in self._read_before, *unit.shape)
+            by_shape.setdefault(shape, []).append(unit)
         for group in by_shape.values():
             for start in range(0, len(group), BATCH_FILES):
                 self._load_batch(target, group[start : start + BATCH_FILES])
 
     def _load_batch(self, target: Target, units: list[SourceUnit]) -> None:
         try:
-            base = stage(self._con, units)
-            outcomes, events, superseded = self._committer.batch(target, units, base)
+            ingest = self._ingest(target, units)
+            outcomes, events, superseded = self._committer.batch(target, units, ingest)
         except (EngineReadError, DamagedFileError, *DATA_ERRORS) as error:
             self._load_halves(target, units, error)
             return
@@ -129,6 +141,13 @@ class FileLoader:
         self._summary.files_superseded += superseded
         for unit, outcome in zip(units, outcomes, strict=True):
             self._summary.add_loaded(unit.delivery.name, outcome)
+
+    def _ingest(self, target: Target, units: list[SourceUnit]) -> Ingest:
+        ready = [self._read_before.get(unit.delivery.name) for unit in units]
+        found = [rows for rows in ready if rows is not None]
+        if found:
+            return partial(insert_rows_read, self._con, found)
+        return partial(self._committer.ingest_staged, target, units, stage(self._con, units))
 
     def _load_halves(self, target: Target, units: list[SourceUnit], error: Exception) -> None:
         if len(units) > 1:

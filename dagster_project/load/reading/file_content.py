@@ -37,6 +37,10 @@ class DamagedFileError(Exception):
         self.message = message
         self.column = column
 
+    def __reduce__(self) -> tuple[type, tuple[str, str, str | None]]:
+        # An exception is otherwise made again from its message alone when it comes from a worker.
+        return type(self), (self.reason, self.message, self.column)
+
 
 @dataclass(frozen=True)
 class LineCount:

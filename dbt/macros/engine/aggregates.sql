@@ -10,7 +10,7 @@
 {%- endmacro %}
 
 {% macro spark__arg_max(value, by) -%}
-    max_by({{ value }}, {{ by }})
+    max_by({{ value }}, case when ({{ value }}) is not null then {{ by }} end)
 {%- endmacro %}
 
 {% macro arg_min(value, by) -%}
@@ -22,7 +22,7 @@
 {%- endmacro %}
 
 {% macro spark__arg_min(value, by) -%}
-    min_by({{ value }}, {{ by }})
+    min_by({{ value }}, case when ({{ value }}) is not null then {{ by }} end)
 {%- endmacro %}
 
 {# Window functions: the first and the last value of the frame that is not NULL. #}

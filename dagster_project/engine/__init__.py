@@ -1,0 +1,63 @@
+"""Execution engine: where the models run, and how tables travel between it and DuckDB.
+
+DuckDB by default, in the warehouse itself. With ``HOURGLASS_ENGINE=spark`` the models run on Spark
+and everything else stays on DuckDB, with Parquet between the two: ``requirements`` says what Spark
+needs and what is missing, ``configuration`` what Spark is told, ``tables`` hands source tables over
+and takes the models' tables back, ``dbt_on_spark`` is dbt with a Spark session.
+"""
+
+import sys
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from dagster_project.engine.configuration import spark_environment
+from dagster_project.engine.requirements import require_spark
+from dagster_project.engine.tables import hand_over, take_back
+from dagster_project.settings import Settings
+from dagster_project.warehouse import connect
+
+
+def require_engine(settings: Settings) -> None:
+    """Raise UsageError, with what to do, unless the engine of ``settings`` can be used here."""
+    if settings.engine == "spark":
+        require_spark()
+
+
+def engine_environment(settings: Settings) -> dict[str, str]:
+    """The variables of a process in which the engine works."""
+    if settings.engine != "spark":
+        return {}
+    # Whole models: what dbt calls incremental is an increment of DuckDB's tables.
+    return spark_environment(settings) | dbt_target("spark") | {"DBT_FULL_REFRESH": "true"}
+
+
+def dbt_target(engine: str) -> dict[str, str]:
+    """The variable that names another target of dbt/profiles.yml than its default."""
+    return {} if engine == "duckdb" else {"DBT_TARGET": engine}
+
+
+def dbt_executable(settings: Settings) -> Path:
+    """The command that runs the models: dbt of this very interpreter, or dbt with Spark."""
+    name = "hourglass-dbt-on-spark" if settings.engine == "spark" else "dbt"
+    return Path(sys.executable).parent / name
+
+
+def before_models(settings: Settings, manifest: Mapping[str, Any], models: Collection[str]) -> None:
+    """Give the engine what ``models`` (by name) read and the warehouse holds."""
+    if settings.engine == "spark":
+        with connect(settings) as con:
+            hand_over(con, settings, manifest, models)
+
+
+def after_models(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    manifest: Mapping[str, Any],
+    built: Collection[str],
+) -> None:
+    """Let the warehouse show what the engine ``built`` (unique ids of dbt)."""
+    if settings.engine == "spark":
+        take_back(con, settings, manifest, built)

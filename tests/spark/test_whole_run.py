@@ -1,0 +1,63 @@
+"""The daily job on both engines: load to publish, and the two published versions compared."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from dagster_project.quality.suites import load_suites
+from dagster_project.sample import write_company
+from tests.equal_marts import differences
+from tests.pipeline.conftest import SAMPLE, Company
+from tests.soak import SOAK, seeded
+from tests.spark.conftest import ENGINE
+
+KEYS = {suite.mart: tuple(suite.key) for suite in load_suites().values()}
+
+
+def small_company(landing: Path) -> None:
+    seed = seeded().randrange(10**6)
+    write_company(landing.parent, customers=60, months=8, seed=seed)
+
+
+def simulated_company(landing: Path) -> None:
+    seed = seeded().randrange(10**6)
+    write_company(landing.parent, customers=400, months=18, seed=seed)
+
+
+def sample(landing: Path) -> None:
+    shutil.copytree(SAMPLE, landing)
+
+
+def online_retail(landing: Path) -> None:
+    from tests.conftest import SHARED_DATA
+
+    if not SHARED_DATA.is_dir():
+        pytest.skip("needs the real data sets in ../shared/data, which this machine lacks")
+    shutil.copytree(SHARED_DATA / "online_retail" / "by-day", landing / "uci_online_retail")
+
+
+COMPANIES: list[Callable[[Path], None]] = [small_company]
+if SOAK:
+    COMPANIES += [sample, simulated_company, simulated_company, simulated_company, online_retail]
+
+
+@pytest.mark.parametrize("land", COMPANIES)
+def test_both_engines_publish_the_same_version(tmp_path: Path, land: Callable[[Path], None]):
+    """The day a company moves to Spark its numbers change, or its customers get other ids."""
+    company = Company(tmp_path / "data")
+    land(company.data_dir / "landing")
+    company.run("--now")
+    duckdb_marts = company.marts_path
+
+    # The same registry of customers, everything else read and built again.
+    result = company.hourglass("run", "--now", "--full-refresh", **ENGINE)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert company.marts_path != duckdb_marts
+    with (
+        duckdb.connect(str(duckdb_marts), read_only=True) as one,
+        duckdb.connect(str(company.marts_path), read_only=True) as other,
+    ):
+        assert differences(one, other, keys=KEYS) == {}

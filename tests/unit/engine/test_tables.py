@@ -1,0 +1,97 @@
+"""Tables between DuckDB and Spark: whole or not there, and read as if DuckDB had built them."""
+
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dagster_project.engine.configuration import spark_folder
+from dagster_project.engine.tables import WHOLE, hand_over, registered, sources_read, take_back
+from dagster_project.settings import Settings, load_settings
+from dagster_project.warehouse import connect
+
+MANIFEST: dict[str, Any] = {
+    "sources": {
+        f"source.h.shop.{name}": {"schema": "shop", "identifier": name}
+        for name in ("orders", "order_lines")
+    },
+    "nodes": {
+        "model.h.stg": {
+            "name": "stg",
+            "resource_type": "model",
+            "schema": "staging",
+            "alias": "stg",
+            "config": {},
+            "depends_on": {"nodes": ["source.h.shop.orders"]},
+        },
+        "test.h.rule": {
+            "name": "rule",
+            "resource_type": "test",
+            "schema": "column_rules",
+            "alias": "rule",
+            "config": {"store_failures": True},
+            "depends_on": {"nodes": ["model.h.stg", "source.h.shop.order_lines"]},
+        },
+        "model.h.mart": {
+            "name": "mart",
+            "resource_type": "model",
+            "schema": "marts",
+            "alias": "mart",
+            "config": {},
+            "depends_on": {"nodes": ["model.h.stg", "source.h.identity.people"]},
+        },
+    },
+}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings(data_dir=tmp_path, engine="spark")
+
+
+def test_a_model_is_handed_what_it_and_its_tests_read():
+    """Spark finds no table, or half the warehouse is written out for one model."""
+    assert sources_read(MANIFEST["nodes"], {"stg"}) == [
+        "source.h.shop.order_lines",
+        "source.h.shop.orders",
+    ]
+    assert sources_read(MANIFEST["nodes"], {"mart"}) == ["source.h.identity.people"]
+
+
+def test_tables_travel_there_and_back(settings: Settings):
+    """Money, times or missing values change on the way between the engines."""
+    row = ("1", Decimal("12.34"), datetime(2026, 3, 1, 23, 59, 59, 123456), None)
+    with connect(settings) as con:
+        con.execute(
+            "CREATE TABLE shop.orders (id VARCHAR, amount DECIMAL(18,2), paid TIMESTAMP, x BOOLEAN)"
+        )
+        con.execute("CREATE TABLE shop.order_lines (id VARCHAR)")
+        con.execute("INSERT INTO shop.orders VALUES (?, ?, ?, ?)", row)
+        hand_over(con, settings, MANIFEST, {"stg"})
+        source = spark_folder(settings) / "shop" / "orders"
+        assert (source / WHOLE).exists()
+        # As Spark writes: an instant and not a naive timestamp, in files of its own names.
+        model = spark_folder(settings) / "staging" / "stg"
+        model.mkdir(parents=True)
+        con.execute(
+            f"COPY (SELECT id, amount, paid::TIMESTAMPTZ AS paid, x FROM '{source}/part.parquet') "
+            f"TO '{model}/part-0.zstd.parquet'"
+        )
+        (model / WHOLE).touch()
+        con.execute("CREATE SCHEMA staging")
+        con.execute("CREATE TABLE staging.stg AS SELECT 1 AS left_by_duckdb")
+        for _ in range(2):
+            take_back(con, settings, MANIFEST, ["model.h.stg", "source.h.shop.orders"])
+            assert con.execute("SELECT * FROM staging.stg").fetchall() == [row]
+
+
+def test_what_a_killed_run_left_is_no_table(settings: Settings):
+    """Half a table of a killed run is read as a whole one."""
+    whole = spark_folder(settings) / "marts" / "orders"
+    for folder in (whole, whole.with_name(".orders.new"), whole.with_name("torn")):
+        folder.mkdir(parents=True)
+    (whole / WHOLE).touch()
+    (whole.with_name(".orders.new") / WHOLE).touch()
+    assert list(registered(spark_folder(settings))) == [("marts", "orders", whole)]
