@@ -17,6 +17,9 @@ from dagster_project.sample.writing import write_phones
 MEDIUMS = ("email", "sms", "push", "messenger")
 EVENTS = ("sent", "delivered", "opened", "clicked", "bounced", "unsubscribed")
 _EMAIL, _SMS, _PUSH, _MESSENGER = range(4)
+# Automatic e-mails that are tried on somebody per one that is clicked; those who allowed e-mail
+# then get theirs.
+AUTOMATIC_TRIED = 9
 
 
 def write_messages(
@@ -38,6 +41,7 @@ def write_messages(
         _newsletters(world, rng, consents, people),
         _texts(world, rng, consents, people),
         _clicked(world, rng, sessions),
+        _automatic(world, generator(seed, chunk, "automatic messages"), consents, people, sessions),
         _broadcast(world, rng, people, accounts, "push", _PUSH),
         _broadcast(world, rng, people, accounts, "messenger", _MESSENGER),
     ]
@@ -128,6 +132,26 @@ def _broadcast(
     return person, campaigns[at], np.full(len(person), medium), sent[at, 0], none
 
 
+def _automatic(
+    world: World,
+    rng: np.random.Generator,
+    consents: Consents,
+    people: People,
+    sessions: Sessions,
+) -> _Part:
+    """Automatic e-mails that nobody clicks, around the days of those that are clicked."""
+    automatic = world.always["em-auto"]
+    clicks = sessions.start[(sessions.person >= 0) & (sessions.campaign == automatic)]
+    near = rng.integers(-15 * DAY, 15 * DAY, len(clicks) * AUTOMATIC_TRIED)
+    sent = np.repeat(clicks, AUTOMATIC_TRIED) + near
+    person = rng.integers(0, people.size, len(sent))
+    granted, withdrawn = consents.granted_at[0][person], consents.withdrawn_at[0][person]
+    allowed = (granted != NONE) & (granted < sent) & ((withdrawn == NONE) | (withdrawn > sent))
+    person, sent = person[allowed], sent[allowed]
+    size = len(person)
+    return person, np.full(size, automatic), np.full(size, _EMAIL), sent, np.full(size, NONE)
+
+
 def _clicked(world: World, rng: np.random.Generator, sessions: Sessions) -> _Part:
     mine = (sessions.person >= 0) & ((sessions.channel == EMAIL) | (sessions.channel == SMS))
     rows = np.flatnonzero(mine)
@@ -139,7 +163,7 @@ def _clicked(world: World, rng: np.random.Generator, sessions: Sessions) -> _Par
     bulk = campaign == world.newsletter[month]
     sent = np.where(bulk, world.newsletter_sent[month], clicked - back)
     medium = np.where(sessions.channel[rows] == EMAIL, _EMAIL, _SMS)
-    sent = np.maximum(sent, world.calendar.start)
+    # What was sent before the data begin is not in them.
     return sessions.person[rows], campaign, medium, sent, np.maximum(clicked, sent + 30)
 
 
