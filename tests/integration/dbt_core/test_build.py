@@ -153,7 +153,7 @@ def test_calls_and_feedback(built: duckdb.DuckDBPyConnection):
     ).fetchall()
     assert calls == [("c1", "ann", True), ("c2", None, False)]
     feedback = built.execute(
-        "SELECT feedback_id, customer_id, sentiment FROM marts.feedback ORDER BY feedback_id"
+        "SELECT feedback_id, customer_id, score_class FROM marts.feedback ORDER BY feedback_id"
     ).fetchall()
     assert feedback == [
         ("review:v1", "bob", "positive"),

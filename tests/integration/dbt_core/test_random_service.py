@@ -245,7 +245,7 @@ def test_service_is_that_of_the_definitions(warehouse: Warehouse, seed: int):
     assert {
         row["feedback_id"]: (
             *(row["customer_id"], row["kind"], row["feedback_date"], row["score"]),
-            row["sentiment"],
+            row["score_class"],
         )
         for row in warehouse.rows("select * from marts.feedback")
     } == {

@@ -227,7 +227,7 @@ _REST = """
         (i * 37) % 61, if(i % 8 = 1, null, 100 + i % 200), 10, 30, 'sales',
         if(i % 8 = 1, 'abandoned', 'answered'), 'delivery', i % 8 = 1 and (i * 37) % 61 < 10
     from range(1260) as t(i);
-    insert into feedback (feedback_id, customer_id, kind, feedback_date, score, sentiment, reason)
+    insert into feedback (feedback_id, customer_id, kind, feedback_date, score, score_class, reason)
     select 'f' || i, 'c' || i, case i % 3 when 0 then 'nps' when 1 then 'csat' else 'review' end,
         date '2023-05-04' + cast(i * 4 / 3 as integer),
         case when i % 3 = 0 then (i * 7) % 11 else 1 + (i * 3) % 5 end, null, null

@@ -83,7 +83,7 @@ final as (
             when kind = 'review' and score >= {{ var('review_good_from') }} then 'positive'
             when kind = 'review' and score >= {{ var('review_neutral_from') }} then 'neutral'
             when kind in ('csat', 'review') then 'negative'
-        end as sentiment,
+        end as score_class,
         reason,
         order_id,
         product_id,

@@ -31,7 +31,7 @@ given as (
         {{ month_start('feedback.feedback_date') }} as month,
         feedback.customer_id,
         feedback.kind,
-        feedback.sentiment,
+        feedback.score_class,
         feedback.score,
         case
             when feedback.call_id is not null or feedback.feedback_id like 'ticket:%'
@@ -62,7 +62,7 @@ cut as (
             '(none)'
         ) as dimension_value,
         given.kind,
-        given.sentiment,
+        given.score_class,
         given.score
     from given
     left join customers
@@ -76,14 +76,14 @@ counted as (
         dimension,
         dimension_value,
         {{ count_if("kind = 'nps'") }} as nps_answers,
-        {{ count_if("kind = 'nps' and sentiment = 'positive'") }} as promoters,
-        {{ count_if("kind = 'nps' and sentiment = 'negative'") }} as detractors,
+        {{ count_if("kind = 'nps' and score_class = 'positive'") }} as promoters,
+        {{ count_if("kind = 'nps' and score_class = 'negative'") }} as detractors,
         {{ count_if("kind = 'csat'") }} as csat_answers,
-        {{ count_if("kind = 'csat' and sentiment = 'positive'") }} as csat_good,
-        {{ count_if("kind = 'csat' and sentiment = 'negative'") }} as csat_bad,
+        {{ count_if("kind = 'csat' and score_class = 'positive'") }} as csat_good,
+        {{ count_if("kind = 'csat' and score_class = 'negative'") }} as csat_bad,
         {{ count_if("kind = 'review'") }} as reviews,
-        {{ count_if("kind = 'review' and sentiment = 'positive'") }} as reviews_good,
-        {{ count_if("kind = 'review' and sentiment = 'negative'") }} as reviews_bad,
+        {{ count_if("kind = 'review' and score_class = 'positive'") }} as reviews_good,
+        {{ count_if("kind = 'review' and score_class = 'negative'") }} as reviews_bad,
         sum(case when kind = 'review' then score end) as rating_sum
     from cut
     group by month, dimension, dimension_value
