@@ -12,6 +12,8 @@ from dagster_project.warehouse import connect
 
 INPUTS = {
     "customer_values": ["orders", "int_refunds_dated"],
+    "driver_analysis": ["orders", "order_lines", "calls"],
+    "personas": ["orders", "order_lines", "calls"],
     "demand_forecasts": ["order_lines"],
     "experiment_tests": ["int_experiments_observed"],
     "channel_removal_effects": ["int_journey_transition_counts"],

@@ -34,14 +34,19 @@ FEATURES = (
     "sales_channels",
 )
 
+# What goes beyond the orders, for groups and drivers: different categories of goods bought, and
+# calls to the company.
+BEYOND_ORDERS = ("category_count", "call_count")
+
 
 @dataclass(frozen=True)
 class Customers:
     """Customers with a sale by ``as_of``, in an order that only their features decide.
 
-    ``customer_id`` is an object array, ``features`` maps each name of FEATURES, and the histories
-    that the value models need, to a float array; ``first_date`` and ``last_date`` are
-    datetime64[D]. ``bought`` says for labelled customers whether they bought in the horizon.
+    ``customer_id`` is an object array, ``features`` maps each name of FEATURES and
+    BEYOND_ORDERS, and the histories that the value models need, to a float array; ``first_date``
+    and ``last_date`` are datetime64[D]. ``bought`` says for labelled customers whether they bought
+    in the horizon.
     """
 
     as_of: date
@@ -94,7 +99,8 @@ def prepare_days(con: duckdb.DuckDBPyConnection, as_of: date) -> Span | None:
     orders of one day are one purchase, so that an order split in two by the shop is no second
     visit. ``prediction_refunds`` says on which day which part of its net revenue was given back, so
     that a model of a past day does not know refunds that came later. What was refunded on an
-    unknown day counts from the sale on.
+    unknown day counts from the sale on. ``prediction_categories`` has the first day of each
+    category of goods that a customer bought, ``prediction_calls`` the calls to the company.
     """
     con.execute(
         """
@@ -128,6 +134,25 @@ def prepare_days(con: duckdb.DuckDBPyConnection, as_of: date) -> Span | None:
         WHERE o.is_sale AND o.customer_id IS NOT NULL AND o.gross_revenue > 0
             AND o.order_date <= ?
         GROUP BY o.customer_id, o.order_date, r.refunded_date
+        """,
+        [as_of],
+    )
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE prediction_categories AS
+        SELECT customer_id, category, min(order_date) AS first_day
+        FROM marts.order_lines
+        WHERE is_sale AND NOT coalesce(is_service, FALSE) AND customer_id IS NOT NULL
+            AND category IS NOT NULL AND order_date <= ?
+        GROUP BY customer_id, category
+        """,
+        [as_of],
+    )
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE prediction_calls AS
+        SELECT customer_id, call_date AS day FROM marts.calls
+        WHERE direction = 'inbound' AND customer_id IS NOT NULL AND call_date <= ?
         """,
         [as_of],
     )
@@ -192,6 +217,14 @@ def read_customers(con: duckdb.DuckDBPyConnection, as_of: date, horizon_days: in
                    cast(count(DISTINCT channel) AS DOUBLE) AS sales_channels
             FROM prediction_days WHERE day <= $as_of GROUP BY customer_id
         ),
+        goods AS (
+            SELECT customer_id, count(*) AS category_count
+            FROM prediction_categories WHERE first_day <= $as_of GROUP BY customer_id
+        ),
+        calls AS (
+            SELECT customer_id, count(*) AS call_count
+            FROM prediction_calls WHERE day <= $as_of GROUP BY customer_id
+        ),
         customers AS (
             SELECT past.* EXCLUDE (net_revenue, repeat_revenue),
                    past.net_revenue + coalesce(later.net_revenue, 0) AS net_revenue,
@@ -200,14 +233,19 @@ def read_customers(con: duckdb.DuckDBPyConnection, as_of: date, horizon_days: in
             FROM past LEFT JOIN later USING (customer_id)
         )
         SELECT customers.*,
+               cast(coalesce(goods.category_count, 0) AS DOUBLE) AS category_count,
+               cast(coalesce(calls.call_count, 0) AS DOUBLE) AS call_count,
                cast(coalesce(future.purchases, 0) AS DOUBLE) AS future_purchases,
                cast(coalesce(future.net_revenue, 0) AS DOUBLE) AS future_revenue,
                cast(future.next_day - $as_of AS DOUBLE) AS days_to_next
-        FROM customers LEFT JOIN future USING (customer_id)
+        FROM customers
+        LEFT JOIN goods USING (customer_id)
+        LEFT JOIN calls USING (customer_id)
+        LEFT JOIN future USING (customer_id)
         ORDER BY first_date, last_date, purchase_days, net_revenue, repeat_value,
                  average_order_value, recent_purchase_days, recent_revenue, discount_share,
-                 weekend_share, sales_channels, active_months, future_purchases, future_revenue,
-                 days_to_next
+                 weekend_share, sales_channels, active_months, category_count, call_count,
+                 future_purchases, future_revenue, days_to_next
         """,
         {
             "as_of": as_of,

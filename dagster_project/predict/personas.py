@@ -8,6 +8,7 @@ build to build, and a rebuild from nothing agrees with one that was updated dail
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,13 +36,25 @@ TRAITS: dict[str, tuple[str, str]] = {
     "gap_ratio": ("keep their rhythm", "later than usual"),
     "discount_share": ("pay the full price", "buy at a discount"),
     "weekend_share": ("buy on working days", "buy at weekends"),
+    "category_count": ("few kinds of goods", "many kinds of goods"),
+    "sales_channels": ("few sales channels", "several sales channels"),
+    "call_count": ("seldom call", "call often"),
 }
 # A customer of one purchase bought all of it on one day of the week: a share counts as that many
 # purchases of the average customer more.
 SHARES = frozenset({"discount_share", "weekend_share"})
 SHARE_WEIGHT = 3.0
 LOGARITHMIC = frozenset(
-    {"days_since_last_order", "purchase_days", "average_order_value", "tenure_days", "gap_ratio"}
+    {
+        "days_since_last_order",
+        "purchase_days",
+        "average_order_value",
+        "tenure_days",
+        "gap_ratio",
+        "category_count",
+        "sales_channels",
+        "call_count",
+    }
 )
 AVERAGE = "close to the average customer"
 MIXED = ("mixed", "Mixed")
@@ -63,6 +76,8 @@ ARCHETYPES: dict[str, tuple[str, dict[str, float]]] = {
     "small_baskets": ("Small baskets", {"average_order_value": -1.0}),
     "bargain_hunters": ("Bargain hunters", {"discount_share": 1.0}),
     "weekend_shoppers": ("Weekend shoppers", {"weekend_share": 1.0}),
+    "explorers": ("Explorers", {"category_count": 1.0, "sales_channels": 0.6}),
+    "callers": ("Callers", {"call_count": 1.0}),
 }
 
 # What a name claims of its group: of its members (the first argument) beside all customers.
@@ -88,6 +103,11 @@ CLAIMS: dict[str, Callable[[Customers, NDArray[np.bool_]], bool]] = {
         float(c["discount_share"][g].mean()) >= 1.5 * float(c["discount_share"].mean())
     ),
     "weekend_shoppers": lambda c, g: float(c["weekend_share"][g].mean()) >= 0.5,
+    "explorers": lambda c, g: _median(c, "category_count", g) > _median(c, "category_count"),
+    "callers": lambda c, g: (
+        _median(c, "call_count", g) >= 1
+        and float(c["call_count"][g].mean()) >= 1.5 * float(c["call_count"].mean())
+    ),
 }
 
 
@@ -95,12 +115,16 @@ def _median(customers: Customers, feature: str, group: NDArray[np.bool_] | None 
     return float(np.median(customers[feature] if group is None else customers[feature][group]))
 
 
-def true_names(customers: Customers, groups: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether each archetype's claim holds of each group; shape (groups, archetypes)."""
+def true_names(customers: Customers, groups: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
+    """Whether each archetype's claim holds of each group; shape (groups, archetypes). Nothing is
+    true of a group without members."""
     return np.array(
         [
-            [CLAIMS[key](customers, groups == group) for key in ARCHETYPES]
-            for group in range(groups.max() + 1)
+            [
+                bool((groups == g).any()) and CLAIMS[key](customers, groups == g)
+                for key in ARCHETYPES
+            ]
+            for g in range(count)
         ]
     )
 
@@ -114,68 +138,150 @@ class Personas:
     models: list[ModelRow] = field(default_factory=list)
 
 
-def find_personas(customers: Customers) -> Personas:
-    """Group and name every customer; says in ``models`` why there are no groups."""
+def find_personas(customers: Customers, earlier: Customers | None = None) -> Personas:
+    """Group and name every customer; says in ``models`` why there are no groups.
+
+    ``earlier``: the customers of a month ago, grouped too, to tell how many keep their persona.
+    """
     nobody = np.full(len(customers), None, dtype=object)
     try:
-        features, scaled = _standardised(customers)
-        groups, rows = _cluster(scaled)
+        now = _Grouping.find(customers)
     except NotFitted as error:
         return Personas(nobody, nobody, [ModelRow("personas", "fitted", 0, error.reason)])
-    centres = np.array([scaled[groups == g].mean(axis=0) for g in range(groups.max() + 1)])
-    names = name_groups(features, centres, true_names(customers, groups))
+    rows, names = now.rows, now.names
+    if earlier is not None:
+        rows += _kept(customers, now, earlier)
     keys = np.array([key for key, _ in names], dtype=object)
     labels = np.array([label for _, label in names], dtype=object)
     for group, (key, label) in enumerate(names):
-        share = float((groups == group).mean())
+        share = float((now.groups == group).mean())
         rows.append(ModelRow(f"personas.{key}", "share", share, label))
-        for feature, value in zip(features, centres[group], strict=True):
+        for feature, value in zip(now.scale.names, now.centres[group], strict=True):
             rows.append(ModelRow(f"personas.{key}", feature, float(value), "standardised centre"))
-    return Personas(keys[groups], labels[groups], rows)
+    return Personas(keys[now.groups], labels[now.groups], rows)
 
 
-def _standardised(customers: Customers) -> tuple[list[str], Array]:
-    """Names and columns that vary: log scale where skewed, 1st to 99th percentile, z-scores."""
-    if len(customers) < MINIMUM_CUSTOMERS:
-        raise NotFitted(
-            f"{len(customers)} customers with a sale; at least {MINIMUM_CUSTOMERS} are needed"
-        )
-    names, columns = [], []
-    for name in TRAITS:
-        column = customers[name]
-        if name in LOGARITHMIC:
-            column = np.log1p(np.maximum(column, 0))
-        column = np.clip(column, *np.quantile(column, [0.01, 0.99]))
-        # The spread before the shrinking: after it, a share known from one purchase counts less.
-        spread = column.std()
-        if spread <= 1e-9:
-            continue
-        if name in SHARES:
-            column = _shrunk(column, customers["purchase_days"])
-        names.append(name)
-        columns.append((column - column.mean()) / spread)
-    if not columns:
-        raise NotFitted("all customers behave alike")
-    return names, np.column_stack(columns)
+def _kept(customers: Customers, now: "_Grouping", earlier: Customers) -> list[ModelRow]:
+    """How many keep their persona from ``earlier`` on, of those who did not change: by the groups
+    of then they are today in the one in which they were."""
+    try:
+        then = _Grouping.find(earlier, (len(now.names), len(now.names)))
+    except NotFitted:
+        return []
+    place = {name: row for row, name in enumerate(earlier.customer_id)}
+    known = np.array([place.get(name, -1) for name in customers.customer_id])
+    here = known >= 0
+    before = then.groups[known[here]]
+    same = before == then.model.predict(then.scale.apply(customers)[here])
+    if not same.any():
+        return []
+    keys = np.array([key for key, _ in then.names], dtype=object)[before[same]]
+    today = np.array([key for key, _ in now.names], dtype=object)[now.groups[here][same]]
+    days = (customers.as_of - earlier.as_of).days
+    note = f"of {int(same.sum())} who did not change in {days} days by the groups of then"
+    return [ModelRow("personas", "kept_share", float((keys == today).mean()), note)]
 
 
-def _shrunk(share: Array, purchase_days: Array) -> Array:
-    typical = float(share @ purchase_days / purchase_days.sum())
+@dataclass(frozen=True)
+class _Scale:
+    """How features become comparable: log scale where skewed, 1st to 99th percentile, z-scores."""
+
+    names: list[str]
+    limits: list[tuple[float, float]]
+    typical: list[float]
+    means: Array
+    spreads: Array
+
+    @classmethod
+    def learn(cls, customers: Customers) -> "_Scale":
+        """From customers; features that do not vary among them are left out."""
+        if len(customers) < MINIMUM_CUSTOMERS:
+            raise NotFitted(
+                f"{len(customers)} customers with a sale; at least {MINIMUM_CUSTOMERS} are needed"
+            )
+        names, limits, typical, means, spreads = [], [], [], [], []
+        for name in TRAITS:
+            low, high = np.quantile(_comparable(customers, name), [0.01, 0.99])
+            column = np.clip(_comparable(customers, name), low, high)
+            # The spread before shrinking: after it, a share of one purchase counts less.
+            spread = float(column.std())
+            if spread <= 1e-9:
+                continue
+            weights = customers["purchase_days"]
+            share = float(column @ weights / weights.sum())
+            if name in SHARES:
+                column = _shrunk(column, weights, share)
+            names.append(name)
+            limits.append((float(low), float(high)))
+            typical.append(share)
+            means.append(float(column.mean()))
+            spreads.append(spread)
+        if not names:
+            raise NotFitted("all customers behave alike")
+        return cls(names, limits, typical, np.array(means), np.array(spreads))
+
+    def apply(self, customers: Customers) -> Array:
+        """Shape (customers, features)."""
+        columns = []
+        for name, limits, typical in zip(self.names, self.limits, self.typical, strict=True):
+            column = np.clip(_comparable(customers, name), *limits)
+            if name in SHARES:
+                column = _shrunk(column, customers["purchase_days"], typical)
+            columns.append(column)
+        return (np.column_stack(columns) - self.means) / self.spreads
+
+
+def _comparable(customers: Customers, name: str) -> Array:
+    return np.log1p(np.maximum(customers[name], 0)) if name in LOGARITHMIC else customers[name]
+
+
+def _shrunk(share: Array, purchase_days: Array, typical: float) -> Array:
     return (share * purchase_days + SHARE_WEIGHT * typical) / (purchase_days + SHARE_WEIGHT)
 
 
-def _cluster(scaled: Array) -> tuple[NDArray[np.int64], list[ModelRow]]:
+@dataclass(frozen=True)
+class _Grouping:
+    """Customers of one day in groups with names; ``model`` puts others into the same groups."""
+
+    scale: _Scale
+    model: Any
+    groups: NDArray[np.int64]
+    centres: Array
+    names: list[tuple[str, str]]
+    rows: list[ModelRow]
+
+    @classmethod
+    def find(cls, customers: Customers, numbers: tuple[int, int] = (FEWEST, MOST)) -> "_Grouping":
+        """``numbers``: the fewest and the most groups that are tried."""
+        scale = _Scale.learn(customers)
+        scaled = scale.apply(customers)
+        model, rows = _cluster(scaled, *numbers)
+        groups = model.predict(scaled).astype(np.int64)
+        count = model.n_clusters
+        centres = np.array(
+            [
+                scaled[groups == g].mean(axis=0)
+                if (groups == g).any()
+                else model.cluster_centers_[g]
+                for g in range(count)
+            ]
+        )
+        names = name_groups(scale.names, centres, true_names(customers, groups, count))
+        return cls(scale, model, groups, centres, names, rows)
+
+
+def _cluster(scaled: Array, fewest: int, most: int) -> tuple[Any, list[ModelRow]]:
     from sklearn.cluster import KMeans
     from sklearn.metrics import silhouette_score
 
     sample = scaled[:: -(-len(scaled) // FIT_SAMPLE)]
     judged = sample[:: -(-len(sample) // SILHOUETTE_SAMPLE)]
     distinct = len(np.unique(judged, axis=0))
-    if distinct <= FEWEST:
-        raise NotFitted(f"only {distinct} different behaviours; more than {FEWEST} are needed")
+    if distinct <= fewest:
+        raise NotFitted(f"only {distinct} different behaviours; more than {fewest} are needed")
     rows: list[ModelRow] = []
     best, best_score = None, -1.0
-    for k in range(FEWEST, min(MOST, distinct - 1) + 1):
+    for k in range(fewest, min(most, distinct - 1) + 1):
         model = KMeans(n_clusters=k, n_init=4, random_state=0, algorithm="lloyd").fit(sample)
         found = model.predict(judged)
         if len(np.unique(found)) < 2:
@@ -186,15 +292,15 @@ def _cluster(scaled: Array) -> tuple[NDArray[np.int64], list[ModelRow]]:
             best, best_score = model, score
     if best is None:
         raise NotFitted("no grouping sets customers apart")
-    groups = best.predict(scaled)
-    present, groups = np.unique(groups, return_inverse=True)
-    rows.insert(0, ModelRow("personas", "fitted", 1))
-    rows.insert(1, ModelRow("personas", "k", len(present), "the clearly best silhouette"))
-    rows.insert(2, ModelRow("personas", "silhouette", best_score, "-1 to 1; on a sample"))
-    others = [row.value for row in rows[3:] if row.value is not None and row.value != best_score]
+    others = [row.value for row in rows if row.value is not None and row.value != best_score]
     margin = best_score - max(others) if others else None
-    rows.insert(3, ModelRow("personas", "silhouette_margin", margin, "over the best other k"))
-    return groups.astype(np.int64), rows
+    rows[:0] = [
+        ModelRow("personas", "fitted", 1),
+        ModelRow("personas", "k", best.n_clusters, "the clearly best silhouette"),
+        ModelRow("personas", "silhouette", best_score, "-1 to 1; on a sample"),
+        ModelRow("personas", "silhouette_margin", margin, "over the best other k"),
+    ]
+    return best, rows
 
 
 def name_groups(

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import duckdb
@@ -21,6 +21,9 @@ from dagster_project.predict.tables import (
     replace_tables,
 )
 from dagster_project.settings import Settings
+
+# Between two groupings that tell how many keep their persona.
+PERSONA_DAYS = 30
 
 
 @dataclass
@@ -42,7 +45,7 @@ class PredictSummary:
 def predict(con: duckdb.DuckDBPyConnection, settings: Settings, *, run_id: str) -> PredictSummary:
     """Fill schema ``predictions`` as of ``control.parameters.as_of``.
 
-    Reads ``marts.orders``, for the demand ``marts.order_lines``, for the channels
+    Reads ``marts.orders``, ``marts.order_lines`` and ``marts.calls``, for the channels
     ``intermediate.int_journey_transition_counts``, for the experiments
     ``intermediate.int_experiments_observed``.
 
@@ -169,7 +172,10 @@ def _predict_customers(
     with _timed(summary, "next order"):
         next_orders = date_next_orders(customers, values)
     with _timed(summary, "personas"):
-        personas = find_personas(customers)
+        earlier = None
+        if span.days > 3 * PERSONA_DAYS:
+            earlier = read_customers(con, summary.as_of - timedelta(days=PERSONA_DAYS))
+        personas = find_personas(customers, earlier)
     with _timed(summary, "drivers"):
         drivers, driver_models = analyse_drivers(churn.test)
     models += values.models + alive_models + churn.models + repurchase.models

@@ -58,4 +58,9 @@ def draw_shop(
         "CREATE TABLE intermediate.int_refunds_dated "
         "(order_id VARCHAR, refunded_date DATE, refunded_cents BIGINT)"
     )
+    con.execute("CREATE TABLE marts.calls (customer_id VARCHAR, direction VARCHAR, call_date DATE)")
+    con.execute(
+        "CREATE TABLE marts.order_lines (customer_id VARCHAR, category VARCHAR, "
+        "is_service BOOLEAN, is_sale BOOLEAN, order_date DATE)"
+    )
     return con

@@ -36,7 +36,7 @@ from tests.bench.pipeline import SHARED, measure
 PAGE = PROJECT_ROOT / "docs" / "models.md"
 HORIZON = 91
 CUTS = (date(2011, 6, 1), date(2011, 7, 1), date(2011, 8, 1), date(2011, 9, 9))
-READ = ("marts.orders", "marts.order_lines", "intermediate.int_refunds_dated")
+READ = ("marts.orders", "marts.order_lines", "marts.calls", "intermediate.int_refunds_dated")
 
 # What is compared, on what, ours, the rule, another tool.
 Row = tuple[str, str, str, str, str]

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dagster_project.predict.demand.methods import AVERAGED, METHODS, mean_of, naive_scale
+from dagster_project.predict.demand.methods import (
+    AVERAGED,
+    METHODS,
+    ONE_YEAR_DAMPING,
+    SEASON,
+    mean_of,
+    naive_scale,
+)
 from dagster_project.predict.likelihood import Array, NotFitted
 
 WEEKS_AHEAD = 8
@@ -25,6 +32,9 @@ NAMES = (*METHODS, DEFAULT)
 # 95% of a normal distribution, wider by what a handful of origins leaves unknown.
 WIDTH = 1.959963984540054
 FEW_ORIGINS = 1.2
+# Standard deviation of the logarithm of the index of a season that nobody has seen yet: as strong
+# as that of gifts and toys, since a first autumn is not told by its summer. Food has a tenth.
+UNSEEN_SEASON = 0.35
 # Variance of the square root of a Poisson count.
 POISSON_VARIANCE = 0.25
 
@@ -72,7 +82,8 @@ def judge(units: Array) -> Judged:
     ):
         method, reason = RULE, "repeating the past was clearly closer"
     errors = {name: _error(units, forecasts, testing, name, scale) for name in NAMES}
-    return Judged(method, errors, _deviation(units, forecasts, everything, method), reason)
+    spread = np.hypot(_deviation(units, forecasts, everything, method), _unseen_season(units))
+    return Judged(method, errors, spread, reason)
 
 
 def _forecasts(units: Array) -> dict[str, Array]:
@@ -119,3 +130,20 @@ def _deviation(
     slope = max(0.0, float(ahead @ squares / (ahead @ ahead)))
     line = np.maximum(squares.mean() + slope * ahead, POISSON_VARIANCE)
     return np.sqrt(line) * FEW_ORIGINS
+
+
+def _unseen_season(units: Array) -> Array:
+    """What a season may do to the square root of units by weeks ahead, beyond what was seen of it.
+
+    Over so many weeks a yearly wave of standard deviation s moves by s x root(2 (1 - cos)). Below a
+    year of weeks none of it was seen, below two as much as is not believed of the one year seen.
+    """
+    unseen = UNSEEN_SEASON
+    if len(units) >= 2 * SEASON:
+        return np.zeros(WEEKS_AHEAD)
+    if len(units) >= SEASON:
+        unseen *= 1 - ONE_YEAR_DAMPING
+    angle = 2 * np.pi * np.arange(1, WEEKS_AHEAD + 1) / SEASON
+    level = np.sqrt(units[-WEEKS_AHEAD:].mean())
+    # The square root moves by half of what the logarithm does.
+    return level / 2 * unseen * np.sqrt(2 * (1 - np.cos(angle)))

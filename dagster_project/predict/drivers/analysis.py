@@ -29,8 +29,10 @@ DRIVERS = (
     "discount_share",
     "weekend_share",
     "sales_channels",
+    "category_count",
+    "call_count",
 )
-LOGARITHMIC = frozenset(DRIVERS[:4])
+LOGARITHMIC = frozenset((*DRIVERS[:4], "category_count", "call_count"))
 MINIMUM_CUSTOMERS = 30
 LARGEST_SAMPLE = 50_000
 RESAMPLES = 200

@@ -66,6 +66,8 @@ _TRAITS = {
     "discount_share": noted("Share bought at a discount"),
     "weekend_share": noted("Share bought at weekends"),
     "sales_channels": noted("Sales channels used"),
+    "category_count": noted("Kinds of goods bought"),
+    "call_count": noted("Calls to the company"),
 }
 
 

@@ -67,8 +67,12 @@ def company():
             "shipping_amount DECIMAL(18,2), net_revenue DECIMAL(18,2))"
         )
         con.execute(
+            "CREATE TABLE marts.calls (customer_id VARCHAR, direction VARCHAR, call_date DATE)"
+        )
+        con.execute(
             "CREATE TABLE marts.order_lines (order_id VARCHAR, category VARCHAR, "
-            "is_service BOOLEAN, is_sale BOOLEAN, order_date DATE, quantity DECIMAL(18,3))"
+            "is_service BOOLEAN, is_sale BOOLEAN, order_date DATE, quantity DECIMAL(18,3), "
+            "customer_id VARCHAR)"
         )
         con.execute("CREATE SCHEMA intermediate")
         con.execute(
@@ -82,10 +86,10 @@ def company():
         )
         con.execute(
             "CREATE TABLE intermediate.int_experiments_observed AS SELECT * FROM (VALUES "
-            "('e1', 'A', TRUE, 20, 20, 5, 4000::BIGINT, 4e6), "
-            "('e1', 'B', FALSE, 22, 22, 9, 7000, 8e6)"
-            ") AS t(experiment_id, variant, is_control, subjects, observed_subjects, conversions, "
-            "revenue_cents, squared_cents)"
+            "('e1', 'A', TRUE, 0.5e0, 20, 20, 5, 4000::BIGINT, 4e6), "
+            "('e1', 'B', FALSE, 0.5, 22, 22, 9, 7000, 8e6)"
+            ") AS t(experiment_id, variant, is_control, planned_share, subjects, "
+            "observed_subjects, conversions, revenue_cents, squared_cents)"
         )
         rows = [
             (f"o{i}", row[0], row[1], row[2], row[3] if len(row) > 3 else row[2])
@@ -98,11 +102,12 @@ def company():
                 "(SELECT unnest(?) o, unnest(?) c, unnest(?) d, unnest(?) g, unnest(?) n)",
                 columns,
             )
-            lines = [categories[i % len(categories)] for i in range(len(rows))]
+            # By the day, so that neither ids nor the order of rows decide.
+            lines = [categories[row[2].toordinal() % len(categories)] for row in rows]
             con.execute(
-                "INSERT INTO marts.order_lines SELECT o, c, FALSE, TRUE, d, 1 FROM "
-                "(SELECT unnest(?) o, unnest(?) c, unnest(?) d)",
-                [columns[0], lines, columns[2]],
+                "INSERT INTO marts.order_lines SELECT o, c, FALSE, TRUE, d, 1, p FROM "
+                "(SELECT unnest(?) o, unnest(?) c, unnest(?) d, unnest(?) p)",
+                [columns[0], lines, columns[2], columns[1]],
             )
         return con
 

@@ -55,7 +55,7 @@ def test_number_of_groups_and_silhouette(company, two_years):
     customers = customers_of(company(two_years))
     found = personas.find_personas(customers)
     facts = {row.metric: row.value for row in found.models if row.model == "personas"}
-    _, scaled = personas._standardised(customers)
+    scaled = personas._Scale.learn(customers).apply(customers)
     for k in range(personas.FEWEST, personas.MOST + 1):
         model = KMeans(n_clusters=k, n_init=4, random_state=0).fit(scaled)
         assert facts[f"silhouette_k{k}"] == pytest.approx(
@@ -76,6 +76,23 @@ def test_names_stay_from_day_to_day(company, two_years):
     for earlier, later in pairwise(days):
         same = np.mean([later[name] == key for name, key in earlier.items()])
         assert same > 0.93
+
+
+def test_nine_of_ten_keep_their_persona_for_a_month(company, two_years):
+    """A campaign's people would be others next month though they did nothing. Source: the groups of
+    both days, counted once more."""
+    now = customers_of(company(two_years))
+    con = company(two_years)
+    inputs.prepare_days(con, AS_OF)
+    then = inputs.read_customers(con, AS_OF - timedelta(days=30))
+    found = personas.find_personas(now, then)
+    (row,) = (row for row in found.models if row.metric == "kept_share")
+    assert row.value >= 0.9
+    before, after = named(personas.find_personas(then), then), named(found, now)
+    moved = sum(after[name] != key for name, key in before.items())
+    # Who did not change is a part of all, so that not fewer kept theirs than is said.
+    assert (1 - row.value) * int(row.note.split()[1]) <= moved
+    assert int(row.note.split()[1]) > 0.8 * len(before)
 
 
 def test_other_ids_and_another_order_of_rows_change_nothing(company, two_years):

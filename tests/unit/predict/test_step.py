@@ -71,7 +71,6 @@ def test_the_same_data_in_any_order_gives_the_same_predictions(company, two_year
     predict(other, settings, run_id="three")
     back = {f"id{number}": name for name, number in new.items()}
     second = content(other)
-    # Which line bought which category follows the order of rows in this test's own company.
     for table in ("customer_values", "personas"):
         assert sorted((back[row[0]], *row[1:]) for row in second[table]) == first[table]
     assert second["driver_analysis"] == first["driver_analysis"]
