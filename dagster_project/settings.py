@@ -147,6 +147,33 @@ class Settings(BaseSettings):
         json_schema_extra=_of_marts("VARCHAR"),
         description="Country whose public holidays the calendar marks (seed holidays).",
     )
+    loyalty_point_days: int = Field(
+        default=365,
+        ge=1,
+        le=3650,
+        json_schema_extra=_of_marts("INTEGER"),
+        description="Loyalty: days for which points live, where the ledger shows that they expire.",
+    )
+    loyalty_gold_percent: float = Field(
+        default=10,
+        ge=0,
+        le=100,
+        json_schema_extra=_of_marts("DOUBLE"),
+        description="Loyalty: per cent of earners, the highest, who are gold.",
+    )
+    loyalty_silver_percent: float = Field(
+        default=40,
+        ge=0,
+        le=100,
+        json_schema_extra=_of_marts("DOUBLE"),
+        description="Loyalty: per cent of earners, the highest, who are gold or silver.",
+    )
+    affinity_partners: int = Field(
+        default=500,
+        ge=1,
+        json_schema_extra=_of_marts("INTEGER"),
+        description="Pairs of products: partners that are kept of each product, the most frequent.",
+    )
     changed_ids_percent: float = Field(
         default=5.0,
         ge=0,

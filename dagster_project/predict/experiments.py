@@ -17,12 +17,13 @@ CONFIDENCE = 0.95
 @dataclass(frozen=True)
 class Variant:
     """One variant's sums: ``revenue`` and ``squares`` add up each observed subject's net revenue
-    and its square, ``subjects`` counts all who were assigned.
+    and its square, ``subjects`` counts all who were assigned; planned shares add up to 1.
     """
 
     experiment_id: str
     variant: str
     is_control: bool
+    planned_share: float
     subjects: int
     observed: int
     conversions: int
@@ -34,8 +35,8 @@ def read_variants(con: duckdb.DuckDBPyConnection) -> list[Variant]:
     """All variants, sorted by experiment and name."""
     rows = con.execute(
         """
-        SELECT experiment_id, variant, is_control, subjects, observed_subjects, conversions,
-               revenue_cents / 100, squared_cents / 10000
+        SELECT experiment_id, variant, is_control, planned_share, subjects, observed_subjects,
+               conversions, revenue_cents / 100, squared_cents / 10000
         FROM intermediate.int_experiments_observed ORDER BY experiment_id, variant
         """
     ).fetchall()
@@ -53,7 +54,10 @@ def compare_variants(variants: Sequence[Variant]) -> list[dict[str, Any]]:
     rows = []
     for members in experiments.values():
         control = next(variant for variant in members if variant.is_control)
-        split = split_mismatch([variant.subjects for variant in members])
+        split = split_mismatch(
+            [variant.subjects for variant in members],
+            [variant.planned_share for variant in members],
+        )
         rows += [
             {
                 "experiment_id": variant.experiment_id,
@@ -157,12 +161,15 @@ def welch(
     return difference, difference - half, difference + half, t, float(2 * stdtr(degrees, -abs(t)))
 
 
-def split_mismatch(subjects: Sequence[int]) -> tuple[float, float]:
-    """Chi-square against an equal split, and its p-value; NaN with a single variant."""
+def split_mismatch(subjects: Sequence[int], shares: Sequence[float]) -> tuple[float, float]:
+    """Chi-square against the planned shares, which add up to 1, and its p-value; NaN with a single
+    variant."""
     from scipy.special import chdtrc
 
     if len(subjects) < 2:
         return float("nan"), float("nan")
-    planned = sum(subjects) / len(subjects)
-    chi_square = sum((size - planned) ** 2 / planned for size in subjects)
+    planned = [share * sum(subjects) for share in shares]
+    chi_square = sum(
+        (size - share) ** 2 / share for size, share in zip(subjects, planned, strict=True)
+    )
     return chi_square, float(chdtrc(len(subjects) - 1, chi_square))

@@ -330,11 +330,15 @@ def _failed(
 ) -> CheckResult:
     kept = keep_failing_rows(con, settings, build_id, suite, item)
     path, keys = kept if kept is not None else (None, ())
-    observed = f" Observed: {verdict.observed}." if verdict.observed else ""
+    if verdict.observed:
+        found = verdict.observed
+    else:
+        count = verdict.failing_rows or 0
+        found = f"{count:,} {'row' if count == 1 else 'rows'} for which this does not hold"
     return replace(
         result,
         outcome="failed",
-        message=f"Expected: {item.why}{observed}",
+        message=f"Found: {found}. Expected: {item.why}",
         failing_rows=verdict.failing_rows,
         failing_rows_path=path,
         failing_keys=keys,

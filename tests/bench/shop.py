@@ -55,7 +55,9 @@ def _people(n: int) -> dict[str, str]:
         "control.parameters": f"""
             SELECT 'bench' AS build_id, DATE '{AS_OF}' AS as_of, 'Europe/London' AS time_zone,
                    'GBP' AS currency, 'GB' AS holiday_country, 30 AS lookback_days,
-                   7e0 AS half_life_days,
+                   7e0 AS half_life_days, 365 AS loyalty_point_days,
+                   10e0 AS loyalty_gold_percent, 40e0 AS loyalty_silver_percent,
+                   500 AS affinity_partners,
                    now()::TIMESTAMP AS started_at
         """,
         "staging.stg_shop__accounts": f"""

@@ -14,6 +14,8 @@ from dagster_project.predict.likelihood import Array, Fit, NotFitted, maximise
 
 NAMES = ("p", "q", "gamma")
 MINIMUM_CUSTOMERS = 30
+# Means that differ by less than this share do not differ.
+SAME = 1e-9
 
 
 class _Likelihood:
@@ -80,7 +82,7 @@ def fit(purchases: Array, mean_value: Array) -> Fit:
             f"{len(x)} customers with repeat purchases of positive value; at least "
             f"{MINIMUM_CUSTOMERS} are needed"
         )
-    if np.ptp(mean) < 1e-9 * mean.max():
+    if np.ptp(mean) < SAME * mean.max():
         raise NotFitted("every customer's mean purchase has the same value")
     likelihood = _Likelihood(x, mean)
     unit = float(mean.mean())

@@ -15,10 +15,23 @@ from dagster_project.predict.value.frequency import fit_rows
 
 
 @dataclass(frozen=True)
+class OnePrice:
+    """Every purchase of everybody brought the same: that is what the next one brings."""
+
+    value: float
+    name = "one_price"
+
+    def expected(self, customers: Customers) -> Array:
+        """Net revenue of a future day with a purchase, per customer."""
+        return np.full(len(customers), self.value)
+
+
+@dataclass(frozen=True)
 class OrderValue:
     """A fitted Gamma-Gamma."""
 
     fit: Fit
+    name = "gamma_gamma"
 
     def expected(self, customers: Customers) -> Array:
         """Net revenue of a future day with a purchase, per customer."""
@@ -26,9 +39,13 @@ class OrderValue:
         return gamma_gamma.expected_value(self.fit, days, mean)
 
 
-def fit_order_value(customers: Customers, models: list[ModelRow]) -> OrderValue | None:
+def fit_order_value(customers: Customers, models: list[ModelRow]) -> OrderValue | OnePrice | None:
     """Fit on the customers; None, with the reason in ``models``, where no mean is defined."""
     days, mean = _purchases(customers)
+    if len(mean) and mean.min() > 0 and np.ptp(mean) < gamma_gamma.SAME * mean.max():
+        reason = "every purchase has the same value, which is that of the next"
+        models.append(ModelRow("gamma_gamma", "fitted", 0, reason))
+        return OnePrice(float(mean.mean()))
     try:
         fit = gamma_gamma.fit(days, mean)
         # With one purchase at least the mean exists from p + q = 1 on; without, from q = 1.

@@ -19,7 +19,7 @@ from dagster_project.predict.tables import ModelRow
 from dagster_project.predict.value.boosted import YEARS_HISTORY_DAYS, fit_boosted
 from dagster_project.predict.value.frequency import Frequency
 from dagster_project.predict.value.market import YEAR_DAYS, Market, fit_seasonal
-from dagster_project.predict.value.order_value import OrderValue, fit_order_value
+from dagster_project.predict.value.order_value import OnePrice, OrderValue, fit_order_value
 from dagster_project.predict.value.shrunk import ShrunkRate, shrunk_mean
 
 SHORTEST_HOLDOUT_DAYS, LONGEST_HOLDOUT_DAYS = 14, 182
@@ -162,7 +162,7 @@ def _methods(
     models.append(ModelRow("boosted_orders", "level_factor", factor, sentence))
     methods.append(
         _Method(
-            f"boosted_{frequency.name} x gamma_gamma",
+            f"boosted_{frequency.name} x {worth.name}",
             lambda found, days: boosted.expected(found, days) * factor,
             worth.expected,
         )
@@ -184,9 +184,9 @@ def _extended(rate: ShrunkRate, frequency: Frequency | None, market: Market | No
     return expected
 
 
-def _scaled(frequency: Frequency, shift: float, worth: OrderValue) -> _Method:
+def _scaled(frequency: Frequency, shift: float, worth: OrderValue | OnePrice) -> _Method:
     return _Method(
-        f"{frequency.name} x gamma_gamma",
+        f"{frequency.name} x {worth.name}",
         lambda found, days: frequency.expected(found, days) * shift,
         worth.expected,
     )

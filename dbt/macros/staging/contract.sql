@@ -109,6 +109,11 @@
     union all
     select
         'marketing' as source_system,
+        'marketing.experiments' as source_name
+    where exists (select 1 from {{ source('marketing', 'experiments') }})
+    union all
+    select
+        'marketing' as source_system,
         'marketing.experiment_assignments' as source_name
     where exists (select 1 from {{ source('marketing', 'experiment_assignments') }})
     union all

@@ -70,6 +70,7 @@ def busy_company(seed: int) -> Company:
     draw = random.Random(f"{seed} visits")
     _describe(company, people, draw)
     _visit(company, people, draw)
+    _plan(company, random.Random(f"{seed} plan"))
     return company
 
 
@@ -243,6 +244,26 @@ def _assign(company: Company, people: list[str], draw: random.Random) -> None:
             for subject in subjects
         ]
     company["marketing.experiment_assignments"] = delivered(draw.choice([[], rows, rows, rows]))
+
+
+def _plan(company: Company, draw: random.Random) -> None:
+    """Shares of the variants, of some experiments; of one variant too few, or that nobody got."""
+    variants: dict[str, set[str]] = {"never begun": {"A"}}
+    for row in company["marketing.experiment_assignments"]:
+        variants.setdefault(row["experiment_id"], set()).add(row["variant"])
+    company["marketing.experiments"] = delivered(
+        [
+            {
+                "experiment_id": experiment,
+                "variant": variant,
+                "planned_share": Decimal(draw.randint(0, 12)) / 10,
+            }
+            for experiment, known in variants.items()
+            for variant in draw.choice(
+                [[], sorted(known), sorted(known)[1:], [*sorted(known), "z"]]
+            )
+        ]
+    )
 
 
 def _points(people: list[str], draw: random.Random) -> Rows:

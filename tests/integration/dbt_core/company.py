@@ -4,6 +4,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from dagster_project.settings import Settings, mart_parameters
+
 Rows = list[dict[str, Any]]
 Company = dict[str, Rows]
 
@@ -16,10 +18,7 @@ def parameters(**overrides: Any) -> Rows:
             "build_id": "b1",
             "as_of": AS_OF,
             "time_zone": "UTC",
-            "currency": None,
-            "lookback_days": 30,
-            "half_life_days": 7.0,
-            "holiday_country": "GB",
+            **{name: Settings.model_fields[name].default for name in mart_parameters()},
             "started_at": datetime(2024, 6, 13),
             **overrides,
         }

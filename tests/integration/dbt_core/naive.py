@@ -149,7 +149,7 @@ class Oracle:
                     customer,
                     row["ordered_at"],
                     day,
-                    row["status"] in SALES,
+                    row["status"] in SALES and total >= 0,
                     row["status"],
                     rate,
                     total,
@@ -208,7 +208,7 @@ class Oracle:
         for order in self.orders.values():
             if order.is_sale and named[order.order_id]:
                 self._take_named(order, named[order.order_id])
-            elif order.status == "refunded":
+            elif order.is_sale and order.status == "refunded":
                 self._take_named(order, [({"product_id": None, "quantity": None}, order.total)])
         for row, person in loose:
             self._take_loose(row, person)

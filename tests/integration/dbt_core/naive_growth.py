@@ -276,10 +276,26 @@ def observed(oracle: Oracle) -> dict[tuple[str, str], tuple[bool, int, int, int,
         ]
         sums[2] += bool(sales)
         sums[3] += sum(sales)
+    begun = {experiment for experiment, _ in found}
+    for row in oracle.company["marketing.experiments"]:
+        if row["experiment_id"] in begun:
+            found.setdefault((row["experiment_id"], row["variant"]), [0, 0, 0, 0])
     controls = {}
     for experiment, variant in sorted(found, key=lambda k: (k[1].lower() != "control", k[1])):
         controls.setdefault(experiment, variant)
     return {key: (controls[key[0]] == key[1], *sums) for key, sums in found.items()}
+
+
+def planned(oracle: Oracle, experiment: str, variants: list[str]) -> dict[str, float]:
+    """Variant to the share of subjects that it was to get."""
+    shares = {
+        row["variant"]: float(row["planned_share"])
+        for row in oracle.company["marketing.experiments"]
+        if row["experiment_id"] == experiment
+    }
+    if min(shares.get(variant, 0) for variant in variants) > 0:
+        return {variant: shares[variant] / sum(shares.values()) for variant in variants}
+    return dict.fromkeys(variants, 1 / len(variants))
 
 
 def points(oracle: Oracle) -> dict[str, dict[str, Any]]:

@@ -73,7 +73,7 @@ def random_company(seed: int) -> Company:
                         "ordered_at": moment,
                         "status": draw.choice(STATUSES[1:4] * 3 + STATUSES),
                         "currency": draw.choice(currencies),
-                        "total_amount": Decimal(draw.randint(0, 5000)) / 100,
+                        "total_amount": Decimal(draw.randint(-300, 5000)) / 100,
                         "tax_amount": draw.choice([None, Decimal("1.11")]),
                         "shipping_amount": draw.choice([None, Decimal("0.99")]),
                         "updated_at": draw.choice([None, moment + timedelta(days=version)]),

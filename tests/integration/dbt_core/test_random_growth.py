@@ -236,7 +236,12 @@ def test_experiments(shop: tuple[Warehouse, Oracle]):
         (row["experiment_id"], row["variant"]): row
         for row in oracle.company["predictions.experiment_tests"]
     }
+    variants: dict[str, list[str]] = defaultdict(list)
+    for experiment, variant in expected:
+        variants[experiment].append(variant)
     for row in rows:
+        plan = naive.planned(oracle, row["experiment_id"], variants[row["experiment_id"]])
+        assert row["planned_share"] == pytest.approx(plan[row["variant"]])
         test = tests[row["experiment_id"], row["variant"]]
         p_value = test["split_p_value"]
         assert row["rate_difference"] == test["rate_difference"]

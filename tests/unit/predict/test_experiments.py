@@ -57,11 +57,23 @@ def test_means_equal_statsmodels(size):
 
 
 def test_an_uneven_split_equals_scipy_and_is_told():
-    """The result of an experiment that lost half of its subjects is believed."""
-    for subjects in ([210, 398], [305, 283], [100, 110, 90], [1, 2]):
-        expected = stats.chisquare(subjects)
-        assert split_mismatch(subjects) == pytest.approx((expected.statistic, expected.pvalue))
-    assert split_mismatch([210, 398])[1] < 0.001 < split_mismatch([305, 283])[1]
+    """The result of an experiment that lost half of its subjects is believed, or a hold-out of a
+    tenth is called broken."""
+    for subjects, shares in (
+        ([305, 283], [0.5, 0.5]),
+        ([1, 3, 2], [1 / 3] * 3),
+        ([0, 8], [0.5, 0.5]),
+        ([5000, 5000, 5200], [1 / 3] * 3),
+        ([100, 880, 0], [0.1, 0.8, 0.1]),
+    ):
+        planned = [share * sum(subjects) for share in shares]
+        expected = stats.chisquare(subjects, planned)
+        found = split_mismatch(subjects, shares)
+        assert found == pytest.approx((expected.statistic, expected.pvalue))
+    even = [0.5, 0.5]
+    assert split_mismatch([210, 398], even)[1] < 0.001 < split_mismatch([305, 283], even)[1]
+    assert split_mismatch([1020, 8980], [0.1, 0.9])[1] > 0.4
+    assert split_mismatch([1020, 8980], even)[1] < 1e-9
 
 
 def test_the_interval_holds_the_truth_in_19_of_20_experiments():
@@ -80,10 +92,10 @@ def test_the_interval_holds_the_truth_in_19_of_20_experiments():
 def test_each_variant_is_compared_with_the_control():
     """The better variant is called the worse one, or compared with itself."""
     variants = [
-        Variant("e", "a", False, 100, 90, 20, 400.0, 9000.0),
-        Variant("e", "control", True, 100, 80, 10, 200.0, 4000.0),
-        Variant("e", "c", False, 100, 0, 0, 0.0, 0.0),
-        Variant("alone", "x", True, 5, 5, 1, 10.0, 100.0),
+        Variant("e", "a", False, 1 / 3, 100, 90, 20, 400.0, 9000.0),
+        Variant("e", "control", True, 1 / 3, 100, 80, 10, 200.0, 4000.0),
+        Variant("e", "c", False, 1 / 3, 100, 0, 0, 0.0, 0.0),
+        Variant("alone", "x", True, 1.0, 5, 5, 1, 10.0, 100.0),
     ]
     rows = {(row["experiment_id"], row["variant"]): row for row in compare_variants(variants)}
     better = rows["e", "a"]

@@ -89,6 +89,10 @@ def test_decisions_about_people_matter(inputs, con, settings):
         {"half_life_days": 3.5},
         {"won_deals": "sales"},
         {"holiday_country": "RU"},
+        {"loyalty_point_days": 90},
+        {"loyalty_gold_percent": 5},
+        {"loyalty_silver_percent": 50},
+        {"affinity_partners": 30},
     ],
 )
 def test_settings_matter(inputs, change):

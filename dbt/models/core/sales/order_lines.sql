@@ -61,11 +61,11 @@ netted as (
             when total_cents = 0 then 0
             when goods_cents = total_cents then gross_cents - refunded_cents
             else
-                {{ pro_rata('goods_cents', 'sign(total_cents) * left_so_far', 'abs(total_cents)') }}
+                {{ pro_rata('goods_cents', 'left_so_far', 'total_cents') }}
                 - {{ pro_rata(
                     'goods_cents',
-                    'sign(total_cents) * (left_so_far - (gross_cents - refunded_cents))',
-                    'abs(total_cents)'
+                    '(left_so_far - (gross_cents - refunded_cents))',
+                    'total_cents'
                 ) }}
         end as net_cents
     from running

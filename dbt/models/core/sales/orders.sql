@@ -53,7 +53,7 @@ netted as (
         *,
         case
             when not is_sale or total_cents = 0 then 0
-            when refunded_cents = 0 or total_cents < 0 then goods_cents
+            when refunded_cents = 0 then goods_cents
             else {{ pro_rata('goods_cents', '(total_cents - refunded_cents)', 'total_cents') }}
         end as net_cents
     from joined
@@ -97,6 +97,7 @@ final as (
         cast(extract(hour from o.ordered_at_local) as integer) as order_hour,
         o.status,
         o.is_sale,
+        o.no_sale_reason,
         o.sales_channel,
         o.store_id,
         o.coupon_code,

@@ -82,6 +82,44 @@ counted as (
     group by s.experiment_id, s.variant
 ),
 
+-- A variant that nobody got belongs to the plan of an experiment that others got.
+planned as (
+    select
+        experiment_id,
+        variant,
+        planned_share
+    from {{ ref('stg_marketing__experiments') }}
+    where experiment_id in (select experiment_id from counted)
+),
+
+variants as (
+    select
+        coalesce(c.experiment_id, p.experiment_id) as experiment_id,
+        coalesce(c.variant, p.variant) as variant,
+        cast(p.planned_share as double) as planned_share,
+        coalesce(c.subjects, 0) as subjects,
+        coalesce(c.observed_subjects, 0) as observed_subjects,
+        coalesce(c.conversions, 0) as conversions,
+        coalesce(c.revenue_cents, 0) as revenue_cents,
+        coalesce(c.squared_cents, 0) as squared_cents
+    from counted as c
+    full join planned as p on c.experiment_id = p.experiment_id and c.variant = p.variant
+),
+
+-- Where the plan lacks a variant that somebody got, or has no share above 0, it is none.
+shared as (
+    select
+        *,
+        case
+            when
+                count(*) over (partition by experiment_id)
+                = count(case when planned_share > 0 then 1 end) over (partition by experiment_id)
+                then planned_share / sum(planned_share) over (partition by experiment_id)
+            else cast(1 as double) / count(*) over (partition by experiment_id)
+        end as share
+    from variants
+),
+
 ranked as (
     select
         *,
@@ -91,7 +129,7 @@ ranked as (
                 case when lower(trim(variant)) in ('control', 'baseline', 'original') then 0 else 1 end,
                 variant
         ) as place
-    from counted
+    from shared
 ),
 
 final as (
@@ -99,6 +137,7 @@ final as (
         experiment_id,
         variant,
         place = 1 as is_control,
+        share as planned_share,
         subjects,
         observed_subjects,
         conversions,

@@ -63,7 +63,7 @@ weighed as (
         power(
             2e0,
             -{{ date_diff_seconds('touched_at', 'last_touched_at') }}
-            / (86400.0e0 * {{ half_life_days() }})
+            / (86400.0e0 * {{ setting('half_life_days') }})
         ) as decay_weight,
         -- A channel on a sale's path always has an effect: without one the table is empty, and
         -- equal shares keep the sale whole.

@@ -1,4 +1,4 @@
-{%- set old_from = var('loyalty_notice_days') ~ ' - ' ~ var('loyalty_point_days') -%}
+{%- set old_from = var('loyalty_notice_days') ~ ' - ' ~ setting('loyalty_point_days') -%}
 {%- set compared_from = '-' ~ var('loyalty_comparison_days') -%}
 {%- set references = {
     'account': 'l.account_id', 'order': 'l.order_id', 'loyalty_card': 'l.loyalty_card'
@@ -159,8 +159,8 @@ final as (
         cast(coalesce(s.points_earned_12m, 0) as decimal(18, 3)) as points_earned_12m,
         case
             when e.customer_id is null then 'dormant'
-            when e.members_above * 100 < e.members * {{ var('loyalty_gold_percent') }} then 'gold'
-            when e.members_above * 100 < e.members * {{ var('loyalty_silver_percent') }} then 'silver'
+            when e.members_above * 100 < e.members * {{ setting('loyalty_gold_percent') }} then 'gold'
+            when e.members_above * 100 < e.members * {{ setting('loyalty_silver_percent') }} then 'silver'
             else 'bronze'
         end as tier,
         case

@@ -13,6 +13,7 @@ final as (
         o.experiment_id,
         o.variant,
         o.is_control,
+        o.planned_share,
         o.subjects,
         o.observed_subjects,
         o.conversions,

@@ -100,14 +100,15 @@ final as (
         {{ safe_ratio('r.order_count', 't.order_count') }} as support,
         {{ safe_ratio('r.order_count', 'p.order_count') }} as confidence,
         {{ safe_ratio('(r.order_count * t.order_count)', '(p.order_count * o.order_count)') }} as lift,
-        r.partner_count
+        r.partner_count,
+        greatest(r.partner_count - {{ setting('affinity_partners') }}, 0) as left_out_count
     from ranked as r
     inner join products as p on r.product_number = p.product_number
     inner join products as o on r.other_number = o.product_number
     cross join totals as t
     left join names as pn on p.product_id = pn.product_id
     left join names as onames on o.product_id = onames.product_id
-    where r.place <= {{ var('affinity_max_partners') }}
+    where r.place <= {{ setting('affinity_partners') }}
 )
 
 select * from final

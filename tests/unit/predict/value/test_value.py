@@ -84,6 +84,21 @@ def test_value_is_orders_times_order_value(company, two_years):
     assert min(losses, key=losses.get) == method
 
 
+def test_one_price_everywhere_is_the_order_value(company, two_years):
+    """A shop with one price is told no value of a customer, or one without its model of orders."""
+    con = company([(*row[:2], 20.0) for row in two_years])
+    span, customers = customers_of(con)
+    found = value.predict_values(con, customers, span)
+    # Two orders on one day are one purchase of twice the price.
+    single = customers["net_revenue"] == 20.0 * customers["purchase_days"]
+    assert single.all()
+    assert found.order_value == pytest.approx(20.0)
+    assert found.predicted_value == pytest.approx(found.expected_orders * 20.0)
+    methods = {row.model for row in found.models if row.metric == "deviance"}
+    assert len(methods) == 3
+    assert sum("one_price" in method for method in methods) == 2
+
+
 def test_holdout_errors_are_of_what_was_not_seen(company, two_years):
     """The published error would be that of a method that knew the answer.
 

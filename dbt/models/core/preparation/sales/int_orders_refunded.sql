@@ -20,7 +20,7 @@ final as (
     select
         orders.order_id,
         coalesce(
-            refunds.refunded_cents, greatest({{ to_cents('orders.total_amount') }}, 0)
+            refunds.refunded_cents, {{ to_cents('orders.total_amount') }}
         ) as refunded_cents,
         refunds.order_id is null as is_refund_implied
     from orders

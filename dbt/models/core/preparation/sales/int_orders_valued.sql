@@ -38,7 +38,11 @@ joined as (
         cast(dated.ordered_at_local as date) as order_date,
         {{ owner_by({'order': 'dated.order_id'}) }} as customer_id,
         coalesce(dated.visitor_id, placed.visitor_id) as buyer_visitor_id,
-        dated.status in ('paid', 'shipped', 'completed', 'refunded') as is_sale,
+        -- Nobody sells for less than nothing: such an order books a refund or a correction.
+        case
+            when dated.status not in ('paid', 'shipped', 'completed', 'refunded') then 'status'
+            when dated.total_amount < 0 then 'below_zero'
+        end as no_sale_reason,
         case
             when dated.currency is null then cast(1 as decimal(18, 9))
             else daily_rates.rate
@@ -64,7 +68,8 @@ ordered as (
         ordered_at_local,
         order_date,
         status,
-        is_sale,
+        no_sale_reason is null as is_sale,
+        no_sale_reason,
         sales_channel,
         store_id,
         coupon_code,
@@ -90,6 +95,7 @@ sold_deals as (
         {{ business_date('closed_at') }} as order_date,
         'completed' as status,
         true as is_sale,
+        cast(null as {{ dbt.type_string() }}) as no_sale_reason,
         'deal' as sales_channel,
         cast(null as {{ dbt.type_string() }}) as store_id,
         cast(null as {{ dbt.type_string() }}) as coupon_code,
