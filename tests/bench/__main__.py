@@ -7,7 +7,17 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from dagster_project.settings import PROJECT_ROOT
-from tests.bench import accuracy, fits, identity, load, marts, models, pipeline, recovery
+from tests.bench import (
+    accuracy,
+    fits,
+    identity,
+    load,
+    marts,
+    models,
+    pipeline,
+    predictions,
+    recovery,
+)
 from tests.bench.pipeline import SHARED
 
 Rows = Iterable[tuple[str, str]]
@@ -38,6 +48,7 @@ BENCHES: dict[str, Callable[[], Rows]] = {
     "marts_million": lambda: marts.bench(1_000_000),
     "models": models.bench,
     "fits": fits.bench,
+    "predictions": predictions.bench,
     "recovery": recovery.bench,
 }
 # Half an hour: only when they are named.
