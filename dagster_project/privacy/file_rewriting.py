@@ -95,9 +95,10 @@ def _csv(delivery: Delivery, target: Target, removal: Removal, out: Path) -> Rew
     known = known_names(target.fields)
     dialect = sniff(delivery.path, delivery.compression, target.settings, known)
     if not dialect.is_engine_readable:
-        encoding = text_encoding(delivery.path, delivery.compression, dialect.encoding)
-        if encoding != dialect.encoding:
-            dialect = sniff(delivery.path, delivery.compression, target.settings, known, encoding)
+        path, compression, settings = delivery.path, delivery.compression, target.settings
+        guess = text_encoding(path, compression, dialect.encoding, settings.phone_region)
+        if guess is not None:
+            dialect = sniff(path, compression, settings, known, guess)
     result = Rewritten()
     encoder = codecs.getincrementalencoder(dialect.encoding)(errors="surrogateescape")
     comment = target.settings.comment

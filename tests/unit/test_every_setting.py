@@ -1,7 +1,6 @@
 """Settings of an installation: each one does something, and what is wrong is told at once."""
 
 import contextlib
-import importlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,13 +12,15 @@ import pytest
 from dagster_project.activation.delivery import endpoint_of
 from dagster_project.contracts.mapping import load_mappings
 from dagster_project.defs import publish as publish_step
-from dagster_project.defs.schedules import build_job, build_schedule, failure_hook
+from dagster_project.defs.schedules import build_job, build_schedule
 from dagster_project.errors import HourglassError, UsageError
 from dagster_project.identity.registry.published_comparison import compare_with_published
 from dagster_project.load import create_raw_tables, load_landing
+from dagster_project.operations import alerts, landing_spool
+from dagster_project.operations.alerts import send_alerts
 from dagster_project.operations.build_plan import create_control_tables, plan_build
 from dagster_project.privacy.subject import prepare_values
-from dagster_project.publish import inputs
+from dagster_project.publish import inputs, kept, targets
 from dagster_project.settings import Settings, load_settings
 from dagster_project.warehouse import connect, connect_file
 
@@ -83,16 +84,12 @@ def limit_of_the_gate(metric: str) -> Effect:
         with connect_file(":memory:") as con:
             con.execute("CREATE SCHEMA identity")
             con.execute("CREATE TABLE identity.metrics (metric VARCHAR, value DOUBLE)")
-            con.execute(
-                "CREATE TABLE identity.id_changes (old_customer_id VARCHAR, "
-                "new_customer_id VARCHAR, changed_at TIMESTAMP, kind VARCHAR)"
-            )
-            con.execute("CREATE TABLE customers (customer_id VARCHAR)")
+            con.execute("CREATE TABLE reassigned (former_customer_id VARCHAR)")
+            con.execute("CREATE TABLE published (records BIGINT)")
             con.execute("CREATE TABLE largest (profiles DOUBLE)")
-            published = SimpleNamespace(
-                customers="customers", changes="identity.id_changes", largest="largest"
-            )
-            compare_with_published(con, settings, published)
+            published = SimpleNamespace(records="published", largest="largest")
+            assignment = SimpleNamespace(changes=[], reassigned="reassigned")
+            compare_with_published(con, settings, published, assignment)
             return con.execute(
                 "SELECT value FROM identity.metrics WHERE metric = ?", [metric]
             ).fetchall()
@@ -111,7 +108,7 @@ def published_with(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
     patch.setattr(publish_step, "publish_version", publish_version)
     patch.setattr(publish_step, "ledger_summary", lambda con: {})
     patch.setattr(publish_step, "told_plainly", lambda context: contextlib.nullcontext())
-    context = SimpleNamespace(log=SimpleNamespace(debug=print))
+    context = SimpleNamespace(log=SimpleNamespace(debug=print, info=print))
     results = list(publish_step.publish.op.compute_fn.decorated_fn(context, settings, None))
     return seen, results[-1].metadata["page"]
 
@@ -122,12 +119,10 @@ def versions_discarded(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
         SimpleNamespace(name=str(number), is_restated=False, published_at=old)
         for number in range(20)
     ]
-    # The package exports the function of the module's name.
-    publishing = importlib.import_module("dagster_project.publish.publish")
-    patch.setattr(publishing, "list_versions", lambda given: versions)
-    patch.setattr(publishing, "version_in_force", lambda given: versions[-1])
-    patch.setattr(publishing, "discard", lambda version: None)
-    return publishing.prune(settings)
+    patch.setattr(kept, "list_versions", lambda given: versions)
+    patch.setattr(kept, "version_in_force", lambda given: versions[-1])
+    patch.setattr(kept, "discard", lambda version: None)
+    return kept.prune(settings)
 
 
 def files_that_wait(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
@@ -146,17 +141,32 @@ def schedule(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
     return found.cron_schedule, found.default_status
 
 
-def called_on_failure(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
-    from dagster_project.defs import schedules
+def told_to(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
+    told: list[Any] = []
+    patch.setattr(alerts, "_notify", lambda given, sentences: told.append(sentences) or [])
+    disk = {"is_low": True, "message": "The disk is full."}
+    send_alerts(settings, {"runs": [], "ledger": {}, "version": None, "disk": disk})
+    return told
 
-    called: list[str] = []
-    patch.setattr(schedules, "post_failure", lambda url, body: called.append(url))
 
-    context = SimpleNamespace(
-        op_exception=ValueError(), job_name="daily", run_id="run", step_key="load"
-    )
-    failure_hook(settings).decorated_fn(context)
-    return called
+def brought_from(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
+    def remote(url: str, setting: str) -> Any:
+        return SimpleNamespace(stamps=lambda: {url: ""})
+
+    patch.setattr(landing_spool, "RemoteFolder", remote)
+    return landing_spool.remote_stamps(settings)
+
+
+def published_to(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
+    made: list[Any] = []
+
+    def target(*args: Any, **arguments: Any) -> Any:
+        made.append((args, arguments.get("schema"), arguments.get("readers")))
+
+    patch.setattr(targets, "PostgresTarget", target)
+    patch.setattr(targets, "StorageTarget", target)
+    targets.targets_of(settings)
+    return made
 
 
 def delivered_to(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
@@ -171,6 +181,7 @@ DELIVERY = {
     "delivery_url": "https://example.test/a",
     "delivery_secret": "a" * 32,
 }
+POSTGRES = {"publish_postgres_url": "postgresql://host/db"}
 # With it nothing is asked of the raw tables.
 DAY = {"as_of": "2026-01-01"}
 # By setting: another value than the default, what shows its effect, and what else is set.
@@ -195,7 +206,12 @@ EFFECTS: dict[str, tuple[Any, Effect, dict[str, Any]]] = {
     "threads": (3, of_the_warehouse("threads"), {"threads": 1}),
     "schedule_enabled": (True, schedule, {}),
     "schedule_cron": ("0 6 * * *", schedule, {}),
-    "webhook_url": ("https://example.test/hook", called_on_failure, {}),
+    "alert_urls": ("json://example.test/hook", told_to, {}),
+    "landing_url": ("s3://bucket/landing", brought_from, {}),
+    "publish_url": ("s3://bucket/published", published_to, {}),
+    "publish_postgres_url": ("postgresql://host/db", published_to, {}),
+    "publish_postgres_schema": ("other", published_to, POSTGRES),
+    "publish_postgres_readers": ("bi", published_to, POSTGRES),
     "delivery_enabled": (True, delivered_to, {**DELIVERY, "delivery_enabled": False}),
     "delivery_url": ("https://example.test/b", delivered_to, DELIVERY),
     "delivery_secret": ("b" * 32, delivered_to, DELIVERY),
@@ -239,12 +255,15 @@ WRONG: dict[str, tuple[str, ...]] = {
     "threads": ("0", "-1", "two"),
     "schedule_enabled": ("perhaps", ""),
     "schedule_cron": ("every morning", "@daily", "0 0 30 2 *", "61 4 * * *", "* * * * * *", ""),
-    "webhook_url": ("ftp://example.test/x", "example.test", "https://", "https://a b", "http://[x"),
-    "delivery_url": ("file:///etc/passwd", "example.test"),
+    "landing_url": ("ftp://", "bucket", "s3://"),
+    "publish_url": ("bucket", "s3://"),
+    "publish_postgres_url": ("mysql://host/db", "host"),
+    "publish_postgres_schema": ("a b", ""),
+    "delivery_url": ("file:///etc/passwd", "example.test", "https://", "https://a b", "http://[x"),
     "delivery_enabled": ("true", "perhaps"),
 }
 # Any text, and any folder, may be meant.
-FREE = {"project_dir", "delivery_secret"}
+FREE = {"project_dir", "delivery_secret", "alert_urls", "publish_postgres_readers"}
 
 
 def test_wrong_settings_are_told_at_once(tmp_path, monkeypatch):
@@ -269,7 +288,7 @@ def test_wrong_settings_are_told_at_once(tmp_path, monkeypatch):
 
 def test_secrets_are_not_repeated(monkeypatch):
     """The address of a webhook, which is a key to somebody's chat, stands in a log."""
-    monkeypatch.setenv("HOURGLASS_WEBHOOK_URL", "hooks.example.test/services/T0/B0/secret")
+    monkeypatch.setenv("HOURGLASS_DELIVERY_URL", "hooks.example.test/services/T0/B0/secret")
     with pytest.raises(UsageError) as caught:
         load_settings()
     assert "secret" not in caught.value.message

@@ -129,6 +129,12 @@ def _reading(unit: SourceUnit) -> dict[str, object]:
             "delimiter": unit.dialect.delimiter,
             "header_line": unit.dialect.header_line,
         }
+        guess = unit.dialect.encoding_guess
+        if guess:
+            reading |= {
+                "encoding_language": guess.language,
+                "encoding_confidence": round(guess.confidence, 3),
+            }
     if unit.header_match.by_alias:
         reading["aliases"] = unit.header_match.by_alias
     if unit.notes:

@@ -9,6 +9,7 @@ import duckdb
 from dagster_project.load.ingest.batch_staging import SourceUnit
 from dagster_project.load.ingest.canonical_rows import LoadStamp
 from dagster_project.load.ledger.schema import insert_rows
+from dagster_project.load.reading.code_pages import Guess
 from dagster_project.load.reading.header_matching import normalised, safe_name
 
 
@@ -19,7 +20,8 @@ def write_schema_changes(
 
     ``unknown_column``: an undeclared column, kept in ``_extra``; once per name. ``alias_used``: a
     column known by another name; once per pair. ``columns_changed``: the file's columns are not
-    those of the file before it. ``sheet_not_read``: a sheet of a workbook that does not fit.
+    those of the file before it. ``encoding_doubtful``: another encoding reads
+    nearly as well; once per encoding. ``sheet_not_read``: a sheet of a workbook that does not fit.
     Returns the number of events.
     """
     target = units[0].delivery.target
@@ -43,6 +45,9 @@ def write_schema_changes(
             ("sheet_not_read", name, f"The sheet {safe_name(name)} was not read: {_DOES_NOT_FIT}")
             for name in unit.skipped_sheets
         ]
+        guess = unit.dialect.encoding_guess if unit.dialect else None
+        if guess and guess.is_doubtful:
+            found.append(("encoding_doubtful", guess.encoding, _doubtful_encoding(guess)))
         found = [event for event in found if event[:2] not in said]
         said.update(event[:2] for event in found)
         columns = set(unit.header)
@@ -72,6 +77,17 @@ def _unknown(name: str, missing: Sequence[str]) -> str:
 
 
 _DOES_NOT_FIT = "its header does not fit the table. Deliver it as a file of its own if it is data."
+
+
+def _doubtful_encoding(guess: Guess) -> str:
+    other = f"; {guess.next_best} reads nearly as well" if guess.next_best else ""
+    return (
+        f"The file was read as {guess.encoding} ({guess.language}), which is "
+        f"{guess.confidence:.0%} sure{other}. Look at names with letters beyond A to Z: "
+        "if they are wrong, write "
+        f"encoding: {guess.next_best or 'its name'} into the source's settings, else "
+        f"encoding: {guess.encoding}."
+    )
 
 
 def _doubtful(unit: SourceUnit) -> str:

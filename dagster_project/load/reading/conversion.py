@@ -36,9 +36,11 @@ def convert_csv(
     out: Path,
 ) -> CsvDialect:
     """Write a delimited text file's records to ``out``; the dialect that it turned out to have."""
-    encoding = text_encoding(delivery.path, delivery.compression, dialect.encoding)
-    if encoding != dialect.encoding:
-        dialect = sniff(delivery.path, delivery.compression, settings, known, encoding)
+    guess = text_encoding(
+        delivery.path, delivery.compression, dialect.encoding, settings.phone_region
+    )
+    if guess is not None:
+        dialect = sniff(delivery.path, delivery.compression, settings, known, guess)
     records = csv_records(delivery.path, delivery.compression, dialect, settings.comment)
     _write(_correct(records, dialect.header, corrected), len(dialect.header), out)
     return replace(dialect, is_engine_readable=False)

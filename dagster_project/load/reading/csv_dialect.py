@@ -4,11 +4,12 @@ import codecs
 import csv
 from collections import Counter
 from collections.abc import Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from dagster_project.contracts import SourceSettings
+from dagster_project.load.reading.code_pages import Guess, guess_code_page
 from dagster_project.load.reading.file_content import (
     DELIMITERS,
     DamagedFileError,
@@ -22,18 +23,11 @@ HEADER_WITHIN = 30
 # A field that still holds one of these was split by the wrong delimiter.
 _SIGNS = frozenset('"') | frozenset(DELIMITERS)
 UTF8 = ("utf-8", "utf-8-sig")
-# What is tried for a file that is neither UTF-8 nor UTF-16; others are named in the settings.
-ENCODINGS = (
-    "cp1251",
-    "cp1252",
-    "latin_1",
-    "shift_jis",
-    "cp1250",
-    "koi8_r",
-    "gb18030",
-    "big5",
-    "euc_kr",
-)
+# What is tried for a file that is neither UTF-8, UTF-16 nor in a code page of one byte per letter;
+# others are named in the settings.
+WIDE_ENCODINGS = ("shift_jis", "gb18030", "big5", "euc_jp", "euc_kr")
+# Share of the letters beyond ASCII that a language must have to be the text's.
+FITS = 0.8
 
 
 @dataclass(frozen=True)
@@ -41,6 +35,7 @@ class CsvDialect:
     """``header_line`` is the line (1-based) that the header starts on; 0 when there is none.
 
     ``is_engine_readable``: DuckDB's reader and this module agree on such a file without help.
+    ``encoding_guess`` says how the encoding was found out, where nothing shows it.
     ``empty_ends`` counts the empty fields at the ends of the lines up to the header.
     """
 
@@ -50,6 +45,7 @@ class CsvDialect:
     header_line: int
     is_engine_readable: bool
     empty_ends: int = 0
+    encoding_guess: Guess | None = None
 
 
 def sniff(
@@ -57,7 +53,7 @@ def sniff(
     compression: str | None,
     settings: SourceSettings,
     known: Set[str],
-    encoding: str | None = None,
+    guess: Guess | None = None,
 ) -> CsvDialect:
     """Look at the first 256 KB of a delimited text file.
 
@@ -69,7 +65,11 @@ def sniff(
     head, is_whole = _head(path, compression)
     if not head.strip(b"\x00\r\n\t \xef\xbb\xbf"):
         raise DamagedFileError("no_header", "The file is empty: it has not even a header.")
-    encoding = encoding or settings.encoding or head_encoding(head)
+    if guess is None and settings.encoding is None:
+        guess = head_encoding(head, settings.phone_region)
+    encoding = guess.encoding if guess else settings.encoding or "utf-8"
+    if guess and guess.is_shown:
+        guess = None
     text = _decoded_head(head, encoding, is_whole)
     lines = text.splitlines(keepends=True)
     if not is_whole and len(lines) > 1:
@@ -80,7 +80,7 @@ def sniff(
         is_engine_readable = (
             encoding in UTF8 and settings.comment is None and _suits_engine(path, text)
         )
-        return CsvDialect(encoding, delimiter, header, 0, is_engine_readable)
+        return CsvDialect(encoding, delimiter, header, 0, is_engine_readable, encoding_guess=guess)
     start, delimiter, header = _find_header(lines, delimiters, known, settings.comment)
     record = "".join(lines[start : start + 1]).rstrip("\r\n")
     is_engine_readable = (
@@ -91,46 +91,49 @@ def sniff(
         and _suits_engine(path, text)
     )
     ends = sum(empty_ends(line, delimiter) for line in lines[: start + 1])
-    return CsvDialect(encoding, delimiter, tuple(header), start + 1, is_engine_readable, ends)
+    return CsvDialect(
+        encoding, delimiter, tuple(header), start + 1, is_engine_readable, ends, guess
+    )
 
 
-def head_encoding(head: bytes) -> str:
-    """The encoding that a file's beginning shows: by its mark, or by what it decodes as."""
+def head_encoding(head: bytes, region: str | None = None) -> Guess:
+    """The encoding that a file's beginning shows, by its mark or by what it decodes as; else the
+    likeliest one. ``region``: the country of the source."""
     if head.startswith(codecs.BOM_UTF8):
-        return "utf-8-sig"
+        return Guess.shown("utf-8-sig")
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
+        return Guess.shown("utf-16")
     even, odd = head[0:4096:2].count(0), head[1:4096:2].count(0)
     half = max(1, min(len(head), 4096) // 2)
     if odd > half * 0.3 and even < half * 0.1:
-        return "utf-16-le"
+        return Guess.shown("utf-16-le")
     if even > half * 0.3 and odd < half * 0.1:
-        return "utf-16-be"
+        return Guess.shown("utf-16-be")
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:
         # Whole lines only: a character of several bytes that is cut in two fits no encoding.
-        return detect_encoding(head[: head.rfind(b"\n") + 1] or head)
-    return "utf-8"
+        return detect_encoding(head[: head.rfind(b"\n") + 1] or head, region)
+    return Guess.shown("utf-8")
 
 
-def detect_encoding(sample: bytes) -> str:
+def detect_encoding(sample: bytes, region: str | None = None) -> Guess:
     """The likeliest encoding of bytes that are not UTF-8; DamagedFileError when none is likely."""
+    guess = guess_code_page(sample, region)
+    if guess and guess.fit >= FITS:
+        return guess
     from charset_normalizer import from_bytes
 
-    matches = from_bytes(sample, cp_isolation=list(ENCODINGS))
-    best = matches.best()
-    if best is None:
+    best = from_bytes(sample, cp_isolation=list(WIDE_ENCODINGS)).best()
+    if best is not None:
+        return Guess(best.encoding.replace("_", "-"), best.language, 1 - best.chaos, 1.0)
+    if guess is None:
         raise DamagedFileError(
             "undecodable",
             "The file is no text in a known encoding. Deliver it as UTF-8, or name its encoding "
             "in the source's settings.",
         )
-    # Western and Central European code pages differ in few letters; the western is the commoner.
-    western = next((match for match in matches if match.encoding == "cp1252"), None)
-    if best.encoding == "cp1250" and western and western.chaos <= best.chaos + 0.05:
-        return "cp1252"
-    return best.encoding.replace("_", "-")
+    return replace(guess, confidence=min(guess.confidence, guess.fit))
 
 
 def _head(path: Path, compression: str | None) -> tuple[bytes, bool]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dagster_project.load.reading.code_pages import Guess
 from dagster_project.load.reading.csv_dialect import (
     UTF8,
     CsvDialect,
@@ -96,14 +97,17 @@ def _mark_bad_bytes(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error("hourglass_mark", _mark_bad_bytes)
 
 
-def text_encoding(path: Path, compression: str | None, encoding: str) -> str:
-    """``encoding``, or the likeliest one when it is UTF-8 in name but not in the bytes.
+def text_encoding(
+    path: Path, compression: str | None, encoding: str, region: str | None
+) -> Guess | None:
+    """None where ``encoding`` is right; the likeliest one where the bytes are not the UTF-8 that
+    they were taken for.
 
     A file with valid sequences of several bytes is UTF-8 with damaged records; one without any
     was written in another encoding.
     """
     if encoding not in UTF8:
-        return encoding
+        return None
     odd = bytearray()
     decoder = codecs.getincrementaldecoder("utf-8")(errors="hourglass_mark")
     has_wide = is_bad = False
@@ -116,8 +120,8 @@ def text_encoding(path: Path, compression: str | None, encoding: str) -> str:
                 if not line.isascii():
                     odd += line + b"\n"
     if not is_bad or has_wide:
-        return encoding
-    return detect_encoding(bytes(odd))
+        return None
+    return detect_encoding(bytes(odd), region)
 
 
 def record_texts(
