@@ -94,9 +94,8 @@ summed as (
         cast(sum(net_revenue) as decimal(18, 2)) as net_revenue,
         cast(sum(discount_amount) as decimal(18, 2)) as discount_amount,
         cast(sum(margin_given_away) as decimal(18, 2)) as margin_given_away,
-        case
-            when count(gross_margin) = count(*) then cast(sum(gross_margin) as decimal(18, 2))
-        end as gross_margin,
+        count(gross_margin) as costed_sales,
+        cast(coalesce(sum(gross_margin), 0) as decimal(18, 2)) as gross_margin,
         {{ count_if('is_followed') }} as followed_sales,
         {{ count_if('is_followed and is_repeated = 1') }} as repeated_sales,
         count(repeat_rate_without) as matched_sales,
@@ -116,6 +115,7 @@ final as (
         net_revenue,
         discount_amount,
         margin_given_away,
+        costed_sales,
         gross_margin,
         followed_sales,
         repeated_sales,
