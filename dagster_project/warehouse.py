@@ -5,7 +5,9 @@ in, and cannot be reconfigured by the SQL that runs on it: mappings, audiences a
 are data that somebody wrote.
 """
 
+import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,8 @@ from dagster_project.errors import BusyError, HourglassError
 from dagster_project.private_files import FILE_MODE, private_folder
 from dagster_project.settings import Settings
 
+# Below so many bytes a disk is full: DuckDB writes blocks of 256 KB.
+LEAST_FREE = 1_000_000
 SCHEMAS = (*SYSTEMS, "ledger", "control", "identity", "quality")
 # What is published: the marts, and apart from them the tables with direct identifiers.
 PUBLISHED_SCHEMAS = ("marts", "restricted")
@@ -122,7 +126,11 @@ def _cannot_open(path: Path, message: str) -> HourglassError:
         )
     if "lock" in message.lower():
         return BusyError(f"{path.name} is open in another process. Close it and run again.")
+    has_room = path.is_file() and shutil.disk_usage(path.parent).free > LEAST_FREE
     if "not a valid DuckDB" in message or "storage version" in message:
+        return _unreadable(path)
+    # The file is there, its owner and its disk are not what is wrong: it was cut off.
+    if has_room and os.access(path, os.R_OK | os.W_OK):
         return _unreadable(path)
     return HourglassError(
         f"{path} cannot be opened for writing. Check that the folder exists, that its disk has "
@@ -133,6 +141,6 @@ def _cannot_open(path: Path, message: str) -> HourglassError:
 
 def _unreadable(path: Path) -> HourglassError:
     return HourglassError(
-        f"{path} is not a DuckDB file that this version can read. Move it aside: the next run "
-        "builds a new one from landing/ and the published versions."
+        f"{path} is not a DuckDB file that this version can read, or it is damaged. Move it aside: "
+        "the next run builds a new one from landing/ and the published versions."
     )

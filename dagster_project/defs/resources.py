@@ -7,12 +7,14 @@ from functools import cached_property
 from importlib import metadata
 
 import dagster as dg
+import duckdb
 from dagster_dbt import DbtCliResource
 from packaging.version import Version
 
 from dagster_project.defs.run_history import PROCESS_TAG, process_tag
 from dagster_project.engine import dbt_executable
 from dagster_project.errors import BusyError, HourglassError
+from dagster_project.operations.disk import disk_failure, is_of_the_disk
 from dagster_project.operations.lock import run_lock
 from dagster_project.settings import Settings
 from dagster_project.transform.project import PreparedProject
@@ -71,7 +73,12 @@ def told_plainly(
         raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_SECONDS) from None
     except HourglassError as error:
         raise dg.Failure(description=error.message, allow_retries=False) from None
-    except OSError as error:
+    except (OSError, duckdb.Error) as error:
+        if is_of_the_disk(error):
+            told = disk_failure(context.resources.settings, error)
+            raise dg.Failure(description=told.message, allow_retries=False) from None
+        if not isinstance(error, OSError):
+            raise
         context.log.warning(traceback.format_exc(limit=3))
         raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_SECONDS) from error
 

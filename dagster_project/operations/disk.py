@@ -1,9 +1,12 @@
 """Disk room: what a run is expected to need, and what there is, before it begins."""
 
+import errno
 import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+
+import duckdb
 
 from dagster_project.errors import HourglassError
 from dagster_project.publish import list_versions
@@ -15,6 +18,10 @@ REWRITTEN_SHARE = 0.5
 # compressed files (November 2026).
 FIRST_RUN_FACTOR = 6
 LEAST_BYTES = 20_000_000
+NO_ROOM_OR_RIGHT = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
+)
+SAID_BY_THE_DISK = ("No space left", "Could not write file", "Read-only file system")
 # So many runs ahead it is time to say so.
 RUNS_AHEAD = 3
 
@@ -64,6 +71,35 @@ def require_room(settings: Settings) -> None:
             f"{room.sentence} The run was not started; the version in force stays. Make room, or "
             "keep fewer versions (HOURGLASS_KEEP_VERSIONS), then run again."
         )
+
+
+def is_of_the_disk(error: BaseException) -> bool:
+    """Whether the disk, or a file on it, is what failed: no repetition helps."""
+    if isinstance(error, OSError):
+        return error.errno in NO_ROOM_OR_RIGHT
+    if isinstance(error, duckdb.IOException | duckdb.FatalException):
+        return True
+    # A commit that does not fit is a TransactionException, which others are too.
+    return isinstance(error, duckdb.Error) and any(text in str(error) for text in SAID_BY_THE_DISK)
+
+
+def disk_failure(settings: Settings, error: BaseException) -> HourglassError:
+    """What a person is told of an error for which :func:`is_of_the_disk` holds."""
+    why = error.strerror if isinstance(error, OSError) else type(error).__name__
+    where = error.filename if isinstance(error, OSError) else settings.warehouse_path
+    room = room_for_a_run(settings)
+    if room.free < room.needed:
+        return HourglassError(
+            f"{where or settings.data_dir} could not be written ({why}). {room.sentence} The "
+            "version in force stays. Make room, then run again."
+        )
+    return HourglassError(
+        f"{where or settings.data_dir} could not be read or written ({why}): the disk was full, "
+        "the folder is not this user's, or the file is damaged. The version in force stays. Run "
+        "again; if it fails again with room on the disk, move "
+        f"{settings.warehouse_path} aside: the next run builds it from landing/ and the published "
+        "versions."
+    )
 
 
 def megabytes(size: int) -> str:
