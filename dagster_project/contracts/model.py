@@ -111,7 +111,8 @@ class SourceSettings(Strict):
 
     ``expected_delivery`` is a cron expression in the source's time zone: by then a file must have
     come. ``volume_band`` is (low, high) as shares of the median records of the same weekday in
-    the eight weeks before. What is late or outside warns or, as ``late_or_odd`` says, blocks the
+    the eight weeks before. What a source does not say is learnt from its deliveries, unless
+    ``late_or_odd`` is off. What is late or outside warns or, as ``late_or_odd`` says, blocks the
     publish. Where the records of keys that stand in one file with several contents are a larger
     share of it than ``conflicts_block_above``, the publish is blocked.
 
@@ -134,7 +135,7 @@ class SourceSettings(Strict):
     plausible_years_ahead: int = Field(default=2, ge=0, le=1000)
     expected_delivery: Annotated[str, AfterValidator(known_cron)] | None = None
     volume_band: tuple[float, float] | None = None
-    late_or_odd: Literal["warn", "block"] = "warn"
+    late_or_odd: Literal["warn", "block", "off"] = "warn"
     conflicts_block_above: float | None = Field(default=None, ge=0, le=1)
     keep_days: int | None = Field(default=None, ge=1, le=36_525)
 

@@ -83,7 +83,7 @@ def load_landing(
             spread=spread,
         )
     count_keys_and_references(con, targets, summary)
-    for status in assess_deliveries(con, targets.values(), stamp.at):
+    for status in assess_deliveries(con, targets, stamp.at):
         if status.message:
             summary.messages.append(
                 FileMessage(status.source, "warning", "late_or_odd", status.message)

@@ -42,7 +42,7 @@ def put(landing, day: date, rows: int, at: datetime | None = None) -> Path:
 def validate_records(landing, mapping: Mapping, now: datetime = NOW) -> DeliveryStatus:
     mappings = {"visits": mapping}
     targets = load_targets(landing.settings, load_words(), mappings)
-    (status,) = assess_deliveries(landing.con, targets.values(), now)
+    (status,) = assess_deliveries(landing.con, targets, now)
     return status
 
 
