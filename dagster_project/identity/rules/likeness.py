@@ -4,6 +4,8 @@ Levels: 2 the same, 1 the same but for a typing error, a short form or an initia
 when either side has nothing.
 """
 
+from collections.abc import Iterable
+
 # The cheaper measure stands before the dearer one, which it cannot contradict: Damerau-Levenshtein
 # takes twenty times as long as Jaro-Winkler.
 # One letter more, less, changed or swapped in a word of some length, or much alike from the start.
@@ -38,6 +40,13 @@ _CROSSED = (
 # Je, Jo, Ye and E are one sound with one key, so their initials are one letter.
 _INITIAL = "translate(left({0}, 1), 'e', 'i')"
 
+# Two names that people bear, and no forms of one: Anna and Yana, a letter apart, are no slip of the
+# pen but two sisters.
+_OTHER_NAMES = (
+    "(len(a.first_names) > 0 AND len(b.first_names) > 0 "
+    "AND NOT list_has_any(a.first_names, b.first_names))"
+)
+
 _FIRST = f"""
     CASE
         WHEN a.first_key IS NULL OR b.first_key IS NULL THEN NULL
@@ -46,6 +55,7 @@ _FIRST = f"""
         WHEN least(length(a.first_key), length(b.first_key)) = 1
             THEN CASE WHEN {_INITIAL.format("a.first_key")} = {_INITIAL.format("b.first_key")}
                 THEN 1 ELSE 0 END
+        WHEN {_OTHER_NAMES} THEN 0
         WHEN {names_alike("a.first_key", "b.first_key")} THEN 1
         WHEN {_CROSSED} THEN 1
         ELSE 0
@@ -101,7 +111,7 @@ _LETTERS = "jaccard(a.first_key, b.first_key)"
 _OTHER_FIRST = f"""
     coalesce(
         ({_FIRST}) = 0 AND CASE
-            WHEN a.gender <> b.gender THEN true
+            WHEN a.gender <> b.gender OR {_OTHER_NAMES} THEN true
             WHEN least(length(a.first_key), length(b.first_key)) >= 4 AND {_LETTERS} >= 0.8
                 THEN false
             WHEN ({_BIRTH}) >= 1 OR a.national_id = b.national_id OR {_SLIP}
@@ -145,6 +155,7 @@ LEVELS = f"""
     {_OTHER_LAST} AS is_other_last_name,
     {_GENERATION} AS is_other_generation,
     ({_OTHER_PERSON}) AS is_other_person,
+    coalesce(a.gender <> b.gender, false) AS is_other_gender,
     coalesce(jaro_winkler_similarity(a.street, b.street) >= 0.85
         AND (a.house = b.house OR a.postal_code = b.postal_code OR a.city = b.city), false)
         AS is_same_home"""
@@ -153,18 +164,28 @@ LEVELS = f"""
 # generation, or another national id together with another name or birth date. An agreeing
 # national id outweighs the first two; one with a slip does with a birth date, or a
 # last name that no birth date speaks against. Read over the columns of LEVELS.
-CONTRADICTS = """
-    coalesce(
-        (is_other_person AND NOT coalesce(national_level = 2 AND birth_level = 2, false))
-        OR (national_level = 0 AND (is_other_first_name OR (last_level = 0 AND birth_level = 0)))
-        OR (is_other_first_name AND NOT coalesce(
-            (national_level = 2 AND (birth_level >= 1 OR is_same_home))
+CONTRADICTIONS = {
+    "two people by their names": """
+        is_other_person AND NOT coalesce(national_level = 2 AND birth_level = 2, false)""",
+    "another national id": """
+        national_level = 0 AND (is_other_first_name OR (last_level = 0 AND birth_level = 0))""",
+    "another first name": """
+        is_other_first_name AND NOT coalesce(
+            (national_level = 2 AND (birth_level >= 1 OR (is_same_home AND NOT is_other_gender)))
             OR (is_national_slip AND (birth_level = 2
                 OR (last_level >= 1 AND birth_level IS DISTINCT FROM 0))),
-            false))
-        OR (is_other_generation AND NOT coalesce(national_level >= 1, false))
-        OR (first_level = 0 AND last_level = 0 AND birth_level = 0),
-        false)"""
+            false)""",
+    "another generation": "is_other_generation AND NOT coalesce(national_level >= 1, false)",
+    "another name and birth date": "first_level = 0 AND last_level = 0 AND birth_level = 0",
+}
+
+
+def any_of(conditions: Iterable[str]) -> str:
+    """SQL: one of them holds; what is not known does not."""
+    return f"coalesce({' OR '.join(f'({condition})' for condition in conditions)}, false)"
+
+
+CONTRADICTS = any_of(CONTRADICTIONS.values())
 
 # How much a contradiction weighs against links, in bits: a pair that says so outweighs a link or
 # two that happen to hold, and gives way to several records that agree with both sides.

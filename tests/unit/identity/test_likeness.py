@@ -1,5 +1,7 @@
 """Pairs that are alike without being one person, and people whose records contradict themselves."""
 
+import pytest
+
 PERSON = {
     "last_name": "Thornbury",
     "birth_date": "1984-03-17",
@@ -45,3 +47,25 @@ def test_common_names_exchanged_weigh_no_more_than_in_place(company):
     company.add("contacts", "2", first_name="Комарова", last_name="Анна", birth_date="1996-04-21",
         email="anna.komarova@mail.ru")  # fmt: skip
     assert not one(company)
+
+
+def test_names_that_people_bear_are_no_slips_of_each_other(company):
+    """Twin sisters Anna and Yana are one customer, because the names are a letter apart."""
+    company.add("contacts", "1", first_name="Анна", **PERSON)
+    company.add("contacts", "2", first_name="Яна", **PERSON)
+    assert not one(company)
+    # A slip that makes no other name of it, and a form of the name, are the same as ever.
+    for other in ("Анан", "Аня"):
+        company.add("contacts", "2", first_name=other, **PERSON)
+        assert one(company), other
+
+
+@pytest.mark.parametrize("birth_date", ["1986-11-02", None])
+def test_an_id_typed_for_husband_and_wife_makes_nobody_of_them(company, birth_date):
+    """A clerk types the husband's number for the wife too, and the two are one customer."""
+    company.add("contacts", "1", first_name="Robert", national_id="9036067", **PERSON)
+    wife = {**PERSON, "birth_date": birth_date}
+    company.add("contacts", "2", first_name="Galina", national_id="9036067", **wife)
+    assert not one(company)
+    asked = company.con.execute("SELECT left_id, right_id FROM identity.review").fetchall()
+    assert asked == [("1", "2")]

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from dagster_project.identity.inspection.explanation_text import tell
+from dagster_project.identity.inspection.waterfall import how_linked
 
 LINK = {
     "left_record": "crm.contacts/1",
@@ -64,3 +65,11 @@ def test_long_parts_are_cut_and_say_so():
     assert lines[3] == "  order_id 0, is_sale yes"
     assert lines[-1] == "  and 5 more: --json shows all"
     assert len(lines) == 2 + 1 + 20 + 1
+
+
+def test_no_identifier_proves_it_stands_above_none():
+    """Above a national id that weighs most it says that no identifier proves it."""
+    own = {"prior": -10.0, "national_id": 14.0, "birth_date": 9.0}
+    assert "identifiers speak for it" in how_linked({**LINK, "bits": own})
+    other = {"prior": -10.0, "national_id": -2.0, "birth_date": 25.0}
+    assert how_linked({**LINK, "bits": other}).startswith("no identifier proves it")
