@@ -72,7 +72,7 @@ def _project(marts: Path) -> dict:
         "model-paths": ["models"],
         "flags": {"send_anonymous_usage_stats": False, "partial_parse": False},
         "models": {
-            NAME: {"+database": marts.stem, "+schema": "main", "+materialized": "table"},
+            NAME: {"+database": marts.stem, "+materialized": "table"},
         },
     }
 
