@@ -43,6 +43,7 @@ SHOWN_COUNTS = (
 )
 FILES_KEY = dg.AssetKey(["ledger", "files"])
 QUARANTINE_KEY = dg.AssetKey(["ledger", "quarantine"])
+PURGED_KEY = dg.AssetKey(["identity", "purged_sums"])
 LEDGER = {
     "files": "One row per file content that was ever read: its records and what became of them.",
     "file_tables": "Rows that each file gave to each raw table.",
@@ -119,6 +120,16 @@ def raw_asset_specs() -> list[dg.AssetSpec]:
         )
         for name, description in LEDGER.items()
     ]
+    specs.append(
+        dg.AssetSpec(
+            key=PURGED_KEY,
+            description="What retention purged, as sums per source and month: nobody is in it.",
+            group_name=Group.SOURCES,
+            kinds={"duckdb", "table"},
+            owners=["team:data-engineering"],
+            skippable=True,
+        )
+    )
     specs.append(
         dg.AssetSpec(
             key=PARAMETERS_KEY,
