@@ -1,7 +1,7 @@
 """Canonical rows: a staged batch into one raw table, nulled cells and rejects into quarantine."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,6 @@ from dagster_project.load.ledger.load_summary import FileOutcome
 from dagster_project.load.ledger.schema import insert_rows, raw_name
 from dagster_project.load.reading.file_content import texts_of_lines
 from dagster_project.load.reading.header_matching import Field
-from dagster_project.load.validation.casting import ColumnFormat
 from dagster_project.load.validation.format_inference import declared_formats, infer_formats
 from dagster_project.load.validation.record_rules import (
     RecordSchema,
@@ -51,16 +50,10 @@ class LoadStamp:
 
 @dataclass(frozen=True)
 class FormatGroup:
-    """Files of a batch whose columns are written alike: positions, and the formats they share."""
+    """Files of a batch whose columns are written alike: positions, and their records validated."""
 
     files: tuple[int, ...]
-    column_formats: dict[str, ColumnFormat]
-
-    def of(self, base: str, total: int) -> str:
-        """SQL: the records of these files within ``base``."""
-        if len(self.files) == total:
-            return base
-        return f"(SELECT * FROM {base} WHERE _file IN ({', '.join(map(str, self.files))}))"
+    validated: ValidatedRecords
 
 
 def infer_batch_formats(
@@ -70,13 +63,14 @@ def infer_batch_formats(
     schema: RecordSchema,
     settings: SourceSettings,
 ) -> tuple[list[FormatGroup], dict[int, int], dict[int, int]]:
-    """Decide how each file's columns are written.
+    """Decide how each file's columns are written, and validate the records by that.
 
     Returns the groups of files that are written alike, the number of records by file, and the
-    number of bad ones. Formats and their reasons are kept on the units.
+    number of bad ones. Formats and their reasons are kept on the units. The validated records lie
+    in temporary tables until ``drop_validated``.
     """
     column_formats = declared_formats(schema, settings)
-    validated = validate_records(base, schema, column_formats)
+    validated = _computed(con, validate_records(base, schema, column_formats), "load_validated")
     counts, bad, unparsed = _probe(con, validated)
     chosen = infer_formats(con, validated, schema, settings, unparsed) if unparsed else {}
     groups: dict[tuple[Any, ...], list[int]] = {}
@@ -87,14 +81,38 @@ def infer_batch_formats(
         }
         unit.notes = {name: how for name, (_, how) in found.items()}
         groups.setdefault(tuple(sorted(unit.column_formats.items(), key=str)), []).append(number)
-    format_groups = [FormatGroup(tuple(files), dict(key)) for key, files in groups.items()]
-    if chosen:
-        for group in format_groups:
-            again = validate_records(group.of(base, len(units)), schema, group.column_formats)
-            group_counts, group_bad, _ = _probe(con, again)
-            counts |= group_counts
-            bad |= {number: group_bad.get(number, 0) for number in group.files}
+    if not chosen:
+        return [FormatGroup(tuple(range(len(units))), validated)], counts, bad
+    con.execute(f"DROP TABLE {validated.relation}")
+    format_groups = []
+    for place, (key, files) in enumerate(groups.items()):
+        own = base
+        if len(groups) > 1:
+            own = f"(SELECT * FROM {base} WHERE _file IN ({', '.join(map(str, files))}))"
+        again = _computed(con, validate_records(own, schema, dict(key)), f"load_validated_{place}")
+        group_counts, group_bad, _ = _probe(con, again)
+        counts |= group_counts
+        bad |= {number: group_bad.get(number, 0) for number in files}
+        format_groups.append(FormatGroup(tuple(files), again))
     return format_groups, counts, bad
+
+
+def _computed(
+    con: duckdb.DuckDBPyConnection, validated: ValidatedRecords, name: str
+) -> ValidatedRecords:
+    """The validated records as a temporary table.
+
+    Half a dozen statements read them, and each would work out every cell again; of a small file
+    even the planning of these expressions costs more than its records.
+    """
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM {validated.relation}")
+    return replace(validated, relation=f"temp.{name}")
+
+
+def drop_validated(con: duckdb.DuckDBPyConnection, groups: Sequence[FormatGroup]) -> None:
+    """Free the records of a batch that was taken in."""
+    for group in groups:
+        con.execute(f"DROP TABLE {group.validated.relation}")
 
 
 def _probe(
@@ -136,7 +154,7 @@ def ingest_canonical(
     outcomes = [FileOutcome(records=counts.get(number, 0)) for number in range(len(units))]
     rejects: list[RejectedRecord] = []
     for group in groups:
-        validated = validate_records(group.of(base, len(units)), schema, group.column_formats)
+        validated = group.validated
         has_bad = any(bad.get(number) for number in group.files)
         _insert(con, validated, units, schema, target, has_bad=has_bad)
         for number, count in write_nulled_cells(con, validated, units, schema, stamp).items():
@@ -153,6 +171,7 @@ def ingest_canonical(
         if outcome.accepted:
             outcome.rows[target] = outcome.accepted
     quarantine(con, units, rejects, stamp)
+    drop_validated(con, groups)
     return outcomes
 
 

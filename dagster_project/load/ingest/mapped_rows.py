@@ -15,6 +15,7 @@ from dagster_project.load.ingest.batch_staging import SourceUnit
 from dagster_project.load.ingest.canonical_rows import (
     LoadStamp,
     RejectedRecord,
+    drop_validated,
     infer_batch_formats,
     quarantine,
     register_units,
@@ -38,7 +39,6 @@ from dagster_project.load.validation.record_rules import (
     ValidatedRecords,
     extras,
     sentence,
-    validate_records,
 )
 from dagster_project.warehouse import quoted
 
@@ -71,7 +71,7 @@ def ingest_mapped(
     rejects: list[RejectedRecord] = []
     batches: list[ValidatedRecords] = []
     for number, group in enumerate(groups):
-        validated = validate_records(group.of(base, len(units)), schema, group.column_formats)
+        validated = group.validated
         batches.append(validated)
         _records(con, validated, schema, units, mapping, columns, is_first=number == 0)
         if any(bad.get(file) for file in group.files):
@@ -117,6 +117,7 @@ def ingest_mapped(
     for file, rule, listed in listed_values(con, mapping, columns):
         outcomes[file].listed[rule] = listed
     quarantine(con, units, rejects, stamp)
+    drop_validated(con, groups)
     return outcomes
 
 

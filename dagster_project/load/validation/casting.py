@@ -5,6 +5,7 @@ invalid value from an absent one. Decisions that hold for a whole column of a fi
 day and month, the decimal sign) come in as a ``ColumnFormat``.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -89,12 +90,14 @@ class ComputedColumns:
         self._layers[depth].append(f"{sql} AS {name}")
         return name
 
-    def around(self, source: str) -> str:
-        """SQL of a relation with the columns of ``source`` and every step."""
+    def around(self, source: str, kept: Collection[str]) -> str:
+        """SQL of a relation with the columns of ``source`` and the ``kept`` steps."""
         for layer in self._layers:
             if layer:
                 source = f"(SELECT *, {', '.join(layer)} FROM {source})"
-        return source
+        steps = (f"_step_{number + 1}" for number in range(self._count))
+        dropped = [step for step in steps if step not in kept]
+        return f"(SELECT * EXCLUDE ({', '.join(dropped)}) FROM {source})" if dropped else source
 
 
 def cast_cell(

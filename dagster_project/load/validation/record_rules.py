@@ -57,8 +57,8 @@ class ValidatedRecords:
     """A relation: the staged columns and, per field, its value, whether its text was invalid.
 
     ``rule`` is the column that names the row rule by which a record is left out. ``bad`` is the
-    column that is true for records that go to quarantine, ``why`` an SQL
-    expression giving ``position:code`` of the first reason. ``invalid`` has the fields that can
+    column that is true for records that go to quarantine, ``why`` the one that has
+    ``position:code`` of the first reason. ``invalid`` has the fields that can
     fail, ``implausible`` those whose event can lie outside the plausible range, ``impossible``
     those that contradict another field or are a duration below zero.
     """
@@ -155,11 +155,12 @@ def validate_records(
     if schema.one_of:
         present = ", ".join(trimmed(text_of(schema, name)) for name in schema.one_of)
         reasons.append(f"WHEN coalesce({present}) IS NULL THEN '-1:no_identifier'")
-    why = f"CASE {' '.join(reasons)} END"
-    bad = computed.let(11, f"({why} IS NOT NULL)")
-    return ValidatedRecords(
-        computed.around(base), values, invalid, implausible, impossible, rule, bad, why
-    )
+    why = computed.let(11, f"CASE {' '.join(reasons)} END")
+    bad = computed.let(12, f"({why} IS NOT NULL)")
+    kept = {rule, why, bad, *values.values()}
+    kept |= {flag for flags in (invalid, implausible, impossible) for flag in flags.values()}
+    relation = computed.around(base, kept)
+    return ValidatedRecords(relation, values, invalid, implausible, impossible, rule, bad, why)
 
 
 def is_implausible(value: str, plausible: tuple[date, date]) -> str:

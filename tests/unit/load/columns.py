@@ -8,7 +8,7 @@ import duckdb
 from dagster_project.contracts import DUCKDB_TYPES, SourceSettings
 from dagster_project.load.ingest.canonical_rows import infer_batch_formats
 from dagster_project.load.reading.header_matching import Field
-from dagster_project.load.validation.record_rules import RecordSchema, validate_records
+from dagster_project.load.validation.record_rules import RecordSchema
 
 
 @dataclass
@@ -41,7 +41,7 @@ def cast_columns(
     groups, _, _ = infer_batch_formats(con, base, units, schema, SourceSettings(**settings))
     values: dict[int, list[Any]] = {}
     for group in groups:
-        validated = validate_records(group.of(base, len(units)), schema, group.column_formats)
+        validated = group.validated
         for file, value in con.execute(
             f"SELECT _file, CAST({validated.values['value']} AS {DUCKDB_TYPES[kind]}) "
             f"FROM {validated.relation} ORDER BY _file, _line"
