@@ -12,11 +12,11 @@ from dagster_dbt import DbtCliResource
 from packaging.version import Version
 
 from dagster_project.defs.run_history import PROCESS_TAG, process_tag
-from dagster_project.engine import dbt_executable
 from dagster_project.errors import BusyError, HourglassError
 from dagster_project.operations.disk import disk_failure, is_of_the_disk
 from dagster_project.operations.lock import run_lock
 from dagster_project.settings import Settings
+from dagster_project.transform.dbt_server import dbt_command, serving
 from dagster_project.transform.project import PreparedProject
 
 # A run started in the UI while another is at work waits for it instead of failing.
@@ -41,6 +41,21 @@ def build_run_lock(settings: Settings) -> dg.ResourceDefinition:
             yield RunLock()
 
     return run_lock_resource
+
+
+class DbtServer:
+    """The process that dbt's calls of this run are forked from (``transform/dbt_server.py``)."""
+
+
+def build_dbt_server(settings: Settings, project: PreparedProject) -> dg.ResourceDefinition:
+    """Starts with the run, so that dbt is imported and parsed while files are loaded."""
+
+    @dg.resource(description="dbt, imported and parsed once for the calls of a run.")
+    def dbt_server_resource() -> Iterator[DbtServer]:
+        with serving(settings, project):
+            yield DbtServer()
+
+    return dbt_server_resource
 
 
 class Dbt(DbtCliResource):
@@ -85,13 +100,16 @@ def told_plainly(
 
 def build_resources(settings: Settings, project: PreparedProject) -> dict[str, object]:
     """The resources of the code location, by the names that assets ask for."""
+    executable, *before_arguments = dbt_command(settings)
     return {
         "settings": dg.ResourceDefinition.hardcoded_resource(settings),
         "run_lock": build_run_lock(settings),
+        "dbt_server": build_dbt_server(settings, project),
         "dbt": Dbt(
             project_dir=str(project.folder),
             profiles_dir=str(project.folder),
             # dagster-dbt 0.29 looks for dbt on PATH, where another project's may stand.
-            dbt_executable=str(dbt_executable(settings)),
+            dbt_executable=executable,
+            global_config_flags=before_arguments,
         ),
     }

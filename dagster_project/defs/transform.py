@@ -20,7 +20,7 @@ from dagster_dbt import (
 )
 
 from dagster_project.defs.groups import group_of_model
-from dagster_project.defs.resources import RunLock, told_plainly
+from dagster_project.defs.resources import DbtServer, RunLock, told_plainly
 from dagster_project.engine import after_models, before_models
 from dagster_project.errors import HourglassError
 from dagster_project.predict import warm_up as warm_up_predictions
@@ -109,6 +109,7 @@ def build_models(project: PreparedProject) -> list[dg.AssetsDefinition]:
         dbt: DbtCliResource,
         settings: dg.ResourceParam[Settings],
         run_lock: dg.ResourceParam[RunLock],
+        dbt_server: dg.ResourceParam[DbtServer],
     ) -> Iterator[Any]:
         warm_up_meanwhile(warm_up_predictions)
         yield from run_dbt(context, dbt, settings, project)
@@ -124,6 +125,7 @@ def build_models(project: PreparedProject) -> list[dg.AssetsDefinition]:
         dbt: DbtCliResource,
         settings: dg.ResourceParam[Settings],
         run_lock: dg.ResourceParam[RunLock],
+        dbt_server: dg.ResourceParam[DbtServer],
     ) -> Iterator[Any]:
         warm_up_meanwhile(warm_up_checks)
         yield from run_dbt(context, dbt, settings, project)
@@ -140,6 +142,7 @@ def build_models(project: PreparedProject) -> list[dg.AssetsDefinition]:
         dbt: DbtCliResource,
         settings: dg.ResourceParam[Settings],
         run_lock: dg.ResourceParam[RunLock],
+        dbt_server: dg.ResourceParam[DbtServer],
     ) -> Iterator[Any]:
         yield from run_dbt(context, dbt, settings, project)
 
@@ -170,6 +173,8 @@ def run_dbt(
         share_parse(project, target)
         names = {key.path[-1] for key in context.selected_asset_keys}
         before_models(settings, project.read_manifest(), names)
+        # What an earlier call left is not this one's, should this one end before it has any.
+        (target / "run_results.json").unlink(missing_ok=True)
         invocation = dbt.cli(["build"], context=context, target_path=target, raise_on_error=False)
         rows: dict[str, int] = {}
         waiting: list[tuple[str, dg.AssetCheckResult]] = []
@@ -195,11 +200,16 @@ def run_dbt(
                     waiting.append((unique_id, event))
                 else:
                     yield event
+        if not (target / "run_results.json").exists():
+            raise HourglassError(
+                f"dbt stopped before it built anything: {target}/dbt.log says why. The version in "
+                "force is untouched."
+            )
         results = invocation.get_artifact("run_results.json")["results"]
         with connect(settings) as con:
             built = {result["unique_id"] for result in results}
             after_models(con, settings, invocation.manifest, built)
-            record_dbt_results(con, settings, target / "run_results.json", target / "manifest.json")
+            record_dbt_results(con, settings, target / "run_results.json", project.manifest)
             rules = recorded_rules(con)
         for unique_id, check in waiting:
             yield with_rules(check, rules[unique_id])

@@ -20,6 +20,7 @@ from dagster_project.quality.column_rules import (
     record_rules,
     recorded_rules,
 )
+from dagster_project.quality.descriptions import described
 from dagster_project.quality.fingerprint import columns_of, fingerprint
 from dagster_project.quality.results import CheckResult, Fingerprint, Severity
 from dagster_project.settings import Settings
@@ -107,7 +108,7 @@ def record_dbt_results(
     answered = {key for key, run in runs.items() if run.status in ("pass", "fail", "warn")}
     record_rules(con, settings, manifest["nodes"], ran=runs.keys(), answered=answered)
     con.execute("DELETE FROM quality.dbt_descriptions")
-    _insert(con, "quality.dbt_descriptions", _descriptions(manifest))
+    _insert(con, "quality.dbt_descriptions", described(_marts(manifest)))
     con.execute("DELETE FROM quality.dbt_runs WHERE list_contains(?, unique_id)", [list(runs)])
     _insert(
         con,
@@ -304,19 +305,12 @@ def _nodes(manifest: Mapping[str, Any]) -> dict[str, _Node]:
     }
 
 
-def _descriptions(manifest: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """(mart, column, description), column None for the mart itself; what is undescribed is out."""
-    marts = [
+def _marts(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [
         item
         for item in manifest.get("nodes", {}).values()
         if item["resource_type"] == "model" and item.get("schema") in PUBLISHED_SCHEMAS
     ]
-    rows = [
-        (mart["name"], column and column["name"], (column or mart).get("description"))
-        for mart in marts
-        for column in (None, *mart.get("columns", {}).values())
-    ]
-    return [(mart, column, " ".join(text.split())) for mart, column, text in rows if text]
 
 
 def _severity(item: Mapping[str, Any]) -> str:

@@ -8,10 +8,11 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from dagster_project.engine import after_models, before_models, dbt_executable
+from dagster_project.engine import after_models, before_models
 from dagster_project.errors import HourglassError
 from dagster_project.identity import IDENTITY_INPUTS
 from dagster_project.settings import Settings
+from dagster_project.transform.dbt_server import dbt_command
 from dagster_project.transform.project import (
     cache_dir,
     dbt_environment,
@@ -35,7 +36,8 @@ def build_identity_inputs(settings: Settings) -> None:
     folder = str(project.folder)
     result = subprocess.run(
         [
-            *(str(dbt_executable(settings)), "build", "--quiet", "--no-use-colors"),
+            *dbt_command(settings),
+            *("build", "--quiet", "--no-use-colors"),
             *("--resource-type", "model", "--resource-type", "seed"),
             # With all that they stand on.
             *("--select", *(f"+{name}" for name in IDENTITY_INPUTS)),

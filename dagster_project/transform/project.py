@@ -6,8 +6,9 @@ meanwhile; nothing is written beside the code; and no parse starts from an earli
 partial parse keeps a YAML patch that came before its model, and such a model has no description
 and no test (dbt-core 1.11, 2026-11).
 
-dbt runs as a process of its own, because dbt inside this process keeps the warehouse file locked
-after it is done (seen with dbt-duckdb 1.11, 2026-11).
+Each call of dbt is a process of its own, because dbt inside this process keeps the warehouse file
+locked after it is done (seen with dbt-duckdb 1.11, 2026-11); those of a run are forked from one
+(``dbt_server``).
 """
 
 import fcntl

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dagster_project.quality.descriptions import described
 from tests.integration.conftest import Project
 from tests.integration.dbt_core.busy_company import busy_company
 from tests.integration.dbt_core.conftest import Warehouse
@@ -74,16 +75,12 @@ def published(project: Project) -> dict[str, dict[str, Any]]:
     }
 
 
-def test_every_number_says_whether_it_may_be_summed(published, built):
+def test_every_number_says_whether_it_may_be_summed(published):
     """A BI tool sums a rate, or money that stands once per model, and nobody is told."""
     silent = [name for name, node in published.items() if "additive" not in node["config"]["meta"]]
     assert silent == []
     comments = {
-        (table, column): comment
-        for table, column, comment in built.execute(
-            "SELECT table_name, column_name, comment FROM duckdb_columns() "
-            "WHERE schema_name IN ('marts', 'restricted')"
-        ).fetchall()
+        (mart, column): text for mart, column, text in described(published.values()) if column
     }
     for name, node in published.items():
         meta = node["config"]["meta"]

@@ -1,0 +1,185 @@
+"""dbt's calls of a run: forked from one process, as good as a start of dbt each."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from dagster_project.settings import Settings
+from dagster_project.transform.dbt_server import dbt_command, serving, socket_path
+from dagster_project.transform.project import PreparedProject, dbt_environment, prepare_project
+
+PROJECT = """
+name: tiny
+profile: tiny
+models: {tiny: {+materialized: table}}
+"""
+PROFILE = """
+tiny:
+  target: file
+  outputs: {file: {type: duckdb, path: "{{ env_var('TINY_FILE', 'tiny.duckdb') }}"}}
+"""
+RULE = "models: [{name: one, columns: [{name: a, data_tests: [unique]}]}]"
+# Waits on a file that nobody writes: for who is to be stopped.
+SLOW = (
+    "SELECT count(*) AS a FROM range(1000000) AS r, range(1000000) AS s WHERE r.range = s.range + 1"
+)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Settings, PreparedProject]]:
+    """A project of two models and a test, with a server of it."""
+    folder = tmp_path_factory.mktemp("served")
+    source = folder / "dbt"
+    (source / "models").mkdir(parents=True)
+    (source / "dbt_project.yml").write_text(PROJECT)
+    (source / "profiles.yml").write_text(PROFILE)
+    (source / "models" / "one.sql").write_text("SELECT 1 AS a")
+    (source / "models" / "one.yml").write_text(RULE)
+    (source / "models" / "wrong.sql").write_text("SELECT 'x'::INTEGER AS a FROM {{ ref('one') }}")
+    (source / "models" / "slow.sql").write_text(SLOW)
+    settings = Settings(data_dir=folder / "data")
+    before = os.environ.get("XDG_CACHE_HOME")
+    os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
+    try:
+        project = prepare_project(folder / "prepared", source)
+        with serving(settings, project):
+            yield settings, project
+        assert not socket_path(settings).exists()
+    finally:
+        os.environ.pop("XDG_CACHE_HOME")
+        if before is not None:
+            os.environ["XDG_CACHE_HOME"] = before
+
+
+def start(
+    command: list[str], project: PreparedProject, folder: Path, select: str
+) -> subprocess.Popen[str]:
+    """A call of dbt with what a run gives it; its artefacts and warehouse lie in ``folder``."""
+    return subprocess.Popen(
+        [*command, "build", "--select", select, "--project-dir", str(project.folder)],
+        cwd=project.folder,
+        env={
+            **os.environ,
+            **dbt_environment(Settings(data_dir=folder)),
+            **{"DBT_LOG_FORMAT": "json", "DBT_PROFILES_DIR": str(project.folder)},
+            **{"DBT_TARGET_PATH": str(folder), "DBT_LOG_PATH": str(folder)},
+            "TINY_FILE": str(folder / "tiny.duckdb"),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def said(output: str) -> list[tuple[str, str]]:
+    """(event, node) of dbt's messages about nodes, sorted: two threads tell in any order."""
+    events = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    return sorted(
+        (event["info"]["name"], event["data"]["node_info"]["unique_id"])
+        for event in events
+        if "node_info" in event["data"]
+    )
+
+
+def statuses(folder: Path) -> dict[str, str]:
+    results = json.loads((folder / "run_results.json").read_text())["results"]
+    return {result["unique_id"]: result["status"] for result in results}
+
+
+def test_a_served_call_is_what_dbt_itself_does_and_frees_the_file(
+    place: tuple[Settings, PreparedProject], tmp_path: Path
+) -> None:
+    """The next step of a run finds the warehouse locked, or checks that dbt ran are missing."""
+    settings, project = place
+    own, served = tmp_path / "own", tmp_path / "served"
+    own.mkdir()
+    served.mkdir()
+    ask, nobody = dbt_command(settings), dbt_command(Settings(data_dir=tmp_path))
+    assert socket_path(settings).exists()
+    assert not socket_path(Settings(data_dir=tmp_path)).exists()
+    calls = [start(ask, project, served, "one wrong"), start(nobody, project, own, "one wrong")]
+    outputs = [call.communicate()[0] for call in calls]
+    assert [call.returncode for call in calls] == [1, 1], outputs[0]
+    assert said(outputs[0]) == said(outputs[1])
+    assert statuses(served) == statuses(own)
+    assert statuses(served)["model.tiny.wrong"] == "error"
+    for select in ("one", "one"):
+        with duckdb.connect(str(served / "tiny.duckdb")) as con:
+            assert con.execute("SELECT a FROM one").fetchall() == [(1,)]
+        again = start(ask, project, served, select)
+        output, _ = again.communicate()
+        assert again.returncode == 0, output
+    assert set(statuses(served).values()) == {"success", "pass"}
+
+
+def test_a_call_that_is_stopped_ends_and_the_next_one_is_served(
+    place: tuple[Settings, PreparedProject], tmp_path: Path
+) -> None:
+    """Ctrl-C leaves dbt at work on a file that every later run finds locked."""
+    settings, project = place
+    call = start(dbt_command(settings), project, tmp_path, "slow")
+    assert call.stdout is not None
+    while "LogStartLine" not in call.stdout.readline():
+        assert call.poll() is None
+    call.send_signal(signal.SIGTERM)
+    call.communicate(timeout=60)
+    assert call.returncode != 0
+    after = start(dbt_command(settings), project, tmp_path, "one")
+    output, _ = after.communicate()
+    assert after.returncode == 0, output
+
+
+def test_dbt_ends_with_the_run_that_was_killed(tmp_path: Path) -> None:
+    """After kill -9 dbt goes on for minutes, and every new run says that the file is in use."""
+    script = f"""
+import os, signal, subprocess, sys, time
+from pathlib import Path
+from dagster_project.settings import Settings
+from dagster_project.transform import dbt_server
+settings = Settings(data_dir={str(tmp_path)!r})
+child = subprocess.Popen(
+    [sys.executable, "-c", {FAKE!r}, str({str(tmp_path / "s.sock")!r}), {str(tmp_path)!r}],
+    stdin=subprocess.PIPE,
+)
+while not Path({str(tmp_path / "s.sock")!r}).exists():
+    time.sleep(0.02)
+call = subprocess.Popen(
+    [sys.executable, "-I", "-S", str(dbt_server.CLIENT), {str(tmp_path / "s.sock")!r}, "none"]
+)
+while not Path({str(tmp_path / "pid")!r}).exists():
+    time.sleep(0.02)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", script], check=False)
+    pid = int((tmp_path / "pid").read_text())
+    for _ in range(200):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    pytest.fail(f"the call {pid} is still at work")
+
+
+# A server whose calls write their process id and sleep, in place of dbt.
+FAKE = """
+import os, sys, time
+from pathlib import Path
+from dagster_project.transform.dbt_server import Server, _listening
+place = Path(sys.argv[2])
+class Sleeper:
+    def invoke(self, arguments):
+        (place / "half").write_text(str(os.getpid()))
+        (place / "half").rename(place / "pid")
+        time.sleep(600)
+Server._runner = lambda self: Sleeper()
+Server(_listening(Path(sys.argv[1])), place, place).serve()
+"""
