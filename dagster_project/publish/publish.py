@@ -20,6 +20,7 @@ from dagster_project.publish.flip import (
 )
 from dagster_project.publish.inputs import input_parts, inputs_fingerprint
 from dagster_project.publish.kept import prune
+from dagster_project.publish.unchanged import unchanged_parquet
 from dagster_project.publish.versions import (
     PublishedVersion,
     cannot_write,
@@ -79,10 +80,11 @@ def publish(
         try:
             say("writing the marts")
             moment = version.published_at.replace(tzinfo=None)
-            write_marts(con, published, marts, moment)
+            unchanged = unchanged_parquet(before, marts, gate)
+            linked = write_marts(con, published, marts, moment, unchanged)
             write_restricted(con, restricted, marts, moment)
             say("verifying the copy")
-            verify(settings, published, restricted, marts, gate)
+            verify(settings, published, restricted, marts, gate, linked)
             parts = input_parts(settings, con)
             manifest = {
                 "version": version.name,

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from dagster_project.errors import HourglassError
+from dagster_project.publish.unchanged import link
 from dagster_project.publish.versions import DATABASE, RESTRICTED_DATABASE
 from dagster_project.quality.dbt_results import mart_descriptions
 from dagster_project.quality.fingerprint import (
@@ -34,10 +35,15 @@ Render = Callable[..., Mapping[str, str]]
 
 
 def write_marts(
-    con: duckdb.DuckDBPyConnection, folder: Path, marts: Mapping[str, str], published_at: datetime
-) -> None:
+    con: duckdb.DuckDBPyConnection,
+    folder: Path,
+    marts: Mapping[str, str],
+    published_at: datetime,
+    unchanged: Mapping[str, Path],
+) -> set[str]:
     """Write marts.duckdb and parquet/ into ``folder`` from the warehouse on ``con``.
 
+    Gives the marts whose Parquet is that of ``unchanged`` (by mart, verified) and was not written.
     ``marts``: name to schema; restricted ones are left out. Physical tables in the default
     schema, with dbt's descriptions of tables and columns as comments.
     """
@@ -48,10 +54,16 @@ def write_marts(
         for name in names:
             _copy(con, "marts", name, f"{target}.main", published_at)
             _describe(con, f"{target}.main", name, descriptions.get(name, {}))
+        linked = set()
         for name in names:
             path = folder / "parquet" / f"{name}.parquet"
             said = descriptions.get(name, {})
-            write_parquet(con, f"{target}.main.{identifier(name)}", path, said)
+            earlier = unchanged.get(name)
+            if earlier and _metadata_of(con, earlier) == _metadata(said) and link(earlier, path):
+                linked.add(name)
+            else:
+                write_parquet(con, f"{target}.main.{identifier(name)}", path, said)
+    return linked
 
 
 def write_parquet(
@@ -62,13 +74,23 @@ def write_parquet(
     The file's metadata hold ``description``, of the mart (the key None), and ``columns``, a JSON
     object with that of each column: DuckDB writes none at the columns themselves.
     """
-    columns = {name: text for name, text in said.items() if name is not None}
-    about = {"description": said.get(None, ""), "columns": json.dumps(columns, ensure_ascii=False)}
-    pairs = ", ".join(f"{key}: {quoted(text)}" for key, text in about.items())
+    pairs = ", ".join(f"{key}: {quoted(text)}" for key, text in _metadata(said).items())
     con.execute(
         f"COPY {table} TO {quoted(str(path))} "
         f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{pairs}}})"
     )
+
+
+def _metadata(said: Mapping[str | None, str]) -> dict[str, str]:
+    columns = {name: text for name, text in said.items() if name is not None}
+    return {"description": said.get(None, ""), "columns": json.dumps(columns, ensure_ascii=False)}
+
+
+def _metadata_of(con: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
+    rows = con.execute(
+        f"SELECT decode(key), decode(value) FROM parquet_kv_metadata({quoted(str(path))})"
+    ).fetchall()
+    return dict(rows)
 
 
 def write_restricted(
@@ -97,11 +119,12 @@ def verify(
     restricted: Path,
     marts: Mapping[str, str],
     gate: GateRecord,
+    linked: Set[str] = frozenset(),
 ) -> None:
     """Reopen the written files and compare every mart and the registry with what the gate checked.
 
-    Raises HourglassError that names the first mart which differs, or a column of a type that BI
-    drivers mishandle.
+    The Parquet of ``linked`` marts was not written and is not read again. Raises HourglassError
+    that names the first mart which differs, or a column of a type that BI drivers mishandle.
     """
     with _reopened(settings, restricted / RESTRICTED_DATABASE) as con:
         if registry_fingerprints(con) != gate.registry:
@@ -117,6 +140,8 @@ def verify(
             if schema == "marts":
                 _require_types(con, name)
                 _compare(name, gate, fingerprint_of(con, identifier(name), name))
+                if name in linked:
+                    continue
                 parquet = quoted(str(published / "parquet" / f"{name}.parquet"))
                 _compare(name, gate, fingerprint_of(con, f"read_parquet({parquet})", name))
 

@@ -32,6 +32,8 @@ CLIENT = Path(__file__).with_name("dbt_client.py")
 # What a Unix socket's address may have, on the tightest of the systems.
 LONGEST_ADDRESS = 103
 STOP_SECONDS = 5
+# Locks of a call go with it; Python's tracker of them warns when the server ends, one line a run.
+SEMAPHORES = "ignore:resource_tracker:UserWarning"
 
 
 def socket_path(settings: Settings) -> Path:
@@ -72,7 +74,7 @@ def serving(settings: Settings, project: PreparedProject) -> Iterator[None]:
             # Its end tells the server that this process is gone, however that came about.
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            env={**os.environ, **dbt_environment(settings)},
+            env={**os.environ, **dbt_environment(settings), "PYTHONWARNINGS": SEMAPHORES},
             pass_fds=[number],
         )
     try:
