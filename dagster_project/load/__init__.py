@@ -1,7 +1,7 @@
 """Load: files to raw tables, every record accounted for once.
 
-From the top: dry_run, run, read_apart, ingest, planning, settling, delivery_expectations, validation,
-reading, ledger, landing; each imports only from those after it.
+From the top: dry_run, run, read_apart, ingest, planning, settling, delivery_expectations,
+validation, reading, ledger, landing; each imports only from those after it.
 """
 
 from dagster_project.load.ledger.load_summary import FileMessage, LoadSummary

@@ -12,7 +12,10 @@ import pytest
 from dagster_project.activation.delivery import endpoint_of
 from dagster_project.contracts.mapping import load_mappings
 from dagster_project.defs import publish as publish_step
+from dagster_project.defs.runs import ensure_dagster_home
 from dagster_project.defs.schedules import build_job, build_schedule
+from dagster_project.engine import dbt_executable
+from dagster_project.engine.configuration import spark_conf
 from dagster_project.errors import HourglassError, UsageError
 from dagster_project.identity.registry.published_comparison import compare_with_published
 from dagster_project.load import create_raw_tables, load_landing
@@ -169,6 +172,22 @@ def published_to(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
     return made
 
 
+def history_kept_in(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
+    # It puts the address into the environment; undone with the test.
+    patch.setenv("HOURGLASS_DAGSTER_POSTGRES_URL", "")
+    home = ensure_dagster_home(settings)
+    patch.delenv("HOURGLASS_DAGSTER_POSTGRES_URL")
+    return (home / "dagster.yaml").read_text().replace(str(settings.data_dir), "")
+
+
+def told_to_spark(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
+    return spark_conf(settings)
+
+
+def models_run_by(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
+    return dbt_executable(settings)
+
+
 def delivered_to(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
     try:
         return endpoint_of(settings)
@@ -181,6 +200,8 @@ DELIVERY = {
     "delivery_url": "https://example.test/a",
     "delivery_secret": "a" * 32,
 }
+# What Spark is told names folders below data_dir, which differ by themselves.
+SPARK = {"data_dir": Path("/somewhere")}
 POSTGRES = {"publish_postgres_url": "postgresql://host/db"}
 # With it nothing is asked of the raw tables.
 DAY = {"as_of": "2026-01-01"}
@@ -212,6 +233,17 @@ EFFECTS: dict[str, tuple[Any, Effect, dict[str, Any]]] = {
     "publish_postgres_url": ("postgresql://host/db", published_to, {}),
     "publish_postgres_schema": ("other", published_to, POSTGRES),
     "publish_postgres_readers": ("bi", published_to, POSTGRES),
+    "loyalty_point_days": (90, in_parameters("loyalty_point_days"), DAY),
+    "loyalty_gold_percent": (5, in_parameters("loyalty_gold_percent"), DAY),
+    "loyalty_silver_percent": (30, in_parameters("loyalty_silver_percent"), DAY),
+    "affinity_partners": (50, in_parameters("affinity_partners"), DAY),
+    "dagster_postgres_url": ("postgresql://host/db", history_kept_in, {}),
+    "engine": ("spark", models_run_by, {}),
+    "spark_master": ("spark://host:7077", told_to_spark, SPARK),
+    "spark_warehouse": ("/other", told_to_spark, SPARK),
+    "spark_conf": (None, told_to_spark, SPARK),
+    "spark_memory": ("3g", told_to_spark, SPARK),
+    "spark_partitions": (99, told_to_spark, SPARK),
     "delivery_enabled": (True, delivered_to, {**DELIVERY, "delivery_enabled": False}),
     "delivery_url": ("https://example.test/b", delivered_to, DELIVERY),
     "delivery_secret": ("b" * 32, delivered_to, DELIVERY),
@@ -227,6 +259,9 @@ def test_every_setting_is_tried():
 def test_setting_has_an_effect(tmp_path, monkeypatch, name: str):
     """A person sets it, and the run goes on as before."""
     value, effect, base = EFFECTS[name]
+    if name == "spark_conf":
+        value = tmp_path / "spark.conf"
+        value.write_text("spark.eventLog.enabled true\n")
     if name == "project_dir":
         value = tmp_path / "own"
     before = Settings(**{"data_dir": tmp_path / "before", **base})
@@ -253,6 +288,15 @@ WRONG: dict[str, tuple[str, ...]] = {
     "settle_seconds": ("-1", "nan", "soon"),
     "memory_limit": ("a lot", "0", "0GB", "1KB", "2", ""),
     "threads": ("0", "-1", "two"),
+    "loyalty_point_days": ("0", "x"),
+    "loyalty_gold_percent": ("-1", "101"),
+    "loyalty_silver_percent": ("-1", "101"),
+    "affinity_partners": ("0", "x"),
+    "dagster_postgres_url": ("mysql://host/db", "host"),
+    "engine": ("flink", ""),
+    "spark_master": ("somewhere",),
+    "spark_memory": ("2", "lots"),
+    "spark_partitions": ("0", "x"),
     "schedule_enabled": ("perhaps", ""),
     "schedule_cron": ("every morning", "@daily", "0 0 30 2 *", "61 4 * * *", "* * * * * *", ""),
     "landing_url": ("ftp://", "bucket", "s3://"),
@@ -264,6 +308,7 @@ WRONG: dict[str, tuple[str, ...]] = {
 }
 # Any text, and any folder, may be meant.
 FREE = {"project_dir", "delivery_secret", "alert_urls", "publish_postgres_readers"}
+FREE |= {"spark_warehouse", "spark_conf"}
 
 
 def test_wrong_settings_are_told_at_once(tmp_path, monkeypatch):
