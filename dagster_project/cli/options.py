@@ -29,6 +29,9 @@ def opened_warehouse(
 
     settings = load_settings(data_dir=data_dir)
     if not settings.warehouse_path.exists():
-        raise UsageError(f"There is no warehouse in {settings.data_dir} yet: hourglass run first.")
+        # A run in which nothing changed since the version in force builds nothing.
+        is_lost = (settings.published_dir / "current").is_symlink()
+        run = "hourglass run --full-refresh" if is_lost else "hourglass run"
+        raise UsageError(f"There is no warehouse in {settings.data_dir}: {run} first.")
     with connect(settings) as con:
         yield con, settings

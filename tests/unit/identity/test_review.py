@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from dagster_project.cli.options import opened_warehouse
 from dagster_project.errors import UsageError
 from dagster_project.identity import create_identity_tables, resolve
 from dagster_project.identity.inspection.clerical_review import (
@@ -136,3 +137,15 @@ def test_a_warehouse_in_which_nothing_is_built_is_a_sentence(tmp_path):
         ):
             with pytest.raises(UsageError, match="--full-refresh"):
                 ask()
+
+
+@pytest.mark.parametrize("is_published", [False, True])
+def test_a_folder_without_a_warehouse_says_what_builds_one(tmp_path, is_published):
+    """The run that is advised finds that nothing changed, and builds nothing."""
+    settings = Settings(data_dir=tmp_path / "data")
+    settings.published_dir.mkdir(parents=True)
+    if is_published:
+        (settings.published_dir / "current").symlink_to("versions/x")
+    with pytest.raises(UsageError) as raised, opened_warehouse(settings.data_dir):
+        pass
+    assert ("--full-refresh" in raised.value.message) == is_published
