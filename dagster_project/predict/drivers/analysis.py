@@ -181,8 +181,8 @@ def correlation_row(method: str, outcome: str, name: str, left: Array, right: Ar
         name,
         "r" if method == "pearson" else "rho",
         r,
-        float(np.tanh(z - half)),
-        float(np.tanh(z + half)),
+        min(r, float(np.tanh(z - half))),
+        max(r, float(np.tanh(z + half))),
         n,
         float(2 * t.sf(statistic, n - 2)),
     )
@@ -304,4 +304,5 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     p = successes / n
     centre = (p + Z**2 / (2 * n)) / (1 + Z**2 / n)
     half = Z / (1 + Z**2 / n) * float(np.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2)))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # It always holds p; where nobody or everybody did, rounding would leave p just outside.
+    return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))

@@ -14,4 +14,6 @@ def interval_around(estimate: Array, draws: Array) -> tuple[Array, Array]:
     where resampling is biased, as it is for small loadings.
     """
     error = Z * draws.std(axis=0, ddof=1)
-    return np.maximum(estimate - error, -1.0), np.minimum(estimate + error, 1.0)
+    low, high = np.maximum(estimate - error, -1.0), np.minimum(estimate + error, 1.0)
+    # An estimate of one is a rounding error above it.
+    return np.minimum(low, estimate), np.maximum(high, estimate)

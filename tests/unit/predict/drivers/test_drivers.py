@@ -15,6 +15,7 @@ from statsmodels.stats.proportion import proportion_confint
 from dagster_project.predict import inputs
 from dagster_project.predict.drivers import analysis as drivers
 from dagster_project.predict.drivers import factors, logistic
+from dagster_project.predict.drivers.bootstrap import interval_around
 from dagster_project.predict.likelihood import NotFitted
 
 
@@ -199,6 +200,19 @@ def test_intervals_hold_their_estimates(seed):
     for row in rows:
         if row["ci_low"] is not None:
             assert row["ci_low"] <= row["estimate"] <= row["ci_high"]
+
+
+def test_certainty_lies_in_its_interval():
+    """A band in which everybody left blocks the publish of the whole build."""
+    for n in (*range(1, 400), 5000):
+        for lost in (0, n // 3, n):
+            low, high = drivers.wilson(lost, n)
+            assert low <= lost / n <= high, (lost, n)
+    row = drivers.correlation_row("pearson", "value", "a", np.arange(9.0), 2 * np.arange(9.0))
+    assert row["ci_low"] <= row["estimate"] <= row["ci_high"]
+    one = np.array([1.0000000000000002])
+    low, high = interval_around(one, np.ones((5, 1)))
+    assert low[0] <= one[0] <= high[0]
 
 
 def test_methods_that_disagree_are_named():
