@@ -61,13 +61,18 @@ def _can_serve(settings: Settings) -> bool:
 @contextmanager
 def serving(settings: Settings, project: PreparedProject) -> Iterator[None]:
     """Have a server of ``project`` for the length of the block; it starts while others work."""
-    if not _can_serve(settings):
+    address = socket_path(settings)
+    try:
+        listener = _listening(address) if _can_serve(settings) else None
+    except OSError:
+        # A disk that takes no sockets.
+        listener = None
+    if listener is None:
         yield
         return
-    address = socket_path(settings)
     target = settings.warehouse_dir / "dbt"
     share_parse(project, target)
-    with _listening(address) as listener:
+    with listener:
         number = listener.fileno()
         server = subprocess.Popen(
             [sys.executable, "-m", __name__, str(number), str(project.folder), str(target)],
