@@ -253,7 +253,7 @@ def _sheet(delivery: Delivery, target: Target, removal: Removal, out: Path) -> R
     """The sheet that is read, as text cells on their rows; other sheets are left out."""
     table = target.table.name if target.table else ""
     book = read_workbook(delivery.path, known_names(target.fields), table)
-    header, records = book.header, book.records
+    header, records = book.header, list(book.records)
     result = Rewritten()
     first = min((record.line for record in records), default=2) - 1
     rows: dict[int, list[str]] = {max(1, first): list(header)}

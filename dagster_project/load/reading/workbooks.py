@@ -7,11 +7,13 @@ megabyte that unfolds to thousands, would take the process down.
 import json
 import re
 import zipfile
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from dagster_project.load.reading.csv_dialect import HEADER_WITHIN
 from dagster_project.load.reading.file_content import CHUNK, DamagedFileError, check_expansion
@@ -21,6 +23,8 @@ from dagster_project.load.reading.record_parsing import Record
 # A sheet is a rectangle in memory, from its first cell to its last.
 MAX_CELLS = 10_000_000
 MAX_UNPACKED = 256 << 20
+_STRING = re.compile(rb"<si[ >/]")
+_SHARED = re.compile(rb't="s"[^>]*><v>(\d{1,9})</v>')
 _REFERENCE = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
 
 
@@ -29,24 +33,26 @@ class Workbook:
     """Header and records of the sheets that were read; ``skipped`` are the names of the others.
 
     Several sheets are one table: the header has every column, and rows of further sheets are
-    numbered on from the last row of the sheet before.
+    numbered on from the last row of the sheet before. ``records`` can be gone through once.
     """
 
     header: tuple[str, ...]
-    records: list[Record]
+    records: Iterator[Record]
     skipped: tuple[str, ...]
 
 
 @dataclass
 class _Sheet:
     name: str
-    rows: list[list[str | None]]
+    sheet: Any
+    header: list[str]
     start: int
     score: int
 
-    @property
-    def header(self) -> list[str]:
-        return [cell or "" for cell in self.rows[self.start]]
+    def rows(self) -> Iterator[list[str | None]]:
+        """Every row as text: one at a time, because Python's cells take ten times the room."""
+        for row in self.sheet.iter_rows():
+            yield [_text(cell) for cell in row]
 
 
 def read_workbook(path: Path, known: Set[str], table: str) -> Workbook:
@@ -82,20 +88,20 @@ def _key(sheet: _Sheet, position: int, name: str) -> str:
     return f"{normalised(name)}\0{same}"
 
 
-def _records(sheets: list[_Sheet], keys: list[str]) -> list[Record]:
-    records, before = [], 0
+def _records(sheets: list[_Sheet], keys: list[str]) -> Iterator[Record]:
+    before = 0
     for sheet in sheets:
         places = [keys.index(_key(sheet, at, name)) for at, name in enumerate(sheet.header)]
-        for index, row in enumerate(sheet.rows):
+        index = -1
+        for index, row in enumerate(sheet.rows()):
             if index <= sheet.start or not any(row):
                 continue
             cells: list[str | None] = [None] * len(keys)
             for place, cell in zip(places, row, strict=True):
                 cells[place] = cell
             original = json.dumps(cells, ensure_ascii=False)
-            records.append(Record(before + index + 1, cells, original))
-        before += len(sheet.rows)
-    return records
+            yield Record(before + index + 1, cells, original)
+        before += index + 1
 
 
 def _filled_sheets(path: Path, known: Set[str]) -> list[_Sheet]:
@@ -105,17 +111,23 @@ def _filled_sheets(path: Path, known: Set[str]) -> list[_Sheet]:
     try:
         book = python_calamine.CalamineWorkbook.from_path(path)
         for name in book.sheet_names:
-            rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
-            texts = [[_text(cell) for cell in row] for row in rows]
-            filled = [index for index, row in enumerate(texts) if any(row)]
-            if not filled:
+            read = book.get_sheet_by_name(name)
+            sheet = _Sheet(name, read, [], 0, 0)
+            first: tuple[int, list[str | None]] | None = None
+            for index, row in enumerate(sheet.rows()):
+                if first is None and any(row):
+                    first = (index, row)
+                score = len({normalised(cell) for cell in row if cell} & known)
+                if index < HEADER_WITHIN and score > sheet.score:
+                    sheet.header = [cell or "" for cell in row]
+                    sheet.start, sheet.score = index, score
+                if index >= HEADER_WITHIN and first is not None:
+                    break
+            if first is None:
                 continue
-            scores = [
-                len({normalised(cell) for cell in row if cell} & known)
-                for row in texts[:HEADER_WITHIN]
-            ]
-            start = scores.index(max(scores)) if max(scores) else filled[0]
-            found.append(_Sheet(name, texts, start, max(scores)))
+            if not sheet.score:
+                sheet.start, sheet.header = first[0], [cell or "" for cell in first[1]]
+            found.append(sheet)
     except python_calamine.CalamineError:
         raise DamagedFileError(
             "broken_archive", "The spreadsheet is damaged or protected; save it again as .xlsx."
@@ -147,10 +159,43 @@ def _check_limits(path: Path) -> None:
                     raise _too_large(
                         f"has a sheet that reaches to row {rows:,} and column {columns:,}"
                     )
+            if _text_size(archive) > MAX_UNPACKED:
+                raise _too_large(f"repeats its texts to more than {MAX_UNPACKED >> 20} MB")
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError):
         raise DamagedFileError(
             "broken_archive", "The spreadsheet is damaged or protected; save it again as .xlsx."
         ) from None
+
+
+def _text_size(archive: zipfile.ZipFile) -> int:
+    """Bytes of text in all cells: a long text that thousands of cells share stands once in the
+    file, and once per cell in memory."""
+    names = [name for name in archive.namelist() if name.endswith("sharedStrings.xml")]
+    starts, at, rest = [], 0, b""
+    for name in names:
+        with archive.open(name) as part:
+            while data := part.read(CHUNK):
+                text = rest + data
+                starts += [at - len(rest) + found.start() for found in _STRING.finditer(text)]
+                at += len(data)
+                rest = text[-3:]
+    lengths = np.diff([*starts, at])
+    if not len(lengths):
+        return 0
+    size = 0
+    for name in archive.namelist():
+        if "worksheets/" not in name:
+            continue
+        rest = b""
+        with archive.open(name) as part:
+            while data := part.read(CHUNK):
+                text = rest + data
+                # A cell that is cut in two is counted with the next chunk.
+                cut = max(text.rfind(b"</v>") + 4, 4)
+                places = np.array(_SHARED.findall(text[:cut]), dtype=np.int64)
+                size += int(lengths[places[places < len(lengths)]].sum())
+                rest = text[cut:] if len(text) - cut < CHUNK else b""
+    return size
 
 
 def _too_large(what: str) -> DamagedFileError:
