@@ -29,13 +29,13 @@ def versions(data_dir: DataDir = None, as_json: AsJson = False) -> None:
         _print(console, "No version is kept: hourglass run makes the first.")
         return
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("Version", "As of", "Published (UTC)", "Customers", "Orders", ""):
+    # Copied and pasted, so never cut.
+    table.add_column("Version", min_width=max(len(one["version"]) for one in listed))
+    for title in ("As of", "Published (UTC)", "Customers", "Orders", ""):
         table.add_column(title, justify="right" if title in {"Customers", "Orders"} else "left")
     for one in listed:
-        rows = [
-            f"{one[name]:,}" if one[name] is not None else "" for name in ("customers", "orders")
-        ]
-        table.add_row(one["version"], one["as_of"], one["published_at"], *rows, one["state"])
+        rows = ["" if one[name] is None else f"{one[name]:,}" for name in ("customers", "orders")]
+        table.add_row(one["version"], one["as_of"], one["published_at"][:16], *rows, one["state"])
     console.print(table, soft_wrap=True)
 
 
