@@ -13,7 +13,7 @@ import pytest
 from dagster_project.thresholds import threshold
 from tests.integration.dbt_core import naive_channels
 from tests.integration.dbt_core.busy_company import busy_company, moment
-from tests.integration.dbt_core.company import Company, delivered
+from tests.integration.dbt_core.company import AS_OF, Company, delivered
 from tests.integration.dbt_core.conftest import Warehouse
 from tests.integration.dbt_core.naive import Oracle, Order, cents, newest, rounded
 from tests.soak import COMPANIES
@@ -50,7 +50,33 @@ def with_discounts(company: Company, seed: int) -> Company:
         row["product_id"] = draw.choice([None, *goods])
         if draw.random() < 0.3:
             row["event_name"] = "product_view"
+    company["shop.web_events"] += delivered(_around_orders(company, draw), "f3")
     return company
+
+
+def _around_orders(company: Company, draw: random.Random) -> list[dict[str, Any]]:
+    """What was bought is looked at and put into the cart before, after, or both."""
+    first = {row["order_id"]: row["product_id"] for row in company["shop.order_lines"]}
+    events = []
+    for order in company["shop.orders"]:
+        age = (AS_OF - order["ordered_at"].date()).days
+        if not order["account_id"] or order["order_id"] not in first or not 2 < age < 80:
+            continue
+        for name in ("product_view", "add_to_cart"):
+            for hours in draw.choice([[], [-1], [24], [-1, 24]]):
+                events.append(
+                    {
+                        "event_id": f"y{len(events):04}",
+                        "visitor_id": order["account_id"].replace("a-", "v-"),
+                        "account_id": order["account_id"],
+                        "occurred_at": order["ordered_at"] + timedelta(hours=hours),
+                        "event_name": name,
+                        "product_id": first[order["order_id"]],
+                        "device": None,
+                        **dict.fromkeys(["utm_source", "utm_medium", "utm_campaign", "referrer"]),
+                    }
+                )
+    return events
 
 
 @pytest.fixture(scope="module", params=COMPANIES[::3])
