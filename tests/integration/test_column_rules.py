@@ -60,5 +60,7 @@ def test_broken_rows_are_counted_as_they_are_shown(project, rule_tests, tmp_path
     assert counted == {
         "unique(order_id)": 2,
         "accepted_values(status)": 1,
+        "accepted_values(no_sale_reason)": 0,
+        "a_sale_or_a_reason": 2,
         "no_sale_has_no_revenue": 2,
     }
