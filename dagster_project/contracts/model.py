@@ -67,7 +67,8 @@ class Column(Strict):
 
     ``required`` columns must hold a valid value or the record goes to quarantine; ``key`` columns
     name the record. A time is not earlier than that of the column ``not_before``, or it is
-    unknown. ``words`` names the seed that turns vendors' words into accepted ones.
+    unknown. ``words`` names the seed that turns vendors' words into accepted ones. Of a cell that
+    holds several addresses of the kind ``contact_point``, the further ones are contact points.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -80,6 +81,7 @@ class Column(Strict):
     words: str | None = None
     aliases: tuple[str, ...] = ()
     not_before: str | None = None
+    contact_point: Literal["email", "phone"] | None = None
 
     @property
     def duckdb_type(self) -> str:

@@ -7,8 +7,9 @@ from typing import Any
 
 import duckdb
 
-from dagster_project.contracts import DUCKDB_TYPES, SourceSettings
+from dagster_project.contracts import DUCKDB_TYPES, SourceSettings, Table
 from dagster_project.load.ingest.batch_staging import SourceUnit, parquet_records
+from dagster_project.load.ingest.contact_points import split_cells
 from dagster_project.load.ledger.load_summary import FileOutcome
 from dagster_project.load.ledger.schema import insert_rows, raw_name
 from dagster_project.load.reading.file_content import texts_of_lines
@@ -142,13 +143,16 @@ def ingest_canonical(
     units: Sequence[SourceUnit],
     schema: RecordSchema,
     settings: SourceSettings,
-    target: tuple[str, str],
+    target: tuple[str, Table],
     stamp: LoadStamp,
 ) -> list[FileOutcome]:
     """Insert a canonical batch's accepted records into its raw table, the rest into quarantine.
 
-    ``target`` is (system, table). Runs inside the caller's transaction. One FileOutcome per unit.
+    ``target`` is the system and the contract of its table. Runs inside the caller's transaction.
+    One FileOutcome per unit.
     """
+    system, table = target
+    name = (system, table.name)
     register_units(con, units)
     groups, counts, bad = infer_batch_formats(con, base, units, schema, settings)
     outcomes = [FileOutcome(records=counts.get(number, 0)) for number in range(len(units))]
@@ -156,7 +160,7 @@ def ingest_canonical(
     for group in groups:
         validated = group.validated
         has_bad = any(bad.get(number) for number in group.files)
-        _insert(con, validated, units, schema, target, has_bad=has_bad)
+        _insert(con, validated, units, schema, name, has_bad=has_bad)
         for number, count in write_nulled_cells(con, validated, units, schema, stamp).items():
             outcomes[number].nulled += count
         if has_bad:
@@ -169,7 +173,8 @@ def ingest_canonical(
     for outcome, number in zip(outcomes, range(len(units)), strict=True):
         outcome.quarantined = bad.get(number, 0)
         if outcome.accepted:
-            outcome.rows[target] = outcome.accepted
+            outcome.rows[name] = outcome.accepted
+    split_cells(con, (system, table), outcomes)
     quarantine(con, units, rejects, stamp)
     drop_validated(con, groups)
     return outcomes

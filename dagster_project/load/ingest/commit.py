@@ -160,9 +160,10 @@ class LoadCommitter:
         )
         if target.mapping:
             return ingest_mapped(self._con, base, units, schema, target, self._stamp)
-        [(system, table)] = target.tables
+        assert target.table is not None
+        system = target.name.partition(".")[0]
         return ingest_canonical(
-            self._con, base, units, schema, target.settings, (system, table.name), self._stamp
+            self._con, base, units, schema, target.settings, (system, target.table), self._stamp
         )
 
     @contextmanager

@@ -23,6 +23,7 @@ from dagster_project.load.ingest.canonical_rows import (
     with_unit_columns,
     write_nulled_cells,
 )
+from dagster_project.load.ingest.contact_points import split_cells
 from dagster_project.load.ingest.mapped_columns import (
     BAD,
     GOOD,
@@ -99,6 +100,7 @@ def ingest_mapped(
             rows[name] = rows.get(name, 0) + count
         for file, count in item.note(con, units, stamp).items():
             outcomes[file].nulled += count
+        split_cells(con, (item.system, item.table), outcomes)
     for validated in batches:
         kept = replace(
             validated,
