@@ -153,6 +153,17 @@ class Expression:
     has_aggregate: bool
     is_over_records: bool
 
+    @property
+    def divisions(self) -> tuple["Division", ...]:
+        """Every division in it, outermost first."""
+        return tuple(
+            Division(
+                node.sql(dialect="duckdb"), node.expression.sql(dialect="duckdb"), _of(divisor)
+            )
+            for node in self.tree.find_all(exp.Div, exp.IntDiv, exp.Mod)
+            if (divisor := node.expression.unnest())
+        )
+
     def sql(
         self,
         column: Callable[[str], str],
@@ -171,6 +182,26 @@ class Expression:
         NULL where they do not fit.
         """
         return _Builder(column, header, lift).rebuilt(self.tree.copy()).sql(dialect="duckdb")
+
+
+@dataclass(frozen=True)
+class Division:
+    """A division within an expression: its text and its divisor's, which must not be 0."""
+
+    text: str
+    divisor_text: str
+    divisor: Expression
+
+
+def _of(tree: exp.Expression) -> Expression:
+    """The expression of a checked tree, or of a part of one."""
+    calls = {_function_name(node) for node in tree.walk()}
+    return Expression(
+        tree,
+        frozenset(node.name for node in tree.find_all(exp.Column)),
+        bool(calls & AGGREGATES),
+        bool(calls & {"line_number", "first_of"}),
+    )
 
 
 @dataclass(frozen=True)
@@ -234,23 +265,16 @@ def parse(text: str, columns: Collection[str]) -> Expression:
     if len(trees) != 1 or trees[0] is None:
         raise ExpressionError(f"{text!r} must be one expression")
     tree = trees[0]
-    used: set[str] = set()
-    has_aggregate = is_over_records = False
     for node in tree.walk():
         if not isinstance(node, _ALLOWED_NODES) or _reaches_out(node):
             raise ExpressionError(f"{text!r}: {node.key} is not allowed, only scalar expressions")
         _check_own(text, node)
-        if isinstance(node, exp.Column):
-            if node.table or node.name not in columns:
-                near = nearest(node.name, columns)
-                raise ExpressionError(
-                    f"{text!r}: the record has no declared column {node.sql()}.{near}"
-                )
-            used.add(node.name)
-        name = _function_name(node)
-        has_aggregate = has_aggregate or name in AGGREGATES
-        is_over_records = is_over_records or name in ("line_number", "first_of")
-    return Expression(tree, frozenset(used), has_aggregate, is_over_records)
+        if isinstance(node, exp.Column) and (node.table or node.name not in columns):
+            near = nearest(node.name, columns)
+            raise ExpressionError(
+                f"{text!r}: the record has no declared column {node.sql()}.{near}"
+            )
+    return _of(tree)
 
 
 def _reaches_out(node: exp.Expression) -> bool:

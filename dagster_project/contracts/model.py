@@ -66,9 +66,11 @@ class Column(Strict):
     """One column of a canonical table.
 
     ``required`` columns must hold a valid value or the record goes to quarantine; ``key`` columns
-    name the record. A time is not earlier than that of the column ``not_before``, or it is
-    unknown. ``words`` names the seed that turns vendors' words into accepted ones. Of a cell that
-    holds several addresses of the kind ``contact_point``, the further ones are contact points.
+    name the record. ``refuses_invalid``: the value may be absent, but an invalid one sends the
+    record to quarantine, since without it the record would say something else. A time is not
+    earlier than that of the column ``not_before``, or it is unknown. ``words`` names the seed that
+    turns vendors' words into accepted ones. Of a cell that holds several addresses of the kind
+    ``contact_point``, the further ones are contact points.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -82,6 +84,7 @@ class Column(Strict):
     aliases: tuple[str, ...] = ()
     not_before: str | None = None
     contact_point: Literal["email", "phone"] | None = None
+    refuses_invalid: bool = False
 
     @property
     def duckdb_type(self) -> str:
@@ -202,8 +205,9 @@ class Table(Strict):
 
     ``dated_by`` is the column that says when a row happened: what happened after as_of stays in
     raw. ``version_of`` are the columns whose newest row holds, where the table has no key.
-    ``one_of`` are columns of which a record needs one. ``staged_by_hand``: ``make contracts``
-    leaves the SQL of its staging model alone.
+    ``one_of`` are columns of which a record needs one. ``part_of`` is the column that names the
+    whole of which a row is a part: where one was refused the whole is incomplete.
+    ``staged_by_hand``: ``make contracts`` leaves the SQL of its staging model alone.
     """
 
     name: str
@@ -211,6 +215,7 @@ class Table(Strict):
     columns: tuple[Column, ...]
     identified_by: IdentifiedBy | None = None
     one_of: tuple[str, ...] = ()
+    part_of: str | None = None
     dated_by: str | None = None
     version_of: tuple[str, ...] = ()
     staged_by_hand: bool = False
@@ -225,8 +230,8 @@ class Table(Strict):
             raise ValueError(f"names or aliases that stand twice: {', '.join(doubled)}")
         if self.identified_by and not set(self.identified_by.columns) <= set(names):
             raise ValueError("identified_by names a column that the table lacks")
-        if not {*self.one_of, *self.version_of} <= set(names):
-            raise ValueError("one_of or version_of names a column that the table lacks")
+        if not {*self.one_of, *self.version_of, *filter(None, [self.part_of])} <= set(names):
+            raise ValueError("one_of, version_of or part_of names a column that the table lacks")
         if self.one_of and self.identified_by and self.identified_by.required:
             raise ValueError("one_of stands beside identified_by: one of them can be required")
         if self.version_of and self.key:

@@ -48,6 +48,7 @@ LEDGER = {
     "files": "One row per file content that was ever read: its records and what became of them.",
     "file_tables": "Rows that each file gave to each raw table.",
     "quarantine": "Records and values that were refused: file, line, column, reason, original.",
+    "quarantined_parts": "Lines in quarantine, with the order that lacks them.",
     "left_out": "Records that a mapping's named rule left out, per file and rule.",
 }
 

@@ -241,7 +241,7 @@ def _copy_ledger(con: duckdb.DuckDBPyConnection, patterns: Patterns) -> None:
             continue
         columns = dict(_columns(con, "ledger", name))
         conditions = ["true"]
-        if name in ("quarantine", "left_out"):
+        if name in ("quarantine", "quarantined_parts", "left_out"):
             conditions.append(f"NOT {again}")
         if name == "quarantine":
             conditions.append(

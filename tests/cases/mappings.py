@@ -170,6 +170,18 @@ def _(found: LoadedCase) -> None:
     assert found.query("SELECT product_id, stock_on_hand FROM shop.products") == [("B-1", 10)]
 
 
+@case("twilio-forwarded-nobody-answered")
+def _(found: LoadedCase) -> None:
+    assert found.query(
+        "SELECT call_id, disposition, talk_seconds, customer_phone FROM call_center.calls ORDER BY 1"
+    ) == [
+        ("CA1", "missed", None, "+442079460018"),
+        ("CA3", "voicemail", 45, "+442079460018"),
+        ("CA4", "missed", None, "+442079460018"),
+        ("CA6", "answered", 60, "+442079460018"),
+    ]
+
+
 @case("twilio-iso-times")
 def _(found: LoadedCase) -> None:
     assert found.query("SELECT started_at, ended_at FROM call_center.calls") == [

@@ -10,6 +10,7 @@ import duckdb
 from dagster_project.contracts import DUCKDB_TYPES, SourceSettings, Table
 from dagster_project.load.ingest.batch_staging import SourceUnit, parquet_records
 from dagster_project.load.ingest.contact_points import split_cells
+from dagster_project.load.ingest.quarantined_parts import write_quarantined_parts
 from dagster_project.load.ledger.load_summary import FileOutcome
 from dagster_project.load.ledger.schema import insert_rows, raw_name
 from dagster_project.load.reading.file_content import texts_of_lines
@@ -165,6 +166,12 @@ def ingest_canonical(
             outcomes[number].nulled += count
         if has_bad:
             rejects += rejected_records(con, validated, schema)
+        if has_bad and table.part_of:
+            rows = (
+                f"(SELECT _file, _line, {_whole(validated, schema, table.part_of)} AS whole_id "
+                f"FROM {validated.relation} WHERE {validated.bad})"
+            )
+            write_quarantined_parts(con, rows, units, f"{system}.{table.name}", outcomes)
         for number, rule, count in con.execute(
             f"SELECT _file, {validated.rule}, count(*) FROM {validated.relation} "
             f"WHERE {validated.rule} IS NOT NULL GROUP BY ALL"
@@ -178,6 +185,12 @@ def ingest_canonical(
     quarantine(con, units, rejects, stamp)
     drop_validated(con, groups)
     return outcomes
+
+
+def _whole(validated: ValidatedRecords, schema: RecordSchema, part_of: str) -> str:
+    """SQL: the id of the whole that a record is a part of, as the raw table has it."""
+    (field,) = (field for field in schema.fields if field.name == part_of)
+    return of_instance(field, validated.values, schema.instance)
 
 
 def with_unit_columns(relation: str) -> str:

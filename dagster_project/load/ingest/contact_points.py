@@ -55,7 +55,7 @@ def split_cells(
     """
     system, contract = table
     raw = raw_name(system, contract.name)
-    batch = "_file_hash IN (SELECT _hash FROM temp.load_units)"
+    batch = "(_file_hash, _source) IN (SELECT (_hash, _source) FROM temp.load_units)"
     for column in contract.columns:
         if column.contact_point is None:
             continue
@@ -82,9 +82,9 @@ def split_cells(
         )
         con.execute(
             f"INSERT INTO {raw_name(*POINTS)} "
-            "(contact_id, kind, value, is_primary, updated_at, _file_hash, _line, _delivered_on) "
-            f"SELECT t.contact_id, {quoted(kind)}, p.value, false, t.updated_at, t._file_hash, "
-            f"t._line, t._delivered_on FROM {raw} AS t JOIN "
+            "(contact_id, kind, value, is_primary, updated_at, _file_hash, _line, _delivered_on, "
+            f"_source) SELECT t.contact_id, {quoted(kind)}, p.value, false, t.updated_at, "
+            f"t._file_hash, t._line, t._delivered_on, t._source FROM {raw} AS t JOIN "
             "(SELECT row_id, unnest(further) AS value FROM temp.load_points) AS p "
             "ON t.rowid = p.row_id"
         )

@@ -32,7 +32,7 @@ def delete_rows(con: duckdb.DuckDBPyConnection, file_hash: str, target: str) -> 
         f"SELECT DISTINCT system, table_name FROM ledger.file_tables {own}"
     ).fetchall():
         con.execute(f"DELETE FROM {raw_name(system, table)} WHERE {_rows_of(file_hash, target)}")
-    for name in ("file_tables", "quarantine", "left_out"):
+    for name in ("file_tables", "quarantine", "quarantined_parts", "left_out"):
         con.execute(f"DELETE FROM ledger.{name} {own}")
 
 

@@ -30,16 +30,19 @@ from dagster_project.load.ingest.mapped_columns import (
     Columns,
     header_name,
 )
-from dagster_project.load.ingest.mapped_messages import listed_values, unread_columns
+from dagster_project.load.ingest.mapped_messages import (
+    listed_values,
+    table_rejects,
+    unread_columns,
+)
 from dagster_project.load.ingest.mapped_tables import MappedTableIngest
+from dagster_project.load.ingest.quarantined_parts import write_quarantined_parts
 from dagster_project.load.ledger.load_summary import FileOutcome
-from dagster_project.load.reading.header_matching import Field
 from dagster_project.load.validation.load_targets import Target
 from dagster_project.load.validation.record_rules import (
     RecordSchema,
     ValidatedRecords,
     extras,
-    sentence,
 )
 from dagster_project.warehouse import quoted
 
@@ -109,7 +112,10 @@ def ingest_mapped(
         )
         for file, count in write_nulled_cells(con, kept, units, schema, stamp).items():
             outcomes[file].nulled += count
-    rejects += _table_rejects(con, tables, schema, unread_columns(con, batches))
+    for item in tables:
+        if item.table.part_of:
+            write_quarantined_parts(con, item.refused_parts(columns), units, item.name, outcomes)
+    rejects += table_rejects(con, tables, schema, columns, unread_columns(con, batches))
     for reject in rejects:
         outcomes[reject.file].quarantined += 1
     for file, rule, count in con.execute(
@@ -166,45 +172,3 @@ def _reject_untaken(
     con.execute(
         f"INSERT INTO {BAD} SELECT _row, NULL, '-2:no_table', NULL FROM {GOOD} WHERE NOT ({taken})"
     )
-
-
-def _table_rejects(
-    con: duckdb.DuckDBPyConnection,
-    tables: Sequence[MappedTableIngest],
-    schema: RecordSchema,
-    unread: dict[int, set[str]],
-) -> list[RejectedRecord]:
-    """The records that a table refused. ``unread``: by record, source columns of invalid text."""
-    by_name = {item.name: item for item in tables}
-    rejects = []
-    for file, line, row, original, name, why, word in con.execute(
-        "SELECT r._file, r._line, r._row, any_value(r._original), min(b.name), "
-        "arg_min(b.why, coalesce(b.name, '')), any_value(b.word) "
-        f"FROM {BAD} b JOIN temp.load_records r "
-        "ON r._row = b._row WHERE b.why IS NOT NULL GROUP BY r._row, r._file, r._line "
-        "ORDER BY 1, 2"
-    ).fetchall():
-        position, _, code = why.partition(":")
-        field: Field | None = None
-        if code == "no_table":
-            message = "No table of the mapping takes this record, and no rule leaves it out."
-        else:
-            item = by_name[name]
-            field = item.fields[int(position)] if position != "-1" else None
-            message = f"{name}: {sentence(field, code, schema, item.one_of, word)}"
-            if field is not None:
-                message += _made_of(item, field.name, unread.get(row, set()))
-        column = f"{name}.{field.name}" if field else None
-        rejects.append(RejectedRecord(file, line, column, code, message, original))
-    return rejects
-
-
-def _made_of(item: MappedTableIngest, column: str, unread: set[str]) -> str:
-    """From which columns of the sender a refused value is made, and which of them was not read."""
-    sources = sorted(item.expressions[column].columns) if column in item.expressions else []
-    wrong = sorted(unread.intersection(sources))
-    said = f" It is made of {', '.join(sources)}." if sources else ""
-    if wrong:
-        said += f" The text of {', '.join(wrong)} could not be read."
-    hint = item.hints.get(column)
-    return f"{said} {hint}" if hint else said

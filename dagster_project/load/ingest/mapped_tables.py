@@ -1,11 +1,11 @@
-"""Mapped tables: one canonical table that an export feeds, from a batch's records to raw rows."""
+"""Mapped tables: one canonical table that a mapping feeds, from the batch's records to raw rows."""
 
 from collections.abc import Sequence
 
 import duckdb
 
 from dagster_project.contracts import Table
-from dagster_project.contracts.expressions import Expression
+from dagster_project.contracts.expressions import Division, Expression
 from dagster_project.contracts.mapping import MappedTable, Mapping
 from dagster_project.load.ingest.batch_staging import SourceUnit
 from dagster_project.load.ingest.canonical_rows import LoadStamp, with_unit_columns
@@ -58,6 +58,13 @@ class MappedTableIngest:
         self.by_name = {field.name: field for field in self.fields}
         self.hints = mapped.hints
         self.lifted: dict[str, str] = {}
+        # Divisions whose record is refused where they give nothing, with their column.
+        self.divisions: list[tuple[str, Division]] = [
+            (column, division)
+            for column, expression in self.expressions.items()
+            if self.by_name[column].required or column in self.one_of
+            for division in expression.divisions
+        ]
 
     def _sql(self, expression: Expression, columns: Columns) -> str:
         """SQL of an expression; where rows are grouped, windows are columns below."""
@@ -78,7 +85,9 @@ class MappedTableIngest:
             name: f"{self._sql(expression, columns)} AS _e{position[name]}"
             for name, expression in self.expressions.items()
         }
-        inner = ", ".join(raw.values())
+        inner = ", ".join(
+            [*raw.values(), *(self._is_zero(number, columns) for number in self._numbers)]
+        )
         if self.is_grouped:
             keys = ", ".join(self.key_sql(columns))
             source = (
@@ -103,7 +112,7 @@ class MappedTableIngest:
                     bad = is_implausible(value, self.schema.plausible)
                     reasons.append(f"WHEN {bad} THEN '{position[name]}:{IMPLAUSIBLE}'")
                 reasons.append(f"WHEN {value} IS NULL THEN '{position[name]}:missing_value'")
-            elif field.is_currency:
+            elif field.refuses_invalid:
                 reasons.append(
                     f"WHEN {invalid} THEN '{position[name]}:{code_of(field, self.schema)}'"
                 )
@@ -122,6 +131,12 @@ class MappedTableIngest:
             some = ", ".join(f"_v{position[n]}" for n in self.one_of if n in self.expressions)
             reasons.append(f"WHEN coalesce({some or 'NULL'}) IS NULL THEN '-1:no_identifier'")
         why = f"CASE {' '.join(reasons)} END" if reasons else "CAST(NULL AS VARCHAR)"
+        zeros = " ".join(
+            f"WHEN _v{position[name]} IS NULL AND _d{number} THEN {number}"
+            for number, (name, _) in enumerate(self.divisions)
+        )
+        if zeros:
+            why = f"({why} || coalesce(':' || CASE {zeros} END, ''))"
         flags = ", ".join([f"{why} AS _why", f"{word} AS _word", *notes])
         con.execute(
             f"CREATE OR REPLACE TEMP TABLE {self.temp} AS SELECT *, {flags} "
@@ -131,9 +146,21 @@ class MappedTableIngest:
             self.by_name[name]
             for name in self.expressions
             if can_fail(self.by_name[name])
-            and not (self.by_name[name].required or self.by_name[name].is_currency)
+            and not (self.by_name[name].required or self.by_name[name].refuses_invalid)
         ]
         self.position = position
+
+    @property
+    def _numbers(self) -> range:
+        return range(len(self.divisions))
+
+    def _is_zero(self, number: int, columns: Columns) -> str:
+        """SQL: whether the divisor of a division is 0, in the record or in any of the group."""
+        divisor = self.divisions[number][1].divisor
+        flag = f"({self._sql(divisor, columns)} = 0)"
+        if self.is_grouped and not divisor.has_aggregate:
+            flag = f"bool_or{flag}"
+        return f"coalesce({flag}, false) AS _d{number}"
 
     def mark_bad(self, con: duckdb.DuckDBPyConnection, columns: Columns) -> int:
         """Put the records of this table's bad rows among the bad; how many there were."""
@@ -144,15 +171,26 @@ class MappedTableIngest:
                 for name, sql in zip(self.key, self.key_sql(columns), strict=True)
             )
             found = (
-                f"SELECT g._row, '{self.name}', t._why, t._word FROM {self.records(columns)} g "
+                f"SELECT g._row, '{self.temp}', t._why, t._word FROM {self.records(columns)} g "
                 f"JOIN {self.temp} t ON g._file = t._file AND {keys} WHERE t._why IS NOT NULL"
             )
         else:
             found = (
-                f"SELECT _row, '{self.name}', _why, _word FROM {self.temp} WHERE _why IS NOT NULL"
+                f"SELECT _row, '{self.temp}', _why, _word FROM {self.temp} WHERE _why IS NOT NULL"
             )
         row = con.execute(f"INSERT INTO {BAD} {found}").fetchone()
         return row[0] if row else 0
+
+    def refused_parts(self, columns: Columns) -> str:
+        """SQL: file, line and id of the whole of the records in quarantine that are parts of it."""
+        name = self.table.part_of or ""
+        made = {name: columns.sql(self.expressions[name])}
+        whole = of_instance(self.by_name[name], made, self.schema.instance)
+        return (
+            f"(SELECT _file, _line, CAST(whole_id AS VARCHAR) AS whole_id FROM (SELECT *, "
+            f"{whole} AS whole_id, {columns.sql(self.when)} AS is_taken FROM temp.load_records) r "
+            f"SEMI JOIN {BAD} b ON r._row = b._row WHERE is_taken AND _rule IS NULL)"
+        )
 
     def _value(self, name: str) -> str:
         """SQL: what goes into the raw table; NULL for an optional event at an impossible time."""

@@ -18,12 +18,16 @@ class FileMessage:
 
 @dataclass
 class FileOutcome:
-    """What became of one file's records. ``rows`` counts raw rows by (system, table)."""
+    """What became of one file's records. ``rows`` counts raw rows by (system, table).
+
+    ``incomplete``: orders of which a line was quarantined.
+    """
 
     records: int = 0
     quarantined: int = 0
     erased: int = 0
     nulled: int = 0
+    incomplete: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
     listed: dict[str, str] = field(default_factory=dict)
     rows: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -101,6 +105,13 @@ class LoadSummary:
                 "warning",
                 "rows_quarantined",
                 f"{path}: {outcome.quarantined} of {outcome.records} records went to quarantine.",
+            )
+        if outcome.incomplete:
+            self.say(
+                path,
+                "warning",
+                "orders_incomplete",
+                f"{path}: {outcome.incomplete} orders lack a line that went to quarantine.",
             )
         if outcome.nulled:
             self.say(

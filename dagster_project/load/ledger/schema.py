@@ -31,6 +31,9 @@ LEDGER_TABLES: dict[str, str] = {
     """,
     # ``listed``: the values of the rule's count_by, the most frequent first, with their counts.
     "left_out": "file_hash VARCHAR, target VARCHAR, rule VARCHAR, records BIGINT, listed VARCHAR",
+    # Parts (lines of an order) that stand in quarantine, with the id of the whole that lacks them.
+    "quarantined_parts": "file_hash VARCHAR, target VARCHAR, table_name VARCHAR, line BIGINT, "
+    "whole_id VARCHAR",
     # Every path with the size and time of change under which its content is known: a file that
     # still has both is not opened again.
     "paths": """

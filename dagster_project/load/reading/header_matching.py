@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
-from dagster_project.contracts import Table
+from dagster_project.contracts import Column, Table
 from dagster_project.load.reading.file_content import DamagedFileError
 
 MOST_DIGITS = 5
@@ -27,6 +27,7 @@ class Field:
     ``not_before``, no earlier than that field. ``is_currency``: a code of ISO 4217, in upper case.
     ``is_duration``: seconds, never below zero. ``is_id``: a key of the source's own, of which
     ``kind`` is the field that may say that it is an address.
+    ``refuses_invalid``: may be absent, but an invalid value sends the record to quarantine.
     ``needed`` says how the sender exports a column that must be there although its values may be
     empty, ``hint`` is told where a record is refused for the column. ``*`` in an alias is any text.
     """
@@ -46,6 +47,7 @@ class Field:
     is_duration: bool = False
     is_id: bool = False
     kind: str | None = None
+    refuses_invalid: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ def table_fields(table: Table, words: dict[str, tuple[tuple[str, str], ...]]) ->
             accepted_values=column.accepted_values,
             words=words[column.words] if column.words else (),
             aliases=column.aliases,
-            is_currency=column.type == "text" and column.name.endswith("currency"),
+            is_currency=_is_currency(column),
+            refuses_invalid=column.refuses_invalid or _is_currency(column),
             not_before=column.not_before,
             is_duration=column.name.endswith("_seconds"),
             is_id=column.name in table.id_columns,
@@ -80,6 +83,11 @@ def table_fields(table: Table, words: dict[str, tuple[tuple[str, str], ...]]) ->
         )
         for column in table.columns
     )
+
+
+def _is_currency(column: Column) -> bool:
+    # Without its currency an amount would be taken for one in the reporting currency.
+    return column.type == "text" and column.name.endswith("currency")
 
 
 def normalised(name: str) -> str:

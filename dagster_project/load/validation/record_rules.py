@@ -137,8 +137,7 @@ def validate_records(
             if field.name in implausible:
                 reasons.append(f"WHEN {implausible[field.name]} THEN '{position}:{IMPLAUSIBLE}'")
             reasons.append(f"WHEN {values[field.name]} IS NULL THEN '{position}:missing_value'")
-        elif field.is_currency and field.name in invalid:
-            # Without its currency an amount would be taken for one in the reporting currency.
+        elif field.refuses_invalid and field.name in invalid:
             code = code_of(field, schema)
             reasons.append(f"WHEN {invalid[field.name]} THEN '{position}:{code}'")
     for field in schema.fields:

@@ -25,6 +25,7 @@ class Line:
     product: str
     quantity: Decimal
     listed: int
+    is_gift_card: bool = False
     gross: int = 0
     refunded: int = 0
     returned: Decimal = Decimal(0)
@@ -45,6 +46,7 @@ class Order:
     rate: Decimal
     total: int
     goods: int
+    gift_cards: int = 0
     lines: list[Line] = field(default_factory=list)
     refunded: int = 0
     net: int = 0
@@ -62,6 +64,21 @@ def rounded(value: Fraction | int) -> int:
 def cents(amount: Decimal | None, rate: Decimal = Decimal(1)) -> int:
     exact = (amount or Decimal(0)) * rate
     return int(exact.quantize(Decimal("0.01"), ROUND_HALF_UP) * 100)
+
+
+def file_age(row: dict[str, Any]) -> tuple:
+    """Newer files of lines are greater."""
+    on = row["_delivered_on"]
+    return (on is not None, on or date.min, row["_file_hash"])
+
+
+def own_cents(line: dict[str, Any]) -> int:
+    """A line's amount after its discount, in cents of the order's currency."""
+    return cents(line["quantity"] * line["unit_price"]) - cents(line["discount_amount"])
+
+
+def is_gift_card(line: dict[str, Any]) -> bool:
+    return line.get("kind") == "gift_card"
 
 
 def shares(total: int, weights: list[Fraction]) -> list[int]:
@@ -111,6 +128,7 @@ class Oracle:
         }
         self.products = {row["product_id"]: row for row in company["shop.products"]}
         self.unallocated: dict[str, int] = {}
+        self.own_lines = self._newest_lines()
         self.orders = {order.order_id: order for order in self._orders()}
         self._lines()
         self._refunds()
@@ -139,7 +157,14 @@ class Oracle:
             if day > self.as_of:
                 continue
             rate = self.rate_on(row["currency"], day)
-            total = cents(row["total_amount"], rate)
+            own = self.own_lines.get(row["order_id"], [])
+            charged = row["total_amount"]
+            if charged is None:
+                charged = Decimal(sum(map(own_cents, own))) / 100
+                charged += (row["shipping_amount"] or 0) - (row["discount_amount"] or 0)
+            cards = Decimal(sum(own_cents(line) for line in own if is_gift_card(line))) / 100
+            cards = cents(min(max(cards, Decimal(0)), max(charged, Decimal(0))), rate)
+            total = cents(charged, rate) - cards
             beside = cents(row["tax_amount"], rate) + cents(row["shipping_amount"], rate)
             customer = self.owner.get(("accounts", row["account_id"]))
             customer = customer or self.owner.get(("orders", row["order_id"]))
@@ -154,28 +179,44 @@ class Oracle:
                     rate,
                     total,
                     total - beside,
+                    cards,
                 )
             )
         return found
 
-    def _lines(self) -> None:
+    def _newest_lines(self) -> dict[str, Rows]:
+        """Order to the lines of its newest file, by their number."""
         sets: dict[str, tuple] = {}
         for row in self.company["shop.order_lines"]:
-            on = row["_delivered_on"]
-            age = (on is not None, on or date.min, row["_file_hash"])
-            sets[row["order_id"]] = max(sets.get(row["order_id"], age), age)
+            sets[row["order_id"]] = max(sets.get(row["order_id"], file_age(row)), file_age(row))
+        found: dict[str, Rows] = defaultdict(list)
         for row in sorted(self.company["shop.order_lines"], key=lambda row: row["line_number"]):
-            on = row["_delivered_on"]
-            age = (on is not None, on or date.min, row["_file_hash"])
-            order = self.orders.get(row["order_id"])
-            if order and sets[row["order_id"]] == age:
-                listed = cents(row["quantity"] * row["unit_price"]) - cents(row["discount_amount"])
-                order.lines.append(
-                    Line(order, row["line_number"], row["product_id"], row["quantity"], listed)
-                )
+            if sets[row["order_id"]] == file_age(row):
+                found[row["order_id"]].append(row)
+        return found
+
+    def _lines(self) -> None:
         for order in self.orders.values():
+            order.lines = [
+                Line(
+                    order,
+                    row["line_number"],
+                    row["product_id"],
+                    row["quantity"],
+                    own_cents(row),
+                    is_gift_card(row),
+                )
+                for row in self.own_lines.get(order.order_id, [])
+            ]
             if order.is_sale and order.lines:
-                weights = [Fraction(line.listed) for line in order.lines]
+                # A gift card brings nothing, unless there is nothing else to bear the postage.
+                articles = [int(not line.is_gift_card) for line in order.lines]
+                weights = [
+                    Fraction(line.listed * article)
+                    for line, article in zip(order.lines, articles, strict=True)
+                ]
+                if sum(weights) <= 0:
+                    weights = [Fraction(article) for article in articles]
                 if sum(weights) <= 0:
                     weights = [Fraction(1)] * len(order.lines)
                 for line, gross in zip(order.lines, shares(order.total, weights), strict=True):
@@ -197,7 +238,16 @@ class Oracle:
                     self.unallocated[row["refund_id"]] = cents(row["amount"], rate)
                     continue
                 amount = cents(row["amount"], order.rate)
-                taken = min(amount, order.total - sum(part for _, part in named[order.order_id]))
+                own = self.own_lines.get(order.order_id, [])
+                cards = {line["product_id"] for line in own if is_gift_card(line)}
+                if row["product_id"] in cards:
+                    self.unallocated[row["refund_id"]] = amount
+                    continue
+                goods = amount
+                if row["product_id"] is None and order.gift_cards:
+                    whole = order.total + order.gift_cards
+                    goods = rounded(Fraction(amount * order.total, whole))
+                taken = min(goods, order.total - sum(part for _, part in named[order.order_id]))
                 named[order.order_id].append((row, taken))
                 if taken < amount:
                     self.unallocated[row["refund_id"]] = amount - taken
@@ -254,6 +304,7 @@ class Oracle:
             if order.is_sale and order.customer == person and order.at <= row["refunded_at"]
             for line in order.lines
             if line.product == row["product_id"] and line.quantity > line.returned
+            if not line.is_gift_card
         ]
         lines.sort(key=lambda line: (line.order.at, line.order.order_id, line.number), reverse=True)
         amount, given, so_far = cents(row["amount"]), 0, Decimal(0)
@@ -285,7 +336,8 @@ class Oracle:
             product = self.products.get(line.product, {})
             kept = line.quantity - line.returned
             cost = product.get("unit_cost")
-            if kept and cost is None and not product.get("is_service"):
+            is_service = product.get("is_service") or line.is_gift_card
+            if kept and cost is None and not is_service:
                 line.margin = None
             else:
                 line.margin = line.net - cents(kept * (cost or Decimal(0)))

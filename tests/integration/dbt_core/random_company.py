@@ -19,7 +19,8 @@ ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Tokyo")
 
 def random_company(seed: int) -> Company:
     """A shop of a few customers over eight months: late and repeated deliveries, refunds of every
-    kind, taxes, currencies, unknown buyers, goods without a cost."""
+    kind, taxes, currencies, unknown buyers, goods without a cost, gift cards, totals left to the
+    lines."""
     draw = random.Random(seed)
     zone = draw.choice(ZONES)
     currencies = draw.choice([[None], ["EUR"], ["EUR", "USD"], [None, "USD"]])
@@ -51,7 +52,7 @@ def random_company(seed: int) -> Company:
             assignments.append(belongs(draw.choice(people), "orders", order))
         moment = datetime(2023, 11, 1) + timedelta(minutes=draw.randint(0, 330_000))
         for version in range(draw.choice([1, 1, 1, 2])):
-            file = f"file{draw.randint(0, 99):02}"
+            file = f"file{draw.randint(0, 99):02}-{version}-"
             on = draw.choice([None, date(2024, 6, 1), date(2024, 6, 2)])
             own = [
                 {
@@ -61,6 +62,7 @@ def random_company(seed: int) -> Company:
                     "quantity": draw.choice([Decimal(1), Decimal(2), Decimal("0.5"), Decimal(7)]),
                     "unit_price": Decimal(draw.randint(0, 3000)) / draw.choice([100, 1000]),
                     "discount_amount": draw.choice([None, None, Decimal("0.03")]),
+                    "kind": draw.choice([None] * 7 + ["article", "gift_card"]),
                 }
                 for line in range(1, draw.choice([0, 1, 2, 3, 3]) + 1)
             ]
@@ -73,7 +75,10 @@ def random_company(seed: int) -> Company:
                         "ordered_at": moment,
                         "status": draw.choice(STATUSES[1:4] * 3 + STATUSES),
                         "currency": draw.choice(currencies),
-                        "total_amount": Decimal(draw.randint(-300, 5000)) / 100,
+                        "total_amount": None
+                        if draw.random() < 0.2
+                        else Decimal(draw.randint(-300, 5000)) / 100,
+                        "discount_amount": draw.choice([None, None, Decimal("0.25")]),
                         "tax_amount": draw.choice([None, Decimal("1.11")]),
                         "shipping_amount": draw.choice([None, Decimal("0.99")]),
                         "updated_at": draw.choice([None, moment + timedelta(days=version)]),

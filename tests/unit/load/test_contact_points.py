@@ -74,8 +74,8 @@ def test_a_mapping_splits_too(landing):
 def warehouse():
     con = connect_file(":memory:", allowed_dirs=[], threads=1, keep_order=True)
     create_raw_tables(con)
-    con.execute("CREATE TEMP TABLE load_units (_number INTEGER, _hash VARCHAR)")
-    con.execute("INSERT INTO temp.load_units VALUES (0, 'h')")
+    con.execute("CREATE TEMP TABLE load_units (_number INTEGER, _hash VARCHAR, _source VARCHAR)")
+    con.execute("INSERT INTO temp.load_units VALUES (0, 'h', 'crm.contacts')")
     return con
 
 
@@ -90,7 +90,8 @@ def test_any_addresses_between_any_signs(warehouse, addresses, between):
     warehouse.execute("DELETE FROM crm.contacts")
     warehouse.execute("DELETE FROM crm.contact_points")
     warehouse.execute(
-        "INSERT INTO crm.contacts (contact_id, email, _file_hash) VALUES ('1', ?, 'h')",
+        "INSERT INTO crm.contacts (contact_id, email, _file_hash, _source) \"
+        \"VALUES ('1', ?, 'h', 'crm.contacts')",
         [between.join(addresses)],
     )
     outcome = FileOutcome()
@@ -112,7 +113,8 @@ def test_any_numbers_between_any_signs(warehouse, numbers, between):
     warehouse.execute("DELETE FROM crm.contacts")
     warehouse.execute("DELETE FROM crm.contact_points")
     warehouse.execute(
-        "INSERT INTO crm.contacts (contact_id, phone, _file_hash) VALUES ('1', ?, 'h')",
+        "INSERT INTO crm.contacts (contact_id, phone, _file_hash, _source) \"
+        \"VALUES ('1', ?, 'h', 'crm.contacts')",
         [between.join(numbers)],
     )
     split_cells(warehouse, ("crm", load_contract()["crm"].tables["contacts"]), [FileOutcome()])

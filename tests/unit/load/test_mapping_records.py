@@ -343,3 +343,77 @@ def test_the_name_of_a_column_in_the_file_is_a_value(landing):
         (5, "MXN"),
         (6, "EUR"),
     ]
+
+
+LINES = {
+    "columns": {
+        "bon": {},
+        "article": {},
+        "amount": {"type": "money"},
+        "qty": {"type": "quantity"},
+        "tax": {"type": "money"},
+    },
+    "tables": {
+        "shop.order_lines": {
+            "columns": {
+                "order_id": "bon",
+                "line_number": "line_number(bon)",
+                "product_id": "article",
+                "quantity": "coalesce(qty, 1)",
+                "unit_price": "(amount - tax) / qty",
+            }
+        }
+    },
+}
+
+
+def messages(landing) -> list[str]:
+    return [m for (m,) in landing.query("SELECT message FROM ledger.quarantine ORDER BY line")]
+
+
+def test_the_operand_that_failed_is_named(landing):
+    """A sender is told that a price is missing, and looks for a price that stands there."""
+    load(
+        landing,
+        "bons.csv",
+        "bon,article,amount,qty,tax\n1,a,10,0,1\n2,b,,2,1\n3,c,10,2,1\n4,d,10,x,1\n",
+        **LINES,
+    )
+    zero, empty, text = messages(landing)
+    assert "qty is 0 in (amount - tax) / qty." in zero
+    assert "amount is empty." in empty
+    assert " is 0 in " not in empty
+    assert "The text of qty could not be read." in text
+    assert landing.query("SELECT unit_price FROM shop.order_lines") == [(Decimal("4.5"),)]
+
+
+def test_the_operand_of_a_group_is_named(landing):
+    """Of the records that make one row together, the sender is shown none."""
+    load(
+        landing,
+        "bons.csv",
+        "bon,article,amount,qty,tax\n1,a,10,0,1\n1,a,5,0,1\n2,b,10,2,1\n",
+        columns=LINES["columns"],
+        tables={
+            "shop.order_lines": {
+                "key": ["order_id"],
+                "columns": {
+                    "order_id": "bon",
+                    "line_number": "min(1)",
+                    "product_id": "first(article)",
+                    "quantity": "sum(qty)",
+                    "unit_price": "sum(amount) / sum(qty)",
+                },
+            }
+        },
+    )
+    assert ["SUM(qty) is 0 in SUM(amount) / SUM(qty)." in text for text in messages(landing)] == [
+        True,
+        True,
+    ]
+
+
+def test_a_column_that_is_not_in_the_file_is_said_to_be_absent(landing):
+    """A sender looks for empty cells in a column that the export did not have."""
+    load(landing, "bons.csv", "bon,article,qty,tax\n1,a,2,1\n", **LINES)
+    assert "amount is not in the file." in messages(landing)[0]

@@ -91,6 +91,7 @@ final as (
         product_id,
         category,
         is_service,
+        is_gift_card,
         ordered_at,
         order_date,
         is_order_known,

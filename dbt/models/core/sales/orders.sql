@@ -104,18 +104,22 @@ final as (
         o.city,
         o.country,
         o.currency,
-        o.total_amount as order_total,
+        o.order_total,
         case when o.is_sale then o.total_amount else cast(0 as decimal(18, 2)) end as gross_revenue,
         case when o.is_sale then o.discount_amount else cast(0 as decimal(18, 2)) end
             as discount_amount,
         case when o.is_sale then o.shipping_amount else cast(0 as decimal(18, 2)) end
             as shipping_amount,
+        case when o.is_sale then o.gift_card_amount else cast(0 as decimal(18, 2)) end
+            as gift_card_amount,
         case when o.is_sale then o.tax_amount else cast(0 as decimal(18, 2)) end as tax_amount,
         {{ from_cents('o.refunded_cents') }} as refunded_amount,
         o.is_refund_implied,
         o.net_revenue,
         o.gross_margin,
         o.line_count,
+        o.is_total_computed,
+        o.is_incomplete,
         n.order_number,
         n.order_number = 1 as is_first_order,
         {{ date_diff_days('n.previous_order_date', 'o.order_date') }} as days_since_previous_order

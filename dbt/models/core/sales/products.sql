@@ -7,6 +7,7 @@ catalogue as (
 sold as (
     select
         product_id,
+        min(case when is_gift_card then 1 else 0 end) = 1 as is_gift_card,
         count(distinct case when is_sale then order_id end) as order_count,
         sum(case when is_sale then quantity else 0 end) as sold_quantity,
         sum(returned_quantity) as returned_quantity,
@@ -25,7 +26,8 @@ final as (
         catalogue.name,
         catalogue.category,
         catalogue.brand,
-        coalesce(catalogue.is_service, false) as is_service,
+        coalesce(catalogue.is_service, false)
+        or coalesce(sold.is_gift_card, false) as is_service,
         catalogue.unit_cost,
         catalogue.list_price,
         catalogue.stock_on_hand,

@@ -41,6 +41,7 @@ final as (
         {{ business_date('refunded_at') }} as refund_date,
         reason,
         case
+            when route = 'order' and unallocated_cents = gift_card_cents then 'gift_card'
             when route = 'order' then 'more_than_charged'
             when route = 'lines' then 'no_purchase_left'
             else obstacle

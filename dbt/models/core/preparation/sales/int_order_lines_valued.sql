@@ -1,6 +1,7 @@
 -- What each line contributed to the amount charged for its order. The order's total, with its
 -- tax, shipping and discounts, is shared out in proportion to the lines' own amounts; shares are
--- differences between rounded running totals, so that they add up to the total to the cent.
+-- differences between rounded running totals, so that they add up to the total to the cent. The
+-- total is that without the gift cards that were sold.
 with
 
 lines as (
@@ -29,8 +30,8 @@ priced as (
             )
         ) as unit_price,
         coalesce(lines.discount_amount, 0) as discount_amount,
-        coalesce(lines.line_amount, {{ line_amount('lines.quantity', 'lines.unit_price') }})
-        - coalesce(lines.discount_amount, 0) as line_amount,
+        {{ own_line_amount('lines') }} as line_amount,
+        coalesce(lines.kind, 'article') = 'gift_card' as is_gift_card,
         orders.order_id is not null as is_order_known,
         orders.customer_id,
         orders.ordered_at,
@@ -46,7 +47,7 @@ priced as (
                 then {{ to_cents('orders.total_amount - orders.tax_amount - orders.shipping_amount') }}
             else 0
         end as goods_cents,
-        coalesce(products.is_service, false) as is_service,
+        coalesce(products.is_service, false) or coalesce(lines.kind, '') = 'gift_card' as is_service,
         products.category,
         products.unit_cost
     from lines
@@ -56,10 +57,12 @@ priced as (
         on lines.product_id = products.product_id
 ),
 
+-- A gift card that is sold has no share: it brings revenue when it is spent.
 counted as (
     select
         *,
-        {{ to_cents('line_amount') }} as amount_cents
+        case when is_gift_card then 0 else {{ to_cents('line_amount') }} end as amount_cents,
+        case when is_gift_card then 0 else 1 end as article
     from priced
 ),
 
@@ -67,6 +70,7 @@ running as (
     select
         *,
         cast(sum(amount_cents) over (partition by order_id) as bigint) as order_amount_cents,
+        cast(sum(article) over (partition by order_id) as bigint) as article_count,
         count(*) over (partition by order_id) as line_count,
         cast(
             sum(amount_cents) over (
@@ -75,6 +79,13 @@ running as (
                 rows between unbounded preceding and current row
             ) as bigint
         ) as amount_so_far,
+        cast(
+            sum(article) over (
+                partition by order_id
+                order by line_number
+                rows between unbounded preceding and current row
+            ) as bigint
+        ) as articles_so_far,
         row_number() over (
             partition by order_id
             order by line_number
@@ -82,14 +93,26 @@ running as (
     from counted
 ),
 
--- Lines that are worth nothing together share equally.
+-- Lines that are worth nothing together share equally; so do gift cards, where there is nothing
+-- else, the postage.
 weighted as (
     select
         *,
-        case when order_amount_cents > 0 then amount_cents else 1 end as weight,
-        case when order_amount_cents > 0 then amount_so_far else lines_so_far end as weight_so_far,
-        case when order_amount_cents > 0 then order_amount_cents else line_count end
-            as order_weight
+        case
+            when order_amount_cents > 0 then amount_cents
+            when article_count > 0 then article
+            else 1
+        end as weight,
+        case
+            when order_amount_cents > 0 then amount_so_far
+            when article_count > 0 then articles_so_far
+            else lines_so_far
+        end as weight_so_far,
+        case
+            when order_amount_cents > 0 then order_amount_cents
+            when article_count > 0 then article_count
+            else line_count
+        end as order_weight
     from running
 ),
 
@@ -109,6 +132,7 @@ final as (
         rate,
         is_sale,
         is_service,
+        is_gift_card,
         category,
         unit_cost,
         total_cents,

@@ -1,5 +1,7 @@
 -- depends_on: {{ ref('int_missing_rates') }}
 -- Orders with their buyer, their place in business time and their amounts in the reporting currency.
+-- The total is that of what was sold: a gift card brings revenue when it is spent, so that those
+-- sold are taken off it and stand apart.
 with
 
 orders as (
@@ -21,6 +23,27 @@ placed as (
         and order_id is not null
 ),
 
+-- What lines say of an order without a total, and of the gift cards in it.
+lines_summed as (
+    select
+        lines.order_id,
+        sum({{ own_line_amount('lines') }}) as line_amount,
+        sum(
+            case when lines.kind = 'gift_card' then {{ own_line_amount('lines') }} else 0 end
+        ) as gift_card_amount
+    from {{ ref('stg_shop__order_lines') }} as lines
+    inner join orders
+        on lines.order_id = orders.order_id
+    where
+        orders.total_amount is null
+        or lines.kind = 'gift_card'
+    group by lines.order_id
+),
+
+incomplete as (
+    select * from {{ ref('int_orders_incomplete') }}
+),
+
 daily_rates as (
     select * from {{ ref('int_money_daily_rates') }}
 ),
@@ -38,11 +61,21 @@ joined as (
         cast(dated.ordered_at_local as date) as order_date,
         {{ owner_by({'order': 'dated.order_id'}) }} as customer_id,
         coalesce(dated.visitor_id, placed.visitor_id) as buyer_visitor_id,
-        -- Nobody sells for less than nothing: such an order books a refund or a correction.
+        -- Prices of lines hold their tax. A discount makes goods free at most.
         case
-            when dated.status not in ('paid', 'shipped', 'completed', 'refunded') then 'status'
-            when dated.total_amount < 0 then 'below_zero'
-        end as no_sale_reason,
+            when dated.total_amount is not null then dated.total_amount
+            when lines_summed.line_amount is null then 0
+            when lines_summed.line_amount < 0 then lines_summed.line_amount
+            else greatest(lines_summed.line_amount - coalesce(dated.discount_amount, 0), 0)
+        end
+        + case
+            when dated.total_amount is null and lines_summed.line_amount is not null
+                then coalesce(dated.shipping_amount, 0)
+            else 0
+        end as charged_amount,
+        coalesce(lines_summed.gift_card_amount, 0) as listed_gift_card_amount,
+        dated.total_amount is null as is_total_computed,
+        incomplete.order_id is not null as is_incomplete,
         case
             when dated.currency is null then cast(1 as decimal(18, 9))
             else daily_rates.rate
@@ -53,10 +86,30 @@ joined as (
         on
             dated.order_id = placed.order_id
             and placed.event_rank = 1
+    left join lines_summed
+        on dated.order_id = lines_summed.order_id
+    left join incomplete
+        on dated.order_id = incomplete.order_id
     left join daily_rates
         on
             dated.currency = daily_rates.currency
             and cast(dated.ordered_at_local as date) = daily_rates.money_date
+),
+
+-- Not more of the gift cards than was charged, whatever their lines say.
+converted as (
+    select
+        *,
+        -- Nobody sells for less than nothing: such an order books a refund or a correction.
+        case
+            when status not in ('paid', 'shipped', 'completed', 'refunded') then 'status'
+            when charged_amount < 0 then 'below_zero'
+        end as no_sale_reason,
+        {{ convert_money('charged_amount', 'rate') }} as order_total,
+        {{ convert_money(
+            'least(greatest(listed_gift_card_amount, 0), greatest(charged_amount, 0))', 'rate'
+        ) }} as gift_card_amount
+    from joined
 ),
 
 ordered as (
@@ -77,11 +130,15 @@ ordered as (
         country,
         currency,
         rate,
-        {{ convert_money('total_amount', 'rate') }} as total_amount,
+        order_total,
+        gift_card_amount,
+        cast(order_total - gift_card_amount as decimal(18, 2)) as total_amount,
         {{ convert_money('coalesce(discount_amount, 0)', 'rate') }} as discount_amount,
         {{ convert_money('coalesce(shipping_amount, 0)', 'rate') }} as shipping_amount,
-        {{ convert_money('coalesce(tax_amount, 0)', 'rate') }} as tax_amount
-    from joined
+        {{ convert_money('coalesce(tax_amount, 0)', 'rate') }} as tax_amount,
+        is_total_computed,
+        is_incomplete
+    from converted
 ),
 
 -- A won deal that counts as a sale is one of its closing day, without tax, shipping or lines.
@@ -103,10 +160,14 @@ sold_deals as (
         cast(null as {{ dbt.type_string() }}) as country,
         currency,
         rate,
+        cast(coalesce(amount, 0) as decimal(18, 2)) as order_total,
+        cast(0 as decimal(18, 2)) as gift_card_amount,
         cast(coalesce(amount, 0) as decimal(18, 2)) as total_amount,
         cast(0 as decimal(18, 2)) as discount_amount,
         cast(0 as decimal(18, 2)) as shipping_amount,
-        cast(0 as decimal(18, 2)) as tax_amount
+        cast(0 as decimal(18, 2)) as tax_amount,
+        false as is_total_computed,
+        false as is_incomplete
     from {{ ref('int_deals_valued') }}
     where
         status = 'won'

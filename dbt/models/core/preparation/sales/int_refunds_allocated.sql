@@ -22,6 +22,7 @@ lines as (
             and lines.line_number = returned.line_number
     where
         lines.is_sale
+        and not lines.is_gift_card
         and lines.customer_id is not null
 ),
 
