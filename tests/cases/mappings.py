@@ -173,7 +173,8 @@ def _(found: LoadedCase) -> None:
 @case("twilio-forwarded-nobody-answered")
 def _(found: LoadedCase) -> None:
     assert found.query(
-        "SELECT call_id, disposition, talk_seconds, customer_phone FROM call_center.calls ORDER BY 1"
+        "SELECT call_id, disposition, talk_seconds, customer_phone FROM call_center.calls "
+        "ORDER BY call_id"
     ) == [
         ("CA1", "missed", None, "+442079460018"),
         ("CA3", "voicemail", 45, "+442079460018"),

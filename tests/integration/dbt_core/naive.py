@@ -161,7 +161,8 @@ class Oracle:
             charged = row["total_amount"]
             if charged is None:
                 charged = Decimal(sum(map(own_cents, own))) / 100
-                charged += (row["shipping_amount"] or 0) - (row["discount_amount"] or 0)
+                charged = max(charged - (row["discount_amount"] or 0), min(charged, Decimal(0)))
+                charged += (row["shipping_amount"] or 0) if own else 0
             cards = Decimal(sum(own_cents(line) for line in own if is_gift_card(line))) / 100
             cards = cents(min(max(cards, Decimal(0)), max(charged, Decimal(0))), rate)
             total = cents(charged, rate) - cards
