@@ -11,9 +11,8 @@ import duckdb
 from dagster_project.contracts import Table
 from dagster_project.load.ledger.load_summary import FileOutcome
 from dagster_project.load.ledger.schema import raw_name
+from dagster_project.load.validation.load_targets import POINTS
 from dagster_project.warehouse import identifier, quoted
-
-POINTS = ("crm", "contact_points")
 
 # Addresses in a text with anything between them; a slash parts them as well.
 _EMAIL = r"[^\s@,;:<>()|/\\\"]+@[^\s@,;:<>()|/\\\"]+\.[^\s@.,;:<>()|/\\\"]{2,}"

@@ -22,6 +22,9 @@ EXPECTATIONS = dict.fromkeys(
     ("expected_delivery", "volume_band", "late_or_odd", "conflicts_block_above", "keep_days"), True
 )
 
+# Where the further addresses of a cell go.
+POINTS = ("crm", "contact_points")
+
 Words = dict[str, tuple[tuple[str, str], ...]]
 
 
@@ -65,11 +68,18 @@ class Target:
 
     @property
     def tables(self) -> list[tuple[str, Table]]:
-        """(system, table) of each canonical table that is fed."""
+        """(system, table) of each canonical table that is fed.
+
+        A table whose cells may hold several addresses feeds contact points as well.
+        """
         if self.mapping is None:
             assert self.table is not None
-            return [(self.name.partition(".")[0], self.table)]
-        fed = {name: table for name, table, _ in self.mapping.canonical()}
+            fed = {self.name: self.table}
+        else:
+            fed = {name: table for name, table, _ in self.mapping.canonical()}
+        if any(column.contact_point for table in fed.values() for column in table.columns):
+            system, name = POINTS
+            fed[f"{system}.{name}"] = load_contract()[system].tables[name]
         return [(name.partition(".")[0], table) for name, table in fed.items()]
 
     @property

@@ -90,8 +90,8 @@ def test_any_addresses_between_any_signs(warehouse, addresses, between):
     warehouse.execute("DELETE FROM crm.contacts")
     warehouse.execute("DELETE FROM crm.contact_points")
     warehouse.execute(
-        "INSERT INTO crm.contacts (contact_id, email, _file_hash, _source) \"
-        \"VALUES ('1', ?, 'h', 'crm.contacts')",
+        "INSERT INTO crm.contacts (contact_id, email, _file_hash, _source) "
+        "VALUES ('1', ?, 'h', 'crm.contacts')",
         [between.join(addresses)],
     )
     outcome = FileOutcome()
@@ -113,8 +113,8 @@ def test_any_numbers_between_any_signs(warehouse, numbers, between):
     warehouse.execute("DELETE FROM crm.contacts")
     warehouse.execute("DELETE FROM crm.contact_points")
     warehouse.execute(
-        "INSERT INTO crm.contacts (contact_id, phone, _file_hash, _source) \"
-        \"VALUES ('1', ?, 'h', 'crm.contacts')",
+        "INSERT INTO crm.contacts (contact_id, phone, _file_hash, _source) "
+        "VALUES ('1', ?, 'h', 'crm.contacts')",
         [between.join(numbers)],
     )
     split_cells(warehouse, ("crm", load_contract()["crm"].tables["contacts"]), [FileOutcome()])
@@ -124,3 +124,15 @@ def test_any_numbers_between_any_signs(warehouse, numbers, between):
     digits = [re.sub(r"\D", "", value) for (value,) in found]
     wanted = list(dict.fromkeys(re.sub(r"\D", "", number) for number in numbers))
     assert (digits[0], sorted(digits)) == (wanted[0], sorted(wanted))
+
+
+def test_further_numbers_get_the_country_of_their_source(landing, tmp_path):
+    """Of a cell's numbers the first is of the source's country and the others of none."""
+    (tmp_path / "contracts").mkdir()
+    (tmp_path / "contracts" / "crm.yml").write_text("settings: {phone_region: GB}\n")
+    landing.settings = landing.settings.model_copy(update={"project_dir": tmp_path})
+    landing.put("crm/contacts.csv", 'contact_id,phone\n1,"020 7946 0018, 020 7946 0019"\n')
+    landing.load()
+    assert landing.query(
+        "SELECT phone FROM crm.contacts UNION ALL SELECT value FROM crm.contact_points"
+    ) == [("+442079460018",), ("+442079460019",)]
