@@ -16,6 +16,8 @@ from dagster_project.settings import Settings
 from dagster_project.warehouse import connect_file
 
 if TYPE_CHECKING:
+    import duckdb
+
     from dagster_project.defs.runs import RunOutcome
 
 
@@ -33,6 +35,7 @@ def show_summary(console: Console, settings: Settings, outcome: "RunOutcome") ->
             "SELECT (SELECT count(*) FROM customers), count(*), coalesce(sum(net_revenue), 0) "
             "FROM orders WHERE is_sale"
         ).fetchall()[0]
+        orders = order_notes(con)
     quality = json.loads((folder / "quality.json").read_text(encoding="utf-8"))
     checks = quality["counts"]
     currency = manifest["settings"]["currency"] or ""
@@ -47,6 +50,7 @@ def show_summary(console: Console, settings: Settings, outcome: "RunOutcome") ->
         "Customers": f"{customers:,}",
         "Sales": f"{sales:,}",
         "Net revenue": f"{revenue:,.2f} {currency}".strip(),
+        **orders,
         "Checks": f"{checks['passed']:,} passed"
         + (f", warnings: {checks['warnings']:,}" if checks["warnings"] else ""),
         "Marts": str(folder / "marts.duckdb"),
@@ -60,6 +64,28 @@ def show_summary(console: Console, settings: Settings, outcome: "RunOutcome") ->
         table.add_row(f"[bold]{name}[/]", value)
     add_notes(table, manifest.get("ledger") or {})
     console.print(table, soft_wrap=True)
+
+
+def order_notes(con: "duckdb.DuckDBPyConnection") -> dict[str, str]:
+    """What of the published orders is no sale, lacks a line, or has its total from its lines.
+
+    A shop whose delivered orders stay unpaid in its export (cash on delivery) sees them here.
+    """
+    notes = {}
+    others = con.execute(
+        "SELECT status, count(*) FROM orders WHERE NOT is_sale GROUP BY status "
+        "ORDER BY count(*) DESC, status"
+    ).fetchall()
+    if others:
+        notes["No sales"] = ", ".join(f"{count:,} {status}" for status, count in others)
+    incomplete, computed = con.execute(
+        "SELECT count_if(is_incomplete), count_if(is_total_computed) FROM orders"
+    ).fetchall()[0]
+    if incomplete:
+        notes["Incomplete"] = f"{incomplete:,} orders lack a line that stands in quarantine"
+    if computed:
+        notes["Totals"] = f"{computed:,} orders have no total: that of their lines is taken"
+    return notes
 
 
 def add_notes(table: Table, ledger: dict[str, Any]) -> None:

@@ -45,6 +45,7 @@ OWN_FUNCTIONS: dict[str, str] = {
 # fbclid is on every link out of Facebook, paid or not.
 CLICK_IDS: tuple[tuple[str, str, str], ...] = (
     ("gclid|gbraid|wbraid|gad_source", "google", "cpc"),
+    ("dclid", "google", "display"),
     ("yclid", "yandex", "cpc"),
     ("msclkid", "bing", "cpc"),
     ("ttclid", "tiktok", "paid_social"),
@@ -53,6 +54,7 @@ CLICK_IDS: tuple[tuple[str, str, str], ...] = (
     ("twclid", "twitter", "paid_social"),
     ("ScCid|sccid", "snapchat", "paid_social"),
     ("epik", "pinterest", "paid_social"),
+    ("rdt_cid", "reddit", "paid_social"),
     ("fbclid", "facebook", "social"),
 )
 _FUNCTION_NAMES = """

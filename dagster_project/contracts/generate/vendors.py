@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from dagster_project.contracts.mapping import Mapping
+from dagster_project.contracts.mapping import Mapping, canonical_table
 
 PATH = "docs/vendors.md"
 _HEAD = """\
@@ -12,6 +12,10 @@ _HEAD = """\
 A file in `landing/<mapping>/` is read through that mapping. What a mapping may say stands in
 [mappings.md](mappings.md); `hourglass mappings` lists what this installation knows, one's own
 included, and `hourglass mappings test MAPPING FILE` shows the rows that a file gives.
+
+Of each mapping stands here which columns of the export it reads, what they give, and what of the
+tables it does not fill. Every other column of a file is kept beside the rows and reported, and
+reaches no table.
 
 | mapping | feeds | files |
 | --- | --- | --- |
@@ -35,6 +39,24 @@ def _section(mapping: Mapping) -> Iterator[str]:
     yield f"## {mapping.mapping}"
     yield ""
     yield f"{' '.join(mapping.description.split())} Format: <{mapping.reference}>."
+    yield ""
+    yield f"Reads {_code(mapping.columns)}."
+    needed = {name: column.needed for name, column in mapping.columns.items() if column.needed}
+    for name, sentence in needed.items():
+        yield ""
+        yield f"Without the column `{name}` a file is refused. {sentence}"
+    yield ""
+    yield "| table | given | not given |"
+    yield "| --- | --- | --- |"
+    for table, ways in mapping.tables.items():
+        contract = canonical_table(table)
+        assert contract is not None
+        given = {column for way in ways for column in way.columns}
+        names = contract.column_names
+        yield (
+            f"| `{table}` | {', '.join(name for name in names if name in given)} "
+            f"| {', '.join(name for name in names if name not in given)} |"
+        )
     if mapping.leave_out:
         yield ""
         yield "Left out, and counted under the rule's name:"

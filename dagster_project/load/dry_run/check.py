@@ -174,11 +174,11 @@ def read_report(con: duckdb.DuckDBPyConnection, mappings: dict[str, Mapping]) ->
         )
         for target, path, level, column, reason, message, count, lines, texts in con.execute(
             f"""
-            SELECT any_value(target), path, level, column_name, reason, any_value(message),
+            SELECT any_value(target), path, level, column_name, reason, message,
                 count(*), list(line ORDER BY line)[1:{EXAMPLES}],
                 list(left(original, 80) ORDER BY line)[1:{EXAMPLES}]
             FROM ledger.quarantine
-            GROUP BY path, level, column_name, reason, if(reason = 'unknown_word', message, '')
+            GROUP BY path, level, column_name, reason, message
             ORDER BY path, level DESC, count(*) DESC
             """
         ).fetchall()
