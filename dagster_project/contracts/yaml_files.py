@@ -1,5 +1,6 @@
 """YAML files that people write, read as types: what is wrong is named by file, line and key."""
 
+import copy
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
@@ -34,11 +35,43 @@ def validated(model: type[Model], raw: dict[str, Any], path: Path) -> Model:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        problems = [
-            ": ".join(filter(None, (".".join(map(str, item["loc"])), _said(item, model))))
+        found = error.errors(include_url=False)
+    # What holds between the keys is asked only where each is right by itself: once more, then,
+    # without those that are wrong.
+    try:
+        model.model_validate(_without(raw, [item["loc"] for item in found]))
+    except ValidationError as error:
+        found += [
+            item
             for item in error.errors(include_url=False)
+            if item["type"] == "value_error"
+            and item["loc"] not in [other["loc"] for other in found]
         ]
-        raise UsageError(f"{path}: " + "; ".join(problems)) from None
+    problems = [
+        ": ".join(filter(None, (".".join(map(str, item["loc"])), _said(item, model))))
+        for item in found
+    ]
+    raise UsageError(f"{path}: " + "; ".join(problems))
+
+
+def _without(raw: dict[str, Any], places: Iterable[tuple[Any, ...]]) -> dict[str, Any]:
+    """A copy of what was read without the values at some places."""
+    pruned = copy.deepcopy(raw)
+    for place in places:
+        inner: Any = pruned
+        # One way to feed a table may stand for a list of ways: its number is then in no file.
+        steps = list(place)
+        while len(steps) > 1 and isinstance(inner, dict | list):
+            step = steps.pop(0)
+            if isinstance(inner, dict) and isinstance(step, int) and step not in inner:
+                continue
+            try:
+                inner = inner[step]
+            except (KeyError, IndexError, TypeError):
+                inner = None
+        if isinstance(inner, dict) and steps:
+            inner.pop(steps[0], None)
+    return pruned
 
 
 def unknown(name: str, known: Iterable[str]) -> str:

@@ -83,6 +83,20 @@ def test_every_error_is_told_at_once_with_what_was_meant(tmp_path):
         assert part in said, part
 
 
+def test_what_holds_between_keys_is_told_with_the_misspelt_keys(tmp_path):
+    """The author mends a misspelt key, and is told of the next mistake, one after the other."""
+    text = ORDERS.replace("description: The till's", "colour: red\ndescription: The till's")
+    text = text.replace("{type: money}", "{type: cash}").replace("status: Zustand", "state: Stand")
+    with pytest.raises(UsageError) as error:
+        read_mapping(written(tmp_path, text))
+    said = str(error.value)
+    assert "colour is not known" in said
+    assert "columns.Betrag.type: Input should be" in said
+    assert "state is not known. Did you mean status?" in said
+    assert "status is required" in said
+    assert "the record has no declared column Stand" in said
+
+
 def test_an_unknown_key_is_told_with_those_that_are_known(tmp_path):
     """A misspelt setting is refused, and nothing says what it is called."""
     with pytest.raises(UsageError, match=r"requird is not known\. Did you mean required\?"):
