@@ -35,12 +35,14 @@ def write_mart(con: duckdb.DuckDBPyConnection, mart: str, folder: Path, kind: Fo
     the library for workbooks is missing.
     """
     columns = _columns(con, mart)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / f"{mart}.{kind}"
     if kind == "csv":
         _csv(con, mart, columns, path)
     else:
         _workbook(con, mart, columns, path)
+    # Each row may be a person's: whoever shares the file says so.
+    path.chmod(0o600)
     return path
 
 

@@ -33,6 +33,7 @@ def test_csv_holds_every_cell(mart, tmp_path):
     """A report in Power BI is built on rounded amounts, or on dates of another order."""
     path = write_mart(mart, "orders", tmp_path, "csv")
     assert path.read_bytes().startswith(b"\xef\xbb\xbf")
+    assert path.stat().st_mode & 0o777 == 0o600
     with path.open(encoding="utf-8-sig", newline="") as file:
         first, second = csv.DictReader(file)
     assert first["order_id"] == "'=cmd|calc"
