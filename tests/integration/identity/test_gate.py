@@ -56,12 +56,13 @@ def _published(settings):
 
 def _resolve(con, settings, published):
     collect_values(con)
-    resolve_records(con, settings, run_id="test", published=published)
+    summary = resolve_records(con, settings, run_id="test", published=published)
     con.execute(
         "CREATE OR REPLACE TABLE marts.customers AS SELECT customer_id FROM identity.customers"
     )
     con.execute("DELETE FROM control.parameters")
     con.execute("INSERT INTO control.parameters VALUES (uuid()::VARCHAR)")
+    return summary
 
 
 def _failed(con, settings, suites_dir):
@@ -79,6 +80,18 @@ def test_a_day_like_any_other_passes(con, settings, suites_dir):
     add_people(con, 10, first=PEOPLE)
     _resolve(con, settings, _published(settings))
     assert _failed(con, settings, suites_dir)[1] == {}
+
+
+def test_a_published_day_is_followed_by_an_increment(con, settings):
+    """Every morning takes as long as the first, because the registry seems to be another."""
+    con.execute(
+        "INSERT INTO intermediate.int_identity_records BY NAME SELECT 'shop' AS source_system, "
+        "'orders' AS source_table, 'new' AS source_id, 'nobody.yet@example.com' AS email, "
+        "true AS is_customer_evidence, false AS is_deleted"
+    )
+    assert _resolve(con, settings, _published(settings)).is_increment
+    # Nobody published that one, so the next starts from the version in force again.
+    assert not _resolve(con, settings, _published(settings)).is_increment
 
 
 def test_an_export_whose_columns_slipped_is_stopped(con, settings, suites_dir):
