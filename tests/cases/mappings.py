@@ -67,6 +67,14 @@ def _(found: LoadedCase) -> None:
     assert not found.report.is_clean
 
 
+@case("google-forms-direct-download")
+def _(found: LoadedCase) -> None:
+    assert found.query("SELECT created_at, full_name FROM crm.contacts ORDER BY 1") == [
+        (datetime(2026, 6, 1, 11, 50, 36), "Bob Example"),
+        (datetime(2026, 6, 1, 18, 50, 36), "Ann Example"),
+    ]
+
+
 @case("hubspot-deals-without-associations")
 def _(found: LoadedCase) -> None:
     assert "Associated Contact IDs is missing" in found.text
