@@ -45,6 +45,7 @@ def _(found: LoadedCase) -> None:
     assert found.query("SELECT contact_id, kind, value FROM crm.contact_points ORDER BY 2, 3") == [
         ("1", "email", "ivan85@home.test"),
         ("1", "phone", "8 (916) 555-11-22"),
+        ("2", "phone", "84951234599"),
     ]
 
 
