@@ -158,11 +158,7 @@ class Oracle:
                 continue
             rate = self.rate_on(row["currency"], day)
             own = self.own_lines.get(row["order_id"], [])
-            charged = row["total_amount"]
-            if charged is None:
-                charged = Decimal(sum(map(own_cents, own))) / 100
-                charged = max(charged - (row["discount_amount"] or 0), min(charged, Decimal(0)))
-                charged += (row["shipping_amount"] or 0) if own else 0
+            charged = self.charged(row)
             cards = Decimal(sum(own_cents(line) for line in own if is_gift_card(line))) / 100
             cards = cents(min(max(cards, Decimal(0)), max(charged, Decimal(0))), rate)
             total = cents(charged, rate) - cards
@@ -184,6 +180,15 @@ class Oracle:
                 )
             )
         return found
+
+    def charged(self, row: dict[str, Any]) -> Decimal:
+        """The order's total, of its own or by its lines, before gift cards are taken off."""
+        if row["total_amount"] is not None:
+            return row["total_amount"]
+        own = self.own_lines.get(row["order_id"], [])
+        listed = Decimal(sum(map(own_cents, own))) / 100
+        goods = max(listed - (row["discount_amount"] or 0), min(listed, Decimal(0)))
+        return goods + ((row["shipping_amount"] or 0) if own else 0)
 
     def _newest_lines(self) -> dict[str, Rows]:
         """Order to the lines of its newest file, by their number."""

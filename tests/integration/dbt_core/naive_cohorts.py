@@ -118,7 +118,8 @@ def first_categories(oracle: Oracle) -> dict[str, str]:
             charged: Counter[str] = Counter()
             for line in order.lines:
                 product = oracle.products.get(line.product, {})
-                if product.get("category") and not product.get("is_service"):
+                is_service = product.get("is_service") or line.is_gift_card
+                if product.get("category") and not is_service:
                     charged[product["category"]] += line.gross
             best = max(charged.values(), default=0)
             found[order.customer] = min(

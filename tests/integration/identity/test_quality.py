@@ -28,6 +28,7 @@ COLUMNS = {
     **dict.fromkeys(
         (
             *("email", "phone", "loyalty_card", "national_id"),
+            *("further_emails", "further_phones"),
             *("full_name", "first_name", "middle_name", "last_name", "gender"),
             *("street_address", "city", "region", "postal_code", "country", "company"),
             *("account_id", "contact_id", "visitor_id"),
