@@ -55,11 +55,24 @@ def borne_by() -> tuple[dict[str, set[tuple]], dict[tuple, set[str]]]:
 
 
 def identifiers_of(records: Iterable[tuple]) -> set[str]:
-    """What stands in these records and in no record of anybody else."""
+    """What stands in these records and in no record of anybody else, not even as a part.
+
+    ``ebrown@gmail.com`` stands inside ``georgebrown@gmail.com``, which Gmail delivers to the same
+    mailbox as ``george.brown@gmail.com``.
+    """
     records = set(records)
     bearers, values = borne_by()
+    others = "\n".join(
+        form
+        for value, by in bearers.items()
+        if not by <= records
+        for form in (value, value.replace(".", "", value.partition("@")[0].count(".")))
+    )
     return {
-        text for record in records for text in values[record] if bearers[same(text)] <= records
+        text
+        for record in records
+        for text in values[record]
+        if bearers[same(text)] <= records and same(text) not in others
     } | {key for *_, key in records}
 
 

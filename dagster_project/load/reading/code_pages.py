@@ -107,9 +107,10 @@ def guess_code_page(sample: bytes, region: str | None = None) -> Guess | None:
 
     ``region``: the country of the source, whose language is likelier.
     """
-    # Words alone: a letter says more beside others.
-    words = b" ".join(re.findall(rb"[^\x00-@\[-`{-\x7f]*[\x80-\xff][^\x00-@\[-`{-\x7f]*", sample))
-    words = words[:_WEIGHED]
+    every = re.findall(rb"[^\x00-@\[-`{-\x7f]*[\x80-\xff][^\x00-@\[-`{-\x7f]*", sample)
+    # A letter that stands alone is of no word: an alphabet is in every language that has its signs.
+    of_words = [word for word in every if len(word) > 1]
+    words = b" ".join(of_words or every)[:_WEIGHED]
     found: list[tuple[float, int, str, str, float, str]] = []
     decoded: dict[str, str] = {}
     for place, (language, (letters, pages)) in enumerate(LANGUAGES.items()):
@@ -130,8 +131,8 @@ def guess_code_page(sample: bytes, region: str | None = None) -> Guess | None:
     others = [other for other in found if other[5] != best[5]]
     rival = max(others, default=None)
     distance = best[0] - rival[0] if rival else 99.0
-    if region is None and sum(byte > 0x7F for byte in words) == 1:
-        # One letter proves nothing.
+    if not of_words or (region is None and sum(byte > 0x7F for byte in words) == 1):
+        # One letter proves nothing, nor do any that stand alone.
         distance = min(distance, _ONE_LETTER)
     return Guess(
         best[2],
