@@ -55,7 +55,7 @@ def test_data_directory_that_cannot_be_written(tmp_path):
     """A wrong path ends in a stack trace."""
     (tmp_path / "file").write_text("")
     company = Company(tmp_path / "file")
-    assert "cannot be written" in refused(company, code=2)
+    assert "HOURGLASS_DATA_DIR: is a file; name a folder" in refused(company, code=2)
 
 
 def test_second_run_while_one_is_running(company):
