@@ -171,6 +171,7 @@ WRONG = {
     "volume_band": [[2, 0.5]],
     "late_or_odd": ["ignore"],
     "conflicts_block_above": [-1, 1.5],
+    "keep_days": [0, "long"],
 }
 
 
