@@ -77,7 +77,7 @@ def test_data_directory_that_cannot_be_written(tmp_path):
     """A wrong mount ends in a stack trace."""
     (tmp_path / "data").write_text("a file where the folder should be")
     with (
-        pytest.raises(HourglassError, match="cannot be written"),
+        pytest.raises(HourglassError, match="is a file; name a folder"),
         connect(load_settings(data_dir=tmp_path / "data")),
     ):
         pass
