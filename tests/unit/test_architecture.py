@@ -58,6 +58,22 @@ def test_dbt_folder_is_no_package():
     assert not (PROJECT_ROOT / "dbt" / "__init__.py").exists()
 
 
+def test_make_soak_runs_every_long_test():
+    """A test that is short in make test is long nowhere."""
+    listed = (PROJECT_ROOT / "Makefile").read_text().partition("SOAKS :=")[2].partition("\n\n")[0]
+    soaks = [PROJECT_ROOT / name for name in listed.replace("\\", "").split()]
+    # Spark's have a command of their own: make test-spark.
+    tests = PROJECT_ROOT / "tests"
+    long = {
+        path for path in tests.rglob("test_*.py") if "tests.soak import SOAK" in path.read_text()
+    }
+    long -= {Path(__file__), *(tests / "spark").iterdir()}
+    assert {
+        str(path) for path in long if not any(path == s or s in path.parents for s in soaks)
+    } == set()
+    assert all(path.exists() for path in soaks)
+
+
 def test_no_import_circles():
     """A module works only when another happened to be imported first."""
     names = {".".join(p.relative_to(PROJECT_ROOT).with_suffix("").parts): p for p in MODULES}
