@@ -8,7 +8,7 @@ from dagster_project.defs.groups import Group
 from dagster_project.defs.resources import RunLock, told_plainly
 from dagster_project.identity import IDENTITY_INPUTS, IDENTITY_TABLES, forget_unpublished, resolve
 from dagster_project.publish import restricted_database
-from dagster_project.quality.gate import latest_record
+from dagster_project.quality.gate import was_ever_passed
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect, identifier
 
@@ -35,9 +35,8 @@ def identity(
 ) -> Iterator[dg.MaterializeResult]:
     with told_plainly(context), connect(settings) as con:
         published = restricted_database(settings)
-        gate = latest_record(con)
-        if published is None and not (gate and gate.passed):
-            # After a passed gate it was published, and is lost: the warehouse alone knows the ids.
+        if published is None and not was_ever_passed(con):
+            # After a passed gate one was published, and is lost: the warehouse alone knows the ids.
             forget_unpublished(con)
         summary = resolve(con, settings, run_id=context.run_id, published=published)
         counts = {

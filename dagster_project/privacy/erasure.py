@@ -29,7 +29,12 @@ from dagster_project.privacy.journal import Journal, RewrittenFile, now_utc, pen
 from dagster_project.privacy.landing import LandingScrub
 from dagster_project.privacy.leftovers import clean_leftovers
 from dagster_project.privacy.references import ADDRESSES
-from dagster_project.privacy.retention import find_purge, horizons_in, mark_expired
+from dagster_project.privacy.retention import (
+    find_purge,
+    horizons_in,
+    left_out_files,
+    mark_expired,
+)
 from dagster_project.privacy.rows import find_rows, found_keys, set_keys
 from dagster_project.privacy.search import Patterns
 from dagster_project.privacy.statement import write_statement
@@ -201,7 +206,8 @@ def carry_out(settings: Settings, journal: Journal) -> Erasure:
         with connect(settings) as con:
             prepare_tables(con)
             _mark_plan(con, settings, plan, subject)
-            _scrub_landing(con, settings, journal, subject, patterns)
+            emptied = left_out_files(con) if plan.get("purge") else frozenset()
+            _scrub_landing(con, settings, journal, subject, patterns, emptied)
         journal.done("landing")
     if not journal.is_done("warehouse"):
         _replace_warehouse(settings, plan, subject, patterns, journal.files(), memory)
@@ -276,6 +282,7 @@ def _scrub_landing(
     journal: Journal,
     subject: Subject,
     patterns: Patterns,
+    emptied: frozenset[str],
 ) -> None:
     lines: dict[str, set[int]] = {}
     for file_hash, line in con.execute(
@@ -296,6 +303,7 @@ def _scrub_landing(
         lambda file_hash: loaded_lines(con, file_hash),
         delivered,
         lambda entry: journal.note("files", asdict(entry)),
+        emptied,
     )
     scrub.run(journal.files())
 

@@ -43,6 +43,7 @@ class LandingScrub:
     ``lines``: delivered hash to the lines of records that go. ``loaded``: gives the lines that
     some table or the quarantine has of a delivered hash. ``delivered``: rewritten hash to the one
     that a file was delivered with. ``note``: called with what a file becomes before it does.
+    ``emptied``: delivered hashes of vendors' exports of which no record stays.
     """
 
     settings: Settings
@@ -52,6 +53,7 @@ class LandingScrub:
     loaded: Callable[[str], Set[int]]
     delivered: Mapping[str, str]
     note: Callable[[RewrittenFile], None]
+    emptied: Set[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.mappings = load_mappings(self.settings.project_dir)
@@ -119,7 +121,8 @@ class LandingScrub:
     ) -> Rewritten | None:
         """Write the rest to ``out``; None when the file holds nothing of the subject."""
         lines = self.lines.get(delivered, frozenset())
-        if not lines and delivery.format not in _VEILED and not self._shows(delivery, target):
+        is_concerned = lines or delivered in self.emptied or delivery.format in _VEILED
+        if not is_concerned and not self._shows(delivery, target):
             return None
         removal = Removal(lines, self.patterns, self._left_over(target, delivered))
         try:
@@ -151,6 +154,8 @@ class LandingScrub:
         """A test for records of a vendor's export that fed no table, by the keys in them."""
         if target.mapping is None:
             return None
+        if delivered in self.emptied:
+            return lambda line, cells: True
         kinds: dict[str, set[str]] = {}
         for ways in target.mapping.tables.values():
             for way in ways:

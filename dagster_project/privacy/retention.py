@@ -79,20 +79,32 @@ def find_purge(con: duckdb.DuckDBPyConnection, settings: Settings, as_of: date) 
     if not horizons:
         return None
     mark_expired(con, settings, horizons)
-    row = con.execute(
+    counts = con.execute(
         "SELECT count(*) FROM (SELECT file_hash, line FROM erase_rows UNION "
-        "SELECT file_hash, line FROM erase_quarantine WHERE level = 'row')"
-    ).fetchone()
-    if not row or not row[0]:
+        "SELECT file_hash, line FROM erase_quarantine WHERE level = 'row') "
+        "UNION ALL SELECT sum(records) FROM erase_left_out"
+    ).fetchall()
+    records = sum(count or 0 for (count,) in counts)
+    if not records:
         return None
-    return Purge(horizons, row[0], _sums(con, settings, horizons))
+    return Purge(horizons, int(records), _sums(con, settings, horizons))
 
 
 def mark_expired(con: duckdb.DuckDBPyConnection, settings: Settings, horizons: Horizons) -> None:
-    """``erase_rows`` and ``erase_quarantine`` of what is older than ``horizons``."""
+    """``erase_rows``, ``erase_quarantine`` and ``erase_left_out`` of what is older than
+    ``horizons``."""
     create_erase_rows(con)
     add_expired(con, settings, horizons)
-    _mark_quarantine(con, settings, horizons)
+    days = _days_by_target(settings, horizons)
+    _mark_quarantine(con, days)
+    _mark_left_out(con, days)
+
+
+def left_out_files(con: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    """Hashes of the old files of which nothing stays but what a mapping leaves out."""
+    return frozenset(
+        row[0] for row in con.execute("SELECT file_hash FROM erase_left_out").fetchall()
+    )
 
 
 def add_expired(con: duckdb.DuckDBPyConnection, settings: Settings, horizons: Horizons) -> None:
@@ -154,15 +166,44 @@ def _parts_sql(system: str, table: Table, other: Table) -> str:
     )
 
 
-def _mark_quarantine(
-    con: duckdb.DuckDBPyConnection, settings: Settings, horizons: Horizons
-) -> None:
-    """``erase_quarantine``: refused records and values of what goes, and of old deliveries."""
+def _days_by_target(settings: Settings, horizons: Horizons) -> dict[str, date]:
+    """The first day that is kept, by what a file is loaded as: a table, or a vendor's mapping."""
     days = {".".join(table): day for table, day in horizons.items()}
     for name, mapping in load_mappings(settings.project_dir).items():
         fed = [days[table] for table in mapping.tables if table in days]
         if fed:
             days[name] = min(fed)
+    return days
+
+
+def _mark_left_out(con: duckdb.DuckDBPyConnection, days: Mapping[str, date]) -> None:
+    """``erase_left_out``: records that a mapping leaves out have no date that anybody read. They go
+    with the last record of their file that is kept, when the file itself is old."""
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE erase_left_out (file_hash VARCHAR, target VARCHAR, "
+        "records BIGINT)"
+    )
+    for target, day in days.items():
+        con.execute(
+            f"""
+            INSERT INTO erase_left_out
+            SELECT f.file_hash, f.target, max(f.left_out)
+            FROM ledger.files AS f
+            WHERE f.target = {quoted(target)} AND f.left_out > 0
+                AND coalesce(f.delivered_on, CAST(f.loaded_at AS DATE)) < DATE '{day}'
+                AND (SELECT coalesce(sum(t.rows), 0) FROM ledger.file_tables AS t
+                    WHERE t.file_hash = f.file_hash AND t.target = f.target)
+                = (SELECT count(*) FROM erase_rows AS e WHERE e.file_hash = f.file_hash)
+                AND NOT EXISTS (SELECT 1 FROM ledger.quarantine AS q
+                    ANTI JOIN erase_quarantine AS e ON e.quarantine_id = q.quarantine_id
+                    WHERE q.file_hash = f.file_hash AND q.target = f.target AND q.level = 'row')
+            GROUP BY f.file_hash, f.target
+            """
+        )
+
+
+def _mark_quarantine(con: duckdb.DuckDBPyConnection, days: Mapping[str, date]) -> None:
+    """``erase_quarantine``: refused records and values of what goes, and of old deliveries."""
     old = " OR ".join(
         f"(q.target = {quoted(target)} AND coalesce(f.delivered_on, CAST(f.loaded_at AS DATE)) "
         f"< DATE '{day}')"

@@ -7,7 +7,7 @@ texts (report, gate record) replaced.
 import json
 import shutil
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -26,6 +26,7 @@ from dagster_project.publish.flip import (
 from dagster_project.publish.versions import (
     DATABASE,
     NAME_FORMAT,
+    RESTATED,
     RESTRICTED_DATABASE,
     PublishedVersion,
     list_versions,
@@ -63,8 +64,7 @@ def version_names(settings: Settings) -> list[str]:
 
 
 def _rewrite(settings: Settings, old: PublishedVersion, erased: Erased) -> None:
-    new = _next(settings, old)
-    before = version_of(settings, _after(old.published_at))
+    before, new = _successor(settings, old), _next(settings, old)
     if before.published.exists() and erased.memory.erasure_id in _erasures(before):
         # Killed after the copy was complete.
         discard(old)
@@ -114,7 +114,7 @@ def _rewrite(settings: Settings, old: PublishedVersion, erased: Erased) -> None:
 
 
 def _rewrite_restricted(settings: Settings, old: PublishedVersion, erased: Erased) -> None:
-    new = version_of(settings, _after(old.published_at))
+    new = _successor(settings, old)
     folder = building_folder(new.restricted)
     for leftover in (folder, new.restricted):
         shutil.rmtree(leftover, ignore_errors=True)
@@ -133,14 +133,16 @@ def _rewrite_restricted(settings: Settings, old: PublishedVersion, erased: Erase
 
 def _next(settings: Settings, old: PublishedVersion) -> PublishedVersion:
     """A name that was never used, directly after the old one's: the order of versions stays."""
-    new = version_of(settings, _after(old.published_at))
+    new = _successor(settings, old)
     while new.published.exists():
-        new = version_of(settings, _after(new.published_at))
+        new = _successor(settings, new)
     return new
 
 
-def _after(moment: datetime) -> str:
-    return (moment + timedelta(microseconds=1)).strftime(NAME_FORMAT)
+def _successor(settings: Settings, old: PublishedVersion) -> PublishedVersion:
+    """The version named a microsecond later, restated when ``old`` is."""
+    name = (old.published_at + timedelta(microseconds=1)).strftime(NAME_FORMAT)
+    return version_of(settings, name + (RESTATED if old.is_restated else ""))
 
 
 def _erasures(version: PublishedVersion) -> list[str]:

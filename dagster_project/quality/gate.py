@@ -48,10 +48,12 @@ def create_quality_tables(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         """
         CREATE TABLE IF NOT EXISTS quality.gate_records (
-            build_id VARCHAR, recorded_at TIMESTAMP, is_passed BOOLEAN, record VARCHAR
+            build_id VARCHAR, recorded_at TIMESTAMP, is_passed BOOLEAN, record VARCHAR,
+            ever_passed BOOLEAN
         )
         """
     )
+    con.execute("ALTER TABLE quality.gate_records ADD COLUMN IF NOT EXISTS ever_passed BOOLEAN")
 
 
 def expected_checks(
@@ -199,11 +201,12 @@ def record_gate(
     record = GateRecord(
         build_id, f"{now.isoformat()}Z", by_mart, tuple(results), registry_fingerprints(con)
     )
+    ever_passed = record.passed or was_ever_passed(con)
     con.begin()
     con.execute("DELETE FROM quality.gate_records")
     con.execute(
-        "INSERT INTO quality.gate_records VALUES (?, ?, ?, ?)",
-        [build_id, now, record.passed, json.dumps(record.to_json())],
+        "INSERT INTO quality.gate_records VALUES (?, ?, ?, ?, ?)",
+        [build_id, now, record.passed, json.dumps(record.to_json()), ever_passed],
     )
     con.commit()
     prune_failing_rows(settings)
@@ -215,6 +218,17 @@ def latest_record(con: duckdb.DuckDBPyConnection) -> GateRecord | None:
     create_quality_tables(con)
     row = con.execute("SELECT record FROM quality.gate_records").fetchone()
     return GateRecord.from_json(json.loads(row[0])) if row else None
+
+
+def was_ever_passed(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether a build of this warehouse ever passed its gate, and so may have been published.
+
+    A record of a release that did not note it counts as passed: ids that were seen are worth more
+    than a clean start.
+    """
+    create_quality_tables(con)
+    row = con.execute("SELECT coalesce(ever_passed, true) FROM quality.gate_records").fetchone()
+    return bool(row and row[0])
 
 
 def marts_of(con: duckdb.DuckDBPyConnection) -> dict[str, str]:

@@ -1,11 +1,14 @@
 """A delivery tells the receiver each change once, whatever fails on the way."""
 
+import contextlib
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
 
 import pytest
 
@@ -21,7 +24,7 @@ from tests.byte_search import search
 from tests.soak import SOAK, seeded
 from tests.unit.activation.conftest import SECRET, WIN_BACK, publish_members
 
-KILLS = 100 if SOAK else 2
+KILLS = 100 if SOAK else 8
 MANY = {f"c{number:04}": None for number in range(450)}
 
 
@@ -85,42 +88,101 @@ def test_consent_withdrawn_while_a_batch_is_pending_is_obeyed(settings, webhook)
     assert [c["operation"] for c in hook.changes if c["customer_id"] == "a"] == ["upsert", "remove"]
 
 
-WORKER = """
-import sys
+# Imports once, then carries out one delivery per line that it reads, each in a process of its own.
+WORKERS = """
+import os, sys
 from pathlib import Path
 from dagster_project.activation.delivery import Endpoint, deliver
 from dagster_project.settings import Settings
 from tests.unit.activation.conftest import SECRET, WIN_BACK
-hook = Endpoint(sys.argv[2], SECRET, timeout=2, attempts=40, wait=lambda _: None)
 print("ready", flush=True)
-deliver(Settings(data_dir=Path(sys.argv[1])), WIN_BACK, hook)
+for _ in sys.stdin:
+    child = os.fork()
+    if not child:
+        hook = Endpoint(sys.argv[2], SECRET, timeout=2, attempts=40, wait=lambda _: None)
+        deliver(Settings(data_dir=Path(sys.argv[1])), WIN_BACK, hook)
+        os._exit(0)
+    print(child, flush=True)
+    print("killed" if os.WIFSIGNALED(os.waitpid(child, 0)[1]) else "ended", flush=True)
 """
 
 
-def test_a_killed_delivery_neither_doubles_nor_loses(settings, webhook):
+@pytest.fixture
+def workers(settings, webhook):
+    """Deliveries to a receiver in trouble, in processes that can be killed: (receiver, workers)."""
+    hook = webhook(trouble=0.2, seed=seeded().randrange(10**6), slow_seconds=0.02)
+    with subprocess.Popen(
+        [sys.executable, "-c", WORKERS, str(settings.data_dir), hook.url],
+        cwd=PROJECT_ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield hook, process
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def kill_one(hook, process: subprocess.Popen[str], moment: str, after: float) -> bool:
+    """Start a delivery and kill it: ``after`` seconds, or at the nth request that is received,
+    taken or answered. Whether it died before its end."""
+    child: list[int] = []
+    seen: list[str] = []
+    begun = threading.Event()
+
+    def kill() -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child[0], signal.SIGKILL)
+
+    def watch(there: str) -> None:
+        begun.wait()
+        seen.append(there)
+        if there == moment and seen.count(moment) == after:
+            kill()
+
+    if moment != "some time":
+        hook.watch = watch
+    process.stdin.write("deliver\n")
+    process.stdin.flush()
+    child.append(int(process.stdout.readline()))
+    begun.set()
+    if moment == "some time":
+        time.sleep(after)
+        kill()
+    ended = process.stdout.readline()
+    hook.watch = lambda moment: None
+    return ended == "killed\n"
+
+
+def test_a_killed_delivery_neither_doubles_nor_loses(settings, workers):
     """A process that dies in the middle makes the receiver hear something twice, or never."""
     random = seeded()
-    hook = webhook(trouble=0.2, seed=random.randrange(10**6), slow_seconds=0.02)
+    hook, process = workers
     publish_members(settings, MANY, name="v0000")
+    killed: Counter[str] = Counter()
+    pending = 0
     for number in range(1, KILLS + 1):
-        worker = subprocess.Popen(
-            [sys.executable, "-c", WORKER, str(settings.data_dir), hook.url],
-            cwd=PROJECT_ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        assert worker.stdout is not None
-        worker.stdout.readline()
-        time.sleep(random.uniform(0, 0.6))
-        os.kill(worker.pid, signal.SIGKILL)
-        worker.wait()
-        worker.stdout.close()
+        moment = ("received", "taken", "answered", "some time")[number % 4]
+        after = random.uniform(0, 0.5) if moment == "some time" else random.randint(1, 5)
+        killed[moment] += kill_one(hook, process, moment, after)
+        with sqlite3.connect(ledger_path(settings)) as con:
+            has_begun = con.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,)
+            if has_begun:
+                sql = "SELECT count(*) FROM batches WHERE state = 'pending'"
+                pending += con.execute(sql).fetchone()[0]
         deliver(settings, WIN_BACK, endpoint(hook, attempts=40, timeout=2))
         category = f"of day {number}"
         assert len(hook.state) == len(MANY)
-        assert len(hook.changes) == number * len(MANY), number
+        told = Counter(change["customer_id"] for change in hook.changes)
+        assert set(told.values()) == {number}, (number, moment, after)
+        assert told.keys() == MANY.keys()
         publish_members(settings, MANY, name=f"v{number:04}", category=category)
+    sys.stdout.write(f"killed: {dict(killed)}; left pending: {pending}\n")
     assert hook.forged == 0
+    assert killed["received"] == killed["taken"] == KILLS // 4
+    assert pending >= KILLS // 2
 
 
 def test_nothing_is_sent_until_switched_on(settings):

@@ -12,6 +12,7 @@ from dagster_project.identity.registry.tables import hash_key
 from dagster_project.load.run import load_landing
 from dagster_project.privacy.erasure import forget
 from dagster_project.privacy.statement import is_genuine
+from dagster_project.publish import rollback
 from dagster_project.warehouse import connect
 from tests.byte_search import search
 from tests.unit.privacy.conftest import ALICE, BOB, SHARED_PHONE, copied, write_landing
@@ -169,6 +170,16 @@ def test_kept_versions_stay_versions(forgotten):
             "WHERE key = 'description'"
         ).fetchall()
         assert said == [(b"People's profiles",)]
+
+
+def test_a_restated_version_stays_marked(company):
+    """An erasure turns a past day that was made again into a version that rollback offers."""
+    company.publish("20260103T000000-000000-restated")
+    company.publish("20260104T000000-000000")
+    forget(company.settings, ["alice@example.com"])
+    kept = sorted(path.name for path in (company.settings.published_dir / "versions").iterdir())
+    assert kept[-2:] == ["20260103T000000-000001-restated", "20260104T000000-000001"]
+    assert rollback(company.settings).name == "20260102T000000-000001"
 
 
 def test_the_record_is_signed_and_names_nobody(forgotten, tmp_path):

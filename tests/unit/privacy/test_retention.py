@@ -73,6 +73,46 @@ def test_old_rows_leave_and_young_ones_stay(aged):
     assert statement["kept_from"]["call_center.calls"] == "2025-04-02"
 
 
+def test_what_a_mapping_leaves_out_goes_with_its_file(aged):
+    """A vendor's export keeps calls for ever that no table took, with both telephones."""
+    line = '"","{src}","{dst}","d","","{channel}","PJSIP/102-1","Dial","",' \
+        '"{day} 10:00:00","{day} 10:00:05","{day} 10:01:00",60,55,"ANSWERED","DOCUMENTATION",' \
+        '"{id}",""\n'  # fmt: skip
+    folder = aged.settings.landing_dir / "asterisk_cdr"
+    folder.mkdir()
+
+    def write(delivered: str, day: str, mark: str) -> Path:
+        path = folder / f"Master_{delivered}.csv"
+        outer = {"src": f"+4420794601{mark}", "channel": "PJSIP/trunk-1", "id": f"out.{mark}"}
+        inner = {"src": "101", "channel": "PJSIP/101-1", "id": f"inner.{mark}"}
+        path.write_text(
+            line.format(dst="102", day=day, **outer) + line.format(dst="103", day=day, **inner)
+        )
+        return path
+
+    old = write("2025-03-02", "2025-03-01", "31")
+    young = write("2025-04-20", "2025-04-19", "32")
+    # Delivered of late: what is left out may be as young as the file.
+    mixed = write("2025-04-21", "2025-03-20", "33")
+    aged.load()
+    (before,) = aged.rows("SELECT sum(left_out) FROM ledger.files WHERE target = 'asterisk_cdr'")
+    assert before == (3,)
+    assert purge_expired(aged.settings, AS_OF)
+    aged.load(suppress=True)
+    assert not old.exists()
+    assert "inner.32" in young.read_text()
+    assert "inner.33" in mixed.read_text()
+    assert "out.33" not in mixed.read_text()
+    ((records, accounted),) = aged.rows(TOTALS)
+    assert records == accounted
+    assert purge_expired(aged.settings, AS_OF) is None
+    assert purge_expired(aged.settings, date(2025, 5, 22))
+    aged.load(suppress=True)
+    assert not mixed.exists()
+    ((records, accounted),) = aged.rows(TOTALS)
+    assert records == accounted
+
+
 def test_a_purge_is_done_once(aged):
     """Every run copies the whole warehouse again although nothing has aged."""
     assert purge_expired(aged.settings, AS_OF)

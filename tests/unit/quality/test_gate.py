@@ -16,6 +16,7 @@ from dagster_project.quality import (
     run_suite,
 )
 from dagster_project.quality.fingerprint import fingerprint
+from dagster_project.quality.gate import was_ever_passed
 from dagster_project.quality.results import GateRecord
 from tests.small_warehouse import SUITES, AllPass, fill, pass_gate, record_dbt
 
@@ -134,6 +135,17 @@ def test_a_check_that_did_not_run_is_a_failure(con, settings, suites_dir):
     assert {(r.mart, r.outcome) for r in record.blocking} == {("orders", "missing")}
     run_suite(con, settings, "orders", suites_dir=suites_dir)
     assert record_gate(con, settings, suites_dir=suites_dir).passed
+
+
+def test_a_failed_gate_does_not_hide_one_that_passed_before(con, settings, suites_dir):
+    """Both published folders are lost after a bad day, and every customer gets a new id."""
+    assert not was_ever_passed(con)
+    record_gate(con, settings, suites_dir=suites_dir)
+    assert not was_ever_passed(con)
+    assert run_gate(con, settings, suites_dir=suites_dir).passed
+    con.execute("DROP TABLE marts.orders")
+    assert not run_gate(con, settings, suites_dir=suites_dir).passed
+    assert was_ever_passed(con)
 
 
 def test_a_check_of_another_build_does_not_count(con, settings, suites_dir, tmp_path):
