@@ -20,7 +20,7 @@ from dagster_project.contracts import (
 from dagster_project.contracts.expressions import Expression, ExpressionError, parse
 from dagster_project.contracts.folders import MAPPINGS, definition_files
 from dagster_project.contracts.model import Strict
-from dagster_project.contracts.yaml_files import read_yaml, unknown, validated
+from dagster_project.contracts.yaml_files import read_model, unknown
 from dagster_project.errors import UsageError
 
 MAPPINGS_DIR = CONTRACTS_DIR / "mappings"
@@ -216,7 +216,7 @@ def canonical_table(name: str) -> Table | None:
 
 def read_mapping(path: Path) -> Mapping:
     """One mapping file; UsageError names the file and what is wrong in it."""
-    return validated(Mapping, read_yaml(path), path)
+    return read_model(Mapping, path)
 
 
 def load_mappings(project_dir: Path | None = None) -> dict[str, Mapping]:

@@ -3,6 +3,7 @@
 import copy
 import difflib
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -19,9 +20,33 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML file that holds a mapping; UsageError says where it cannot be read."""
+    return _keys_and_values(_content(path), path)
+
+
+def read_model(model: type[Model], path: Path) -> Model:
+    """A YAML file as ``model``, which is frozen: read again only when its content has changed.
+
+    One run asks for all mappings some ten times, and their expressions take half a second.
+    """
+    return _model(model, _content(path), path)
+
+
+@cache
+def _model(model: type[Model], content: bytes, path: Path) -> Model:
+    return validated(model, _keys_and_values(content, path), path)
+
+
+def _content(path: Path) -> bytes:
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), YAML_LOADER)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return path.read_bytes()
+    except OSError:
+        raise UsageError(f"{path}: not readable as YAML. Correct the file.") from None
+
+
+def _keys_and_values(content: bytes, path: Path) -> dict[str, Any]:
+    try:
+        raw = yaml.load(content.decode(), YAML_LOADER)
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
         raise UsageError(f"{path}{where}: not readable as YAML. Correct the file.") from None

@@ -63,9 +63,11 @@ def assess_deliveries(
     """
     delivered = _volumes(con)
     today = _reference_day(con, delivered, now.date())
+    newest = _newest_files(con)
     statuses = []
     for target in _expected(targets, delivered):
-        status = _assess(con, target, delivered.get(target.name, {}), now, today)
+        volumes = delivered.get(target.name, {})
+        status = _assess(target, volumes, newest.get(target.name), now, today)
         if status is not None:
             statuses.append(status)
     con.execute("DELETE FROM ledger.deliveries")
@@ -91,6 +93,16 @@ def _volumes(con: duckdb.DuckDBPyConnection) -> dict[str, dict[date, int]]:
         days = found.setdefault(target, {})
         days[day] = days.get(day, 0) + records
     return found
+
+
+def _newest_files(con: duckdb.DuckDBPyConnection) -> dict[str, datetime]:
+    """By source, when its newest file that could be read was last changed."""
+    return dict(
+        con.execute(
+            "SELECT target, make_timestamp(CAST(max(mtime_ns) // 1000 AS BIGINT)) "
+            "FROM ledger.paths WHERE state != 'quarantined' GROUP BY target"
+        ).fetchall()
+    )
 
 
 def _reference_day(
@@ -145,19 +157,14 @@ def due(cron: str, time_zone: str, now: datetime) -> tuple[datetime, datetime]:
 
 
 def _assess(
-    con: duckdb.DuckDBPyConnection,
     target: Target,
     volumes: dict[date, int],
+    last_file_at: datetime | None,
     now: datetime,
     today: date,
 ) -> DeliveryStatus | None:
     settings = target.settings
     said: list[str] = []
-    last_file_at = con.execute(
-        "SELECT make_timestamp(CAST(max(mtime_ns) // 1000 AS BIGINT)) FROM ledger.paths "
-        "WHERE target = ? AND state != 'quarantined'",
-        [target.name],
-    ).fetchall()[0][0]
     days = sorted(volumes)
     due_at, is_late = None, False
     if settings.expected_delivery:

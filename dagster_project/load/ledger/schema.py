@@ -82,27 +82,40 @@ def create_raw_tables(con: duckdb.DuckDBPyConnection) -> None:
 
     A column that the contract has gained since is added, with no value in the rows that are there.
     """
-    for name, system in load_contract().items():
-        con.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(name)}")
-        for table in system.tables.values():
-            columns = ", ".join(
-                f"{identifier(column)} {kind}" for column, kind in raw_columns(table).items()
-            )
-            con.execute(f"CREATE TABLE IF NOT EXISTS {raw_name(name, table.name)} ({columns})")
-            _add_missing_columns(con, raw_name(name, table.name), raw_columns(table))
-    con.execute("CREATE SCHEMA IF NOT EXISTS ledger")
-    for name, columns in LEDGER_TABLES.items():
-        con.execute(f"CREATE TABLE IF NOT EXISTS ledger.{identifier(name)} ({columns})")
-        parts = (part.split() for part in columns.split(","))
-        _add_missing_columns(con, f"ledger.{identifier(name)}", {p[0]: p[1] for p in parts})
+    known: dict[tuple[str, str], set[str]] = {}
+    for schema, table_name, column in con.execute(
+        "SELECT schema_name, table_name, column_name FROM duckdb_columns() "
+        "WHERE database_name = current_database()"
+    ).fetchall():
+        known.setdefault((schema, table_name), set()).add(column)
+    for schema, tables in _tables().items():
+        con.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(schema)}")
+        for table_name, columns in tables.items():
+            table = raw_name(schema, table_name)
+            found = known.get((schema, table_name))
+            if found is None:
+                listed = (f"{identifier(column)} {kind}" for column, kind in columns.items())
+                con.execute(f"CREATE TABLE {table} ({', '.join(listed)})")
+                continue
+            for column in columns.keys() - found:
+                kind = columns[column]
+                con.execute(f"ALTER TABLE {table} ADD COLUMN {identifier(column)} {kind}")
 
 
-def _add_missing_columns(
-    con: duckdb.DuckDBPyConnection, table: str, columns: dict[str, str]
-) -> None:
-    known = {name for name, *_ in con.execute(f"DESCRIBE {table}").fetchall()}
-    for column in columns.keys() - known:
-        con.execute(f"ALTER TABLE {table} ADD COLUMN {identifier(column)} {columns[column]}")
+def _tables() -> dict[str, dict[str, dict[str, str]]]:
+    """Columns and their types, by schema and table: raw tables and ledger."""
+    found = {
+        name: {table.name: raw_columns(table) for table in system.tables.values()}
+        for name, system in load_contract().items()
+    }
+    split = {
+        name: [part.split(maxsplit=1) for part in columns.split(",")]
+        for name, columns in LEDGER_TABLES.items()
+    }
+    found["ledger"] = {
+        name: {column: kind.strip() for column, kind in parts} for name, parts in split.items()
+    }
+    return found
 
 
 def insert_rows(
