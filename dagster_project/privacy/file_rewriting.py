@@ -6,7 +6,6 @@ here knows who is erased: lines, a test for further records and patterns come fr
 """
 
 import codecs
-import csv
 import gzip
 import io
 import json
@@ -105,7 +104,7 @@ def _csv(delivery: Delivery, target: Target, removal: Removal, out: Path) -> Rew
     texts = record_texts(delivery.path, delivery.compression, dialect, errors="surrogateescape")
 
     def cells(text: str) -> Cells:
-        found = next(csv.reader([text.rstrip("\r\n")], delimiter=dialect.delimiter), [])
+        found = dialect.signs.split(text.rstrip("\r\n")) or []
         return dict(zip(dialect.header, found, strict=False))
 
     def remaining() -> Iterator[str]:

@@ -19,6 +19,7 @@ from dagster_project.load.reading.file_content import (
     record_lines,
 )
 from dagster_project.load.reading.header_matching import HeaderMatch
+from dagster_project.load.reading.record_fields import OTHER_QUOTES
 from dagster_project.load.validation.casting import ColumnFormat
 from dagster_project.warehouse import identifier, quoted
 
@@ -212,6 +213,7 @@ def _parquet_text(path: tuple[str, ...], kind: str) -> str:
 def _with_lines(con: duckdb.DuckDBPyConnection, units: Sequence[SourceUnit]) -> str:
     counts = _records_per_file(con, units)
     _refuse_surplus_fields(con, units)
+    _refuse_other_quotes(con, units)
     assert units[0].dialect is not None
     after_header = units[0].dialect.header_line + 1
     firsts = np.concatenate(([0], np.cumsum(counts)))[:-1]
@@ -311,6 +313,18 @@ def _refuse_surplus_fields(con: duckdb.DuckDBPyConnection, units: Sequence[Sourc
         ends += counted - unit.dialect.empty_ends
     if row and ends != row[0]:
         raise EngineReadError("surplus fields")
+
+
+def _refuse_other_quotes(con: duckdb.DuckDBPyConnection, units: Sequence[SourceUnit]) -> None:
+    """EngineReadError where a record may be written with other quotes than the file's."""
+    first = f"coalesce({', '.join(f'c{position}' for position in range(len(units[0].header)))})"
+    signs = ", ".join(map(quoted, OTHER_QUOTES))
+    row = con.execute(
+        f"SELECT 1 FROM temp.load_stage WHERE left({first}, 1) IN ({signs}) "
+        f"AND right({first}, 1) = left({first}, 1) AND length({first}) > 1 LIMIT 1"
+    ).fetchone()
+    if row:
+        raise EngineReadError("other quotes")
 
 
 def _one_line_each(unit: SourceUnit, count: int, after_header: int) -> bool:

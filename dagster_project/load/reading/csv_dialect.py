@@ -1,11 +1,9 @@
-"""CSV dialect: the encoding and delimiter of a text file, and where its header stands."""
+"""CSV dialect: the encoding of a text file, where its header stands, how its fields are written."""
 
 import codecs
 import csv
-from collections import Counter
 from collections.abc import Set
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 
 from dagster_project.contracts import SourceSettings
@@ -16,12 +14,15 @@ from dagster_project.load.reading.file_content import (
     empty_ends,
     read_chunks,
 )
-from dagster_project.load.reading.header_matching import normalised
+from dagster_project.load.reading.header_lines import (
+    Header,
+    find_header,
+    first_fields,
+)
+from dagster_project.load.reading.record_fields import FieldSigns, signs_of_records
 
 SAMPLE = 256 << 10
-HEADER_WITHIN = 30
-# A field that still holds one of these was split by the wrong delimiter.
-_SIGNS = frozenset('"') | frozenset(DELIMITERS)
+RECORDS_LOOKED_AT = 200
 UTF8 = ("utf-8", "utf-8-sig")
 # What is tried for a file that is neither UTF-8, UTF-16 nor in a code page of one byte per letter;
 # others are named in the settings.
@@ -32,7 +33,8 @@ FITS = 0.8
 
 @dataclass(frozen=True)
 class CsvDialect:
-    """``header_line`` is the line (1-based) that the header starts on; 0 when there is none.
+    """``header_line`` is the line (1-based) that the header stands on, the last one of several; 0
+    when there is none.
 
     ``is_engine_readable``: DuckDB's reader and this module agree on such a file without help.
     ``encoding_guess`` says how the encoding was found out, where nothing shows it.
@@ -40,12 +42,16 @@ class CsvDialect:
     """
 
     encoding: str
-    delimiter: str
+    signs: FieldSigns
     header: tuple[str, ...]
     header_line: int
     is_engine_readable: bool
     empty_ends: int = 0
     encoding_guess: Guess | None = None
+
+    @property
+    def delimiter(self) -> str:
+        return self.signs.delimiter
 
 
 def sniff(
@@ -57,9 +63,8 @@ def sniff(
 ) -> CsvDialect:
     """Look at the first 256 KB of a delimited text file.
 
-    The header is the line, among the first 30, that names the most ``known`` columns under any
-    delimiter; when no line names one, the first line of the commonest width. ``settings.header``
-    stands for a header that the file lacks. Raises
+    ``known`` are the names by which a header is recognised; ``settings.header`` stands for one
+    that the file lacks. Raises
     DamagedFileError when nothing in it can be a header.
     """
     head, is_whole = _head(path, compression)
@@ -76,24 +81,32 @@ def sniff(
         lines.pop()
     delimiters = (settings.delimiter,) if settings.delimiter else DELIMITERS
     if settings.header:
-        delimiter, header = _named_columns(lines, delimiters, settings)
-        is_engine_readable = (
-            encoding in UTF8 and settings.comment is None and _suits_engine(path, text)
-        )
-        return CsvDialect(encoding, delimiter, header, 0, is_engine_readable, encoding_guess=guess)
-    start, delimiter, header = _find_header(lines, delimiters, known, settings.comment)
-    record = "".join(lines[start : start + 1]).rstrip("\r\n")
+        found = _named_columns(lines, delimiters, settings)
+    else:
+        found = find_header(lines, delimiters, known, settings.comment)
+    signs = signs_of_records(
+        lines[found.line : found.line + RECORDS_LOOKED_AT], found.signs, len(found.names)
+    )
+    record = "".join(lines[found.first - 1 : found.line]).rstrip("\r\n")
     is_engine_readable = (
         encoding in UTF8
         and settings.comment is None
-        and next(csv.reader([record], delimiter=delimiter), []) == list(header)
-        and not any('"' in line for line in lines[:start])
+        and signs.is_standard
+        and (bool(settings.header) or _is_plain_header(record, found))
+        and not any('"' in line for line in lines[: max(found.first - 1, 0)])
         and _suits_engine(path, text)
     )
-    ends = sum(empty_ends(line, delimiter) for line in lines[: start + 1])
+    ends = sum(empty_ends(line, signs.delimiter) for line in lines[: found.line])
     return CsvDialect(
-        encoding, delimiter, tuple(header), start + 1, is_engine_readable, ends, guess
+        encoding, signs, found.names, found.line, is_engine_readable, ends, encoding_guess=guess
     )
+
+
+def _is_plain_header(record: str, header: Header) -> bool:
+    """Whether the header is one line that reads alike with and without its neighbours."""
+    if header.first != header.line:
+        return False
+    return next(csv.reader([record], delimiter=header.signs.delimiter), []) == list(header.names)
 
 
 def head_encoding(head: bytes, region: str | None = None) -> Guess:
@@ -164,8 +177,8 @@ def _suits_engine(path: Path, text: str) -> bool:
 
 def _named_columns(
     lines: list[str], delimiters: tuple[str, ...], settings: SourceSettings
-) -> tuple[str, tuple[str, ...]]:
-    """(delimiter, header) of a file without a header line, by its first record's fields.
+) -> Header:
+    """The header of a file without a header line, by its first record's fields.
 
     The delimiter is the one that gives the most fields. Names beyond the first record's fields
     are left off, fields beyond the names are called ``column_<position>``.
@@ -178,61 +191,10 @@ def _named_columns(
     start = next(filled, None)
     if start is None:
         raise DamagedFileError("no_header", "The file has no record.")
-    widths = [(len(_fields(lines, start, delimiter)), delimiter) for delimiter in delimiters]
+    widths = [
+        (len(first_fields(lines, start, FieldSigns(delimiter))), delimiter)
+        for delimiter in delimiters
+    ]
     width, delimiter = max(widths, key=lambda found: found[0])
     more = tuple(f"column_{position + 1}" for position in range(len(settings.header), width))
-    return delimiter, settings.header[:width] + more
-
-
-def _find_header(
-    lines: list[str], delimiters: tuple[str, ...], known: Set[str], comment: str | None
-) -> tuple[int, str, list[str]]:
-    best: tuple[int, int, int, str, list[str]] | None = None
-    for start in range(min(HEADER_WITHIN, len(lines))):
-        if comment and lines[start].startswith(comment):
-            continue
-        for delimiter in delimiters:
-            fields = _fields(lines, start, delimiter)
-            score = len({normalised(name) for name in fields if not _SIGNS & set(name)} & known)
-            candidate = (score, -start, len(fields), delimiter, fields)
-            if score and (best is None or candidate[:3] > best[:3]):
-                best = candidate
-    if best:
-        return -best[1], best[3], best[4]
-    return _widest(lines, delimiters, comment)
-
-
-def _widest(
-    lines: list[str], delimiters: tuple[str, ...], comment: str | None
-) -> tuple[int, str, list[str]]:
-    ranked: list[tuple[float, int, int, str]] = []
-    for delimiter in delimiters:
-        rows = list(islice(_rows(lines, delimiter), 100))
-        widths = Counter(len(row) for row in rows if any(cell.strip() for cell in row))
-        if widths:
-            width, count = max(widths.items(), key=lambda item: (item[1], item[0]))
-            ranked.append((count / sum(widths.values()) if width > 1 else 0, width, 0, delimiter))
-    if not ranked:
-        raise DamagedFileError("no_header", "The file has no line that can be a header.")
-    _, width, _, delimiter = max(ranked)
-    for start, line in enumerate(lines):
-        fields = _fields(lines, start, delimiter)
-        is_comment = line.startswith(comment or "#") and len(fields) < width
-        if line.strip() and not is_comment and len(fields) >= width:
-            return start, delimiter, fields
-    raise DamagedFileError("no_header", "The file has no line that can be a header.")
-
-
-def _fields(lines: list[str], start: int, delimiter: str) -> list[str]:
-    return next(_rows(lines[start : start + 20], delimiter), [])
-
-
-def _rows(lines: list[str], delimiter: str):  # noqa: ANN202
-    reader = csv.reader(lines, delimiter=delimiter)
-    while True:
-        try:
-            yield next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            yield []
+    return Header(0, 0, FieldSigns(delimiter), settings.header[:width] + more)

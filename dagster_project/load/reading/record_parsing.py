@@ -6,7 +6,6 @@ exact; files in good order never come here.
 """
 
 import codecs
-import csv
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,11 @@ from dagster_project.load.reading.csv_dialect import (
     detect_encoding,
 )
 from dagster_project.load.reading.file_content import DamagedFileError, read_chunks
+from dagster_project.load.reading.record_fields import (
+    OTHER_QUOTES,
+    FieldSigns,
+    is_quoted_throughout,
+)
 
 # A record under way is given up as broken quoting when it grows beyond this many characters.
 MAX_RECORD = 1 << 20
@@ -52,27 +56,27 @@ def csv_records(
         bare = text.rstrip("\r\n")
         if not bare.strip() or (comment and bare.startswith(comment)):
             continue
-        yield _csv_record(line, bare, dialect.delimiter, width)
+        yield _csv_record(line, bare, dialect.signs, width)
 
 
-def _csv_record(line: int, text: str, delimiter: str, width: int) -> Record:
+def _csv_record(line: int, text: str, signs: FieldSigns, width: int) -> Record:
     if _BAD_BYTE in text:
         return Record(
             line, None, text, "undecodable", "The record has bytes that are no text in UTF-8."
         )
-    if '"' not in text:
-        cells = text.split(delimiter)
-    else:
-        try:
-            cells = next(csv.reader([text], delimiter=delimiter, strict=True))
-        except (csv.Error, StopIteration):
-            return Record(
-                line,
-                None,
-                text,
-                "broken_quotes",
-                "A quoted field is not closed, or text follows its closing quote.",
-            )
+    cells = signs.split(text)
+    if signs.is_standard and text.startswith(OTHER_QUOTES):
+        quote = text[0]
+        if is_quoted_throughout(text, signs.delimiter, quote):
+            cells = FieldSigns(signs.delimiter, quote).split(text)
+    if cells is None:
+        return Record(
+            line,
+            None,
+            text,
+            "broken_quotes",
+            "A quoted field is not closed, or text follows its closing quote.",
+        )
     if len(cells) != width:
         return Record(
             line,
@@ -131,7 +135,7 @@ def record_texts(
 
     ``errors``: how bytes that are no text come out, as codecs name it.
     """
-    pattern = _record_pattern(dialect.delimiter)
+    pattern = dialect.signs.record
     decoder = codecs.getincrementaldecoder(dialect.encoding)(errors=errors)
     chunks = read_chunks(path, compression)
     buffer, position, line, is_last = "", 0, 1, False
@@ -162,14 +166,6 @@ def _line_end(buffer: str, position: int) -> int:
         if found >= 0:
             return found + 1
     return len(buffer)
-
-
-def _record_pattern(delimiter: str) -> re.Pattern[str]:
-    sign = re.escape(delimiter)
-    quoted = '"(?:[^"]++|"")*+"'
-    plain = rf'(?:[^"\r\n{sign}][^\r\n{sign}]*+)?+'
-    field = f"(?:{quoted}|{plain})"
-    return re.compile(rf"\ufeff?{field}(?:{sign}{field})*+(?:\r\n|\n|\r(?!\n)|\Z)")
 
 
 def json_records(

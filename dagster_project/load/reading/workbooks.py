@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from dagster_project.load.reading.csv_dialect import HEADER_WITHIN
 from dagster_project.load.reading.file_content import CHUNK, DamagedFileError, check_expansion
+from dagster_project.load.reading.header_lines import HEADER_WITHIN
 from dagster_project.load.reading.header_matching import normalised
 from dagster_project.load.reading.record_parsing import Record
 
