@@ -129,6 +129,9 @@ def _reading(unit: SourceUnit) -> dict[str, object]:
             "delimiter": unit.dialect.delimiter,
             "header_line": unit.dialect.header_line,
         }
+        if not unit.dialect.signs.is_standard:
+            signs = unit.dialect.signs
+            reading |= {"quote": signs.quote, "escape": signs.escape, "pads": signs.pads}
         guess = unit.dialect.encoding_guess
         if guess:
             reading |= {
