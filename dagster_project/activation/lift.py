@@ -4,7 +4,7 @@ Compared are, per audience, who was contacted and who was held out, from the day
 entered: the share that bought within :data:`WINDOW_DAYS`, and net revenue per person. Both were
 chosen by the same keyed hash among people with consent, so the difference is the message's. The
 tests are those of experiments: two proportions with Newcombe's interval, Welch for means, and
-whether the split is the planned one (chi-square, invalid below 0.001).
+whether the split is the planned one.
 """
 
 from collections.abc import Mapping
@@ -14,10 +14,10 @@ from math import isnan
 import duckdb
 
 from dagster_project.activation.definitions import Audience
-from dagster_project.predict.experiments import newcombe, two_proportions, welch
+from dagster_project.predict.experiments import newcombe, split_mismatch, two_proportions, welch
+from dagster_project.thresholds import threshold
 
 WINDOW_DAYS = 30
-MISMATCH_P = 0.001
 RESULTS = """
     audience VARCHAR, variant VARCHAR, subjects BIGINT, observed_subjects BIGINT,
     conversions BIGINT, conversion_rate DOUBLE, net_revenue DECIMAL(18, 2),
@@ -76,7 +76,7 @@ def _write(
 ) -> None:
     nobody = (0, 0, 0, 0.0, 0.0)
     held, told = found.get(True, nobody), found.get(False, nobody)
-    split = split_p_value(held[0], told[0], share)
+    _, split = split_mismatch((held[0], told[0]), (share, 1 - share))
     differences: list[float | None] = [None] * 8
     if held[1] and told[1]:
         counts = (told[2], told[1], held[2], held[1])
@@ -106,20 +106,6 @@ def _write(
                 round(revenue_sum / observed, 6) if observed else None,
                 *(differences if variant == "contacted" else [None] * 8),
                 split,
-                split is None or split >= MISMATCH_P,
+                split >= threshold("experiment_split_p_value"),
             ],
         )
-
-
-def split_p_value(held: int, told: int, share: float) -> float | None:
-    """p-value of the split against the planned share (chi-square, 1 degree of freedom)."""
-    from scipy.special import chdtrc
-
-    total = held + told
-    if not total:
-        return None
-    planned = (total * share, total * (1 - share))
-    chi_square = sum(
-        (size - plan) ** 2 / plan for size, plan in zip((held, told), planned, strict=True)
-    )
-    return float(chdtrc(1, chi_square))

@@ -9,7 +9,6 @@ Nothing here knows about orchestration.
 from dagster_project.publish.comparison import VersionComparison, compare_versions
 from dagster_project.publish.flip import recover
 from dagster_project.publish.inputs import changed_parts, input_parts, inputs_fingerprint
-from dagster_project.publish.kept import prune, rollback
 from dagster_project.publish.publish import publish
 from dagster_project.publish.versions import (
     PublishedVersion,
@@ -19,6 +18,7 @@ from dagster_project.publish.versions import (
     restricted_database,
     version_in_force,
 )
+from dagster_project.publish.versions_on_disk import prune, rollback
 
 __all__ = [
     "PublishedVersion",

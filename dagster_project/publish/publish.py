@@ -19,7 +19,6 @@ from dagster_project.publish.flip import (
     sync_tree,
 )
 from dagster_project.publish.inputs import input_parts, inputs_fingerprint
-from dagster_project.publish.kept import prune
 from dagster_project.publish.unchanged import unchanged_parquet
 from dagster_project.publish.versions import (
     PublishedVersion,
@@ -29,6 +28,7 @@ from dagster_project.publish.versions import (
     version_in_force,
     version_of,
 )
+from dagster_project.publish.versions_on_disk import prune
 from dagster_project.publish.writing import (
     STORAGE_VERSION,
     Render,

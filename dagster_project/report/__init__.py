@@ -6,7 +6,7 @@ made of, ``language`` and ``formats`` write it in English and Russian. Nothing h
 restricted table, and nothing here knows about orchestration.
 """
 
-from dagster_project.report.kept import kept_versions
+from dagster_project.report.earlier_versions import kept_versions
 from dagster_project.report.page import render
 
 __all__ = ["kept_versions", "render"]

@@ -22,7 +22,7 @@ from dagster_project.report import dbt_docs, formats, headline, language, texts
 from dagster_project.report.blocks import Section
 from dagster_project.report.context import Context, Kept
 from dagster_project.report.cubes import safe_json
-from dagster_project.report.kept import HEADLINE
+from dagster_project.report.earlier_versions import HEADLINE
 from dagster_project.report.language import DEFAULT, LANGUAGES, speaking, t
 from dagster_project.report.pages import PAGES
 from dagster_project.report.sections import checks

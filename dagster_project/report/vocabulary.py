@@ -114,4 +114,12 @@ WORDS: tuple[str, ...] = (
     "Negative experience",
     "Missing feature or goods",
     "No longer needed",
+    # Coupons, segments before a sale, devices.
+    "(first month)",
+    "(unknown)",
+    "(other coupons)",
+    "(no coupon)",
+    "Mobile",
+    "Desktop",
+    "Tablet",
 )

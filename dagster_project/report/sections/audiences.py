@@ -3,12 +3,11 @@
 from dagster_project.report import formats
 from dagster_project.report.blocks import Block, Cell, Column, Facts, Note, Section, Table
 from dagster_project.report.context import Context, Row
+from dagster_project.report.differences import difference_cells, difference_columns, verdict
 from dagster_project.report.language import noted, t
 
 # The marts that this part of the report reads.
 MARTS: tuple[str, ...] = ("audience_changes", "audience_results", "audiences", "customers")
-
-_SURE = 0.05
 
 _CONSENT = """
     select
@@ -164,9 +163,7 @@ def _results(context: Context, rows: list[Row]) -> Table:
             Column(t("Contacted")),
             Column(t("Bought, held out")),
             Column(t("Bought, contacted")),
-            Column(t("Difference"), hint=t("percentage points")),
-            Column(t("95% interval"), "text"),
-            Column("p"),
+            *difference_columns(),
             Column(t("Revenue per person, difference")),
             Column(t("Result"), "text"),
         ],
@@ -177,18 +174,9 @@ def _results(context: Context, rows: list[Row]) -> Table:
                 Cell(formats.count(row["told"]), row["told"]),
                 Cell(formats.percent(row["held_rate"]), row["held_rate"]),
                 Cell(formats.percent(row["told_rate"]), row["told_rate"]),
-                Cell(formats.points(row["rate_difference"]), row["rate_difference"]),
-                Cell(
-                    formats.NO_VALUE
-                    if row["rate_ci_low"] is None
-                    else t("{rate_ci_low} to {rate_ci_high}").format(
-                        rate_ci_low=formats.points(row["rate_ci_low"]),
-                        rate_ci_high=formats.points(row["rate_ci_high"]),
-                    )
-                ),
-                Cell(formats.decimal(row["rate_p_value"], 3), row["rate_p_value"]),
+                *difference_cells(row),
                 Cell(context.money.exact(row["revenue_difference"]), row["revenue_difference"]),
-                Cell(_verdict(row)),
+                Cell(verdict(row)),
             ]
             for row in rows
         ],
@@ -196,13 +184,3 @@ def _results(context: Context, rows: list[Row]) -> Table:
         is_wide=True,
         source=context.source(_RESULTS),
     )
-
-
-def _verdict(row: Row) -> str:
-    if row["is_valid"] is False:
-        return t("Invalid: not split as planned")
-    if row["rate_p_value"] is None:
-        return t("Not known yet")
-    if row["rate_p_value"] >= _SURE:
-        return t("No difference shown")
-    return t("Better") if row["rate_difference"] > 0 else t("Worse")

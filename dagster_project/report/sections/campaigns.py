@@ -11,6 +11,12 @@ from dagster_project.report.blocks import (
     Table,
 )
 from dagster_project.report.context import Context, Row
+from dagster_project.report.differences import (
+    SURE,
+    difference_cells,
+    difference_columns,
+    verdict,
+)
 from dagster_project.report.language import nt, t
 from dagster_project.thresholds import threshold
 
@@ -19,7 +25,6 @@ MARTS: tuple[str, ...] = ("campaign_performance", "experiment_results", "loyalty
 
 _SHOWN = 12
 _FOLDED = 60
-_SURE = 0.05
 
 _CAMPAIGNS = """
     select * from campaign_performance
@@ -136,18 +141,6 @@ def _campaigns(context: Context, key: str, rows: list[Row]) -> Table:
     )
 
 
-def _verdict(row: Row) -> str:
-    if row["is_valid"] is False:
-        return t("Invalid: not split as planned")
-    if row["is_control"]:
-        return t("Control")
-    if row["rate_p_value"] is None:
-        return t("Not known yet")
-    if row["rate_p_value"] >= _SURE:
-        return t("No difference shown")
-    return t("Better") if row["rate_difference"] > 0 else t("Worse")
-
-
 def _experiments(context: Context, rows: list[Row]) -> Table:
     return Table(
         "campaigns-experiments",
@@ -157,9 +150,7 @@ def _experiments(context: Context, rows: list[Row]) -> Table:
             Column(t("Variant"), "text"),
             Column(t("Subjects")),
             Column(t("Bought")),
-            Column(t("Difference"), hint=t("percentage points")),
-            Column(t("95% interval"), "text"),
-            Column("p"),
+            *difference_columns(),
             Column(t("Result"), "text"),
         ],
         [
@@ -168,24 +159,19 @@ def _experiments(context: Context, rows: list[Row]) -> Table:
                 Cell(formats.clean(row["variant"])),
                 Cell(formats.count(row["subjects"]), row["subjects"]),
                 Cell(formats.percent(row["conversion_rate"]), row["conversion_rate"]),
-                Cell(formats.points(row["rate_difference"]), row["rate_difference"]),
+                *difference_cells(row),
                 Cell(
-                    formats.NO_VALUE
-                    if row["rate_ci_low"] is None
-                    else t("{rate_ci_low} to {rate_ci_high}").format(
-                        rate_ci_low=formats.points(row["rate_ci_low"]),
-                        rate_ci_high=formats.points(row["rate_ci_high"]),
-                    )
+                    t("Control")
+                    if row["is_control"] and row["is_valid"] is not False
+                    else verdict(row)
                 ),
-                Cell(formats.decimal(row["rate_p_value"], 3), row["rate_p_value"]),
-                Cell(_verdict(row)),
             ]
             for row in rows
         ],
         note=t(
             "A difference is called one when its p is below {sure}; of twenty experiments "
             "without any effect one will be."
-        ).format(sure=_SURE),
+        ).format(sure=SURE),
         is_wide=True,
         source=context.source(_EXPERIMENTS),
     )

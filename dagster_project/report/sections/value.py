@@ -13,7 +13,17 @@ from dagster_project.report.blocks import (
     bar_share,
 )
 from dagster_project.report.context import Context, Row
+from dagster_project.report.differences import interval_cell, interval_column
 from dagster_project.report.language import noted, t
+from dagster_project.report.sections.model_record import (
+    QUALITY,
+    Quality,
+    closed_horizon,
+    parameters,
+    percent_cell,
+    published,
+    record,
+)
 
 # The marts that this part of the report reads.
 MARTS: tuple[str, ...] = ("customer_value", "customers", "driver_analysis", "model_quality")
@@ -46,10 +56,6 @@ _TENTHS = """
     )
     group by tenth
     order by tenth
-"""
-
-_QUALITY = """
-    select model, metric, value, note from model_quality where model is not null order by 1, 2
 """
 
 _DRIVERS = """
@@ -86,9 +92,7 @@ def build(context: Context) -> Section:
         return Section(
             **section, absent=context.absent(t("No sales of identified buyers"), "shop.orders")
         )
-    quality: dict[tuple[str, str], Row] = {
-        (row["model"], row["metric"]): row for row in context.rows(_QUALITY)
-    }
+    quality: Quality = {(row["model"], row["metric"]): row for row in context.rows(QUALITY)}
     blocks: list[Block] = []
     if totals["predicted"]:
         blocks += [_facts(context, totals, quality), _tenths(context, quality)]
@@ -100,22 +104,22 @@ def build(context: Context) -> Section:
                 )
             )
         )
-    record = _record(context, quality)
-    if record.rows:
-        blocks.append(record)
-    closed = _closed_horizon(context, quality)
+    tested = record(context, quality)
+    if tested.rows:
+        blocks.append(tested)
+    closed = closed_horizon(context, quality)
     if closed.rows:
         blocks.append(closed)
     drivers = _drivers(context)
     if drivers:
         blocks.append(Folded(t("What goes together with leaving and with value"), [drivers]))
-    parameters = _parameters(context, quality)
-    if parameters.rows:
-        blocks.append(Folded(t("Parameters of the models"), [parameters]))
+    fitted = parameters(context, quality)
+    if fitted.rows:
+        blocks.append(Folded(t("Parameters of the models"), [fitted]))
     return Section(**section, blocks=blocks)
 
 
-def _reason(quality: dict[tuple[str, str], Row], *models: str) -> str:
+def _reason(quality: Quality, *models: str) -> str:
     for model in (*models, "customer_values"):
         row = quality.get((model, "fitted"))
         if row and not row["value"] and row["note"]:
@@ -123,13 +127,8 @@ def _reason(quality: dict[tuple[str, str], Row], *models: str) -> str:
     return t("the build does not say why")
 
 
-def _value(quality: dict[tuple[str, str], Row], model: str, metric: str) -> float | None:
-    row = quality.get((model, metric))
-    return row["value"] if row else None
-
-
-def _facts(context: Context, totals: Row, quality: dict[tuple[str, str], Row]) -> Facts:
-    horizon = _value(quality, "churn_propensity", "horizon_days")
+def _facts(context: Context, totals: Row, quality: Quality) -> Facts:
+    horizon = published(quality, "churn_propensity", "horizon_days")
     items = [
         (
             t("Expected in twelve months"),
@@ -166,7 +165,7 @@ def _facts(context: Context, totals: Row, quality: dict[tuple[str, str], Row]) -
     return Facts(items)
 
 
-def _tenths(context: Context, quality: dict[tuple[str, str], Row]) -> Table:
+def _tenths(context: Context, quality: Quality) -> Table:
     note = t(
         "Purchases: the number expected in the twelve months. Likely to leave: mean probability "
         "of no purchase within the churn horizon."
@@ -204,10 +203,10 @@ def _tenths(context: Context, quality: dict[tuple[str, str], Row]) -> Table:
                 Cell("", bar=bar_share(row["value"], top)),
                 Cell(formats.count(row["customers"]), row["customers"]),
                 Cell(context.money.whole(row["value"]), row["value"]),
-                _percent(row["value"] / total if total else None),
+                percent_cell(row["value"] / total if total else None),
                 Cell(context.money.whole(row["so_far"]), row["so_far"]),
                 Cell(formats.count(row["orders"]), row["orders"]),
-                _percent(row["churn"]),
+                percent_cell(row["churn"]),
             ]
             for row in rows
         ],
@@ -215,130 +214,6 @@ def _tenths(context: Context, quality: dict[tuple[str, str], Row]) -> Table:
         is_wide=True,
         source=context.source(_TENTHS),
     )
-
-
-def _percent(share: float | None) -> Cell:
-    return Cell(formats.percent(share), share)
-
-
-def _record(context: Context, quality: dict[tuple[str, str], Row]) -> Table:
-    """One line per model: its error and the simple rule's, on days that it had not seen."""
-    lines: list[list[Cell]] = []
-
-    def error(label: str, model: str, measure: str, better: float | None, *values: Cell) -> None:
-        verdict = (
-            t("Better than the simple rule") if better else t("No better than the simple rule")
-        )
-        state = "pass" if better else "warn"
-        lines.append([Cell(label), Cell(measure), *values, Cell(verdict, status=state)])
-
-    for model, label, write in (
-        ("expected_orders", t("Purchases of a customer"), lambda v: formats.decimal(v)),
-        ("predicted_value", t("Value of a customer"), context.money.exact),
-    ):
-        found = _value(quality, model, "holdout_rmse")
-        baseline = _value(quality, model, "baseline_rmse")
-        if found is None or baseline is None:
-            continue
-        days = formats.count(_value(quality, model, "holdout_days"))
-        error(
-            label,
-            model,
-            t("Typical error over {days} days").format(days=days),
-            _value(quality, model, "beats_baseline"),
-            Cell(write(found), found),
-            Cell(write(baseline), baseline),
-        )
-    for model, label in (
-        ("churn_propensity", t("Who leaves")),
-        ("repurchase_propensity", t("Who buys again")),
-    ):
-        chosen = quality.get((model, "chosen"))
-        kind = (chosen["note"] or "").split(":")[0] if chosen else ""
-        if kind == "baseline":
-            kind = _better_candidate(quality, model)
-        found = _value(quality, f"{model}.{kind}", "auc")
-        baseline = _value(quality, f"{model}.baseline", "auc")
-        if found is None or baseline is None:
-            continue
-        days = formats.count(_value(quality, model, "horizon_days"))
-        error(
-            label,
-            model,
-            t("Pairs put in the right order, {days} days").format(days=days),
-            _value(quality, model, "beats_baseline"),
-            _percent(found),
-            _percent(baseline),
-        )
-    return Table(
-        "value-record",
-        t("How the models did on a later period that they had not seen"),
-        [
-            Column(t("What is predicted"), "text"),
-            Column(t("Measured by"), "text"),
-            Column(t("Model")),
-            Column(t("Simple rule")),
-            Column(t("Verdict"), "status"),
-        ],
-        lines,
-        note=t(
-            "The simple rule continues each customer's own past, drawn towards customers alike, or "
-            "takes the rate among those who bought as long ago, and predicts wherever the model is "
-            "no better: by the Tweedie deviance, or, for who leaves and who buys again, clearly by "
-            "the Brier score. By chance, half of all pairs would be in the right order."
-        ),
-        is_wide=True,
-        source=context.source(_QUALITY),
-    )
-
-
-def _closed_horizon(context: Context, quality: dict[tuple[str, str], Row]) -> Table:
-    """What was predicted of the last closed horizon, in total, beside what then happened."""
-    lines = []
-    for model, label in (
-        ("churn_propensity", t("Customers who leave, {days} days")),
-        ("repurchase_propensity", t("Customers who buy again, {days} days")),
-    ):
-        predicted = _value(quality, model, "predicted_rate")
-        actual = _value(quality, model, "actual_rate")
-        if predicted is not None and actual is not None:
-            days = formats.count(_value(quality, model, "horizon_days"))
-            cells = [Cell(label.format(days=days)), _percent(predicted), _percent(actual)]
-            lines.append([*cells, _percent(predicted / actual if actual else None)])
-    for model, label in (
-        ("expected_orders", t("Purchases of known customers, {days} days")),
-        ("predicted_value", t("Net revenue of known customers, {days} days")),
-    ):
-        ratio = _value(quality, model, "holdout_total_ratio")
-        if ratio is not None:
-            days = formats.count(_value(quality, model, "holdout_days"))
-            name = label.format(days=days)
-            missing = Cell(formats.NO_VALUE)
-            lines.append([Cell(name), missing, missing, _percent(ratio)])
-    return Table(
-        "value-closed",
-        t("The last closed horizon: predicted beside actual"),
-        [
-            Column(t("What was predicted"), "text"),
-            Column(t("Predicted")),
-            Column(t("Actual")),
-            Column(t("Predicted / actual")),
-        ],
-        lines,
-        note=t(
-            "By the method in force, fitted on what came before. Far from 100%, the level was "
-            "wrong for everybody, however well customers were ranked."
-        ),
-        source=context.source(_QUALITY),
-    )
-
-
-def _better_candidate(quality: dict[tuple[str, str], Row], model: str) -> str:
-    def brier(kind: str) -> float:
-        value = _value(quality, f"{model}.{kind}", "brier")
-        return value if value is not None else 1.0
-
-    return min(("logistic", "gradient_boosting"), key=brier)
 
 
 def _drivers(context: Context) -> Table | None:
@@ -355,11 +230,10 @@ def _drivers(context: Context) -> Table | None:
     def cells(row: Row | None) -> list[Cell]:
         if row is None:
             return [Cell(formats.NO_VALUE), Cell(formats.NO_VALUE)]
-        interval = formats.NO_VALUE
-        if row["ci_low"] is not None and row["ci_high"] is not None:
-            low, high = formats.decimal(row["ci_low"]), formats.decimal(row["ci_high"])
-            interval = t("{low} to {high}").format(low=low, high=high)
-        return [Cell(formats.decimal(row["estimate"]), row["estimate"]), Cell(interval)]
+        return [
+            Cell(formats.decimal(row["estimate"]), row["estimate"]),
+            interval_cell(formats.decimal, row["ci_low"], row["ci_high"]),
+        ]
 
     return Table(
         "value-drivers",
@@ -367,9 +241,9 @@ def _drivers(context: Context) -> Table | None:
         [
             Column(t("Of a customer, one horizon ago"), "text"),
             Column(t("With leaving")),
-            Column(t("95% interval")),
+            interval_column(),
             Column(t("With value")),
-            Column(t("95% interval")),
+            interval_column(),
         ],
         [
             [
@@ -386,35 +260,4 @@ def _drivers(context: Context) -> Table | None:
         ),
         is_wide=True,
         source=context.source(_DRIVERS),
-    )
-
-
-def _parameters(context: Context, quality: dict[tuple[str, str], Row]) -> Table:
-    names = {
-        "bg_nbd": ("r", "alpha", "a", "b"),
-        "mbg_nbd": ("r", "alpha", "a", "b"),
-        "gamma_gamma": ("p", "q", "gamma"),
-    }
-    titles = {"bg_nbd": "BG/NBD", "mbg_nbd": "MBG/NBD", "gamma_gamma": t("Gamma-Gamma")}
-    rows = []
-    for model, parameters in names.items():
-        for name in (*parameters, "log_likelihood", "customers"):
-            value = _value(quality, model, name)
-            if value is None:
-                continue
-            deviation = _value(quality, model, f"{name}_standard_error")
-            places = 0 if name == "customers" else 4
-            rows.append(
-                [
-                    Cell(f"{titles[model]}: {name.replace('_', ' ')}"),
-                    Cell(formats.decimal(value, places), value),
-                    Cell(formats.decimal(deviation, 4), deviation),
-                ]
-            )
-    return Table(
-        "value-parameters",
-        t("Fitted parameters"),
-        [Column(t("Parameter"), "text"), Column(t("Value")), Column(t("Standard error"))],
-        rows,
-        source=context.source(_QUALITY),
     )

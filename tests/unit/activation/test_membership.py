@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from dagster_project.activation.contact_rules import held_out
 from dagster_project.activation.definitions import Audience, Cap
-from dagster_project.activation.lift import split_p_value
 from dagster_project.activation.membership import build_audiences
 from dagster_project.errors import HourglassError
 
@@ -274,11 +273,15 @@ def test_a_hold_out_is_read_back_as_an_experiment(tmp_path):
     assert message["is_valid"]
 
 
-def test_a_split_that_was_not_planned_is_no_experiment():
+def test_a_split_that_was_not_planned_is_no_experiment(tmp_path):
     """A bug leaves people out of one group, and the difference is taken for the message's."""
-    assert split_p_value(100, 900, 0.1) > 0.9
-    assert split_p_value(500, 500, 0.1) < 0.001
-    assert split_p_value(0, 0, 0.1) is None
+    company = Company({"one": audience("one", hold_out=0.4)}, tmp_path)
+    people = {f"c{number}": Person() for number in range(120)}
+    company.build(people)
+    assert company.results["is_valid"].tolist() == [True, True]
+    company.audiences = {"one": audience("one", hold_out=0.1)}
+    company.build(people, DAY + timedelta(days=1))
+    assert company.results["is_valid"].tolist() == [False, False]
 
 
 def test_a_select_that_does_not_run_is_named(tmp_path):

@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from dagster_project.report import render
-from dagster_project.report.kept import HEADLINE
+from dagster_project.report.earlier_versions import HEADLINE
 from tests.unit.report import report_company as company
 from tests.unit.report.report_parsed import Element, parse
 

@@ -103,6 +103,26 @@ _FILL = """
     from (values (0, 'all', 'all'), (1, 'rfm_segment', 'Champions'), (2, 'rfm_segment', 'Lost'),
         (3, 'acquisition_channel', 'email'), (4, 'value_tier', 'A')) as d(i, dimension, value);
 
+    insert into customer_preferences by name
+    select
+        'p' || i as customer_id, i % 3 as viewed_products, i % 2 as carted_products,
+        if(i % 3 > 0, 'v' || i % 2, null) as last_viewed_product_id,
+        if(i % 2 > 0, 'v1', null) as last_carted_product_id, 2 as sessions,
+        ['mobile', 'desktop', null][1 + i % 3] as favourite_device, 4 as sales,
+        i % 5 as discounted_sales, 4 - i % 5 as full_price_sales,
+        (i % 5) / 4 as discounted_share, 100.25 * (4 - i % 5) as full_price_revenue,
+        5.25 * (i % 5) as margin_given_away
+    from range(40) as r(i);
+
+    insert into discount_response by name
+    select
+        s.segment, c.coupon, 40 - c.i * 10 as redemptions, 35 as customers,
+        1000.5 - c.i as net_revenue, 60.5 as margin_given_away, 40 - c.i * 10 as costed_sales,
+        300.25 as gross_margin, 30 as matched_sales, 12 - c.i as matched_repeated_sales,
+        9.5 as expected_repeated_sales
+    from (values (0, 'SPRING'), (1, '(other coupons)'), (2, '(no coupon)')) as c(i, coupon),
+        (values ('Champions'), ('(first month)')) as s(segment);
+
     insert into purged_sums by name
     select 'shop.web_events' as source_name, date '2020-01-01' as month,
         date '2020-02-01' as kept_from, 12 as records, 0 as sale_count, 0 as net_revenue;

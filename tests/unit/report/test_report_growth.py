@@ -160,3 +160,36 @@ def test_members_stand_beside_those_they_were_matched_with(marts, page, scratch,
     assert float(facts.all("data")[3].attributes["value"]) == pytest.approx(own - others)
     scratch.execute("update loyalty_accounts set matched_net_revenue_180d = null")
     assert "matched)" not in parse(rendered(scratch)).by_id("campaigns").text
+
+
+def test_customers_stand_where_their_discounts_put_them(marts, page):
+    """Who never buys at a discount would be offered one, or nobody would see what it costs."""
+    rows = table_rows(page, "preferences-discounts")
+    expected = marts.execute(
+        "select count(*) filter (where discounted_sales = 0), "
+        "count(*) filter (where discounted_sales between 1 and 2), "
+        "count(*) filter (where discounted_sales = 3), "
+        "count(*) filter (where full_price_sales = 0) "
+        "from customer_preferences"
+    ).fetchone()
+    assert tuple(int(row[1].number) for row in rows) == expected
+    (given,) = marts.execute("select sum(margin_given_away) from customer_preferences").fetchone()
+    assert sum(row[5].number for row in rows) == given
+    assert [row[0].text for row in table_rows(page, "preferences-devices")] == ["Mobile", "Desktop"]
+    assert table_rows(page, "preferences-wanted")[0][0].text == "v1"
+
+
+def test_rates_of_a_coupon_are_made_of_its_sums(marts, page):
+    """A mean of rates over segments would let ten buyers weigh as much as ten thousand."""
+    rows = {row[0].text: row for row in table_rows(page, "discounts-coupons")}
+    for name, coupon in (("SPRING", "SPRING"), ("(no coupon)", "(no coupon)")):
+        sold, rate, without = marts.execute(
+            "select sum(redemptions), sum(matched_repeated_sales) / sum(matched_sales), "
+            "sum(expected_repeated_sales) / sum(matched_sales) from discount_response "
+            f"where coupon = '{coupon}'"
+        ).fetchone()
+        row = rows[name]
+        assert int(row[1].number) == sold
+        assert [float(cell.number) for cell in row[6:]] == pytest.approx(
+            [rate, without, rate - without]
+        )

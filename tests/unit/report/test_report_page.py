@@ -97,6 +97,8 @@ def test_empty_marts_say_what_is_absent(empty_marts, rendered):
         "No journeys: shop.web_events and marketing.messages were not delivered.",
         "No customers and no visitors are known.",
         "No customers: no record bears an identifier.",
+        "No visits or sales of known customers: shop.web_events and shop.orders were not "
+        "delivered.",
         "No sales of identified buyers: shop.orders was not delivered.",
         "No sales: shop.orders was not delivered.",
         "No goods sold in a complete week: shop.order_lines was not delivered.",
@@ -107,6 +109,7 @@ def test_empty_marts_say_what_is_absent(empty_marts, rendered):
         "No answers: crm.surveys, shop.reviews and call_center.tickets were not delivered.",
         "No campaigns, experiments or members: marketing.campaigns, "
         "marketing.experiment_assignments and shop.loyalty_transactions were not delivered.",
+        "No sale at a discount: shop.orders was not delivered.",
         "No customers: no record bears an identifier.",
         "No customers: no record bears an identifier.",
         "No files were delivered.",

@@ -1,4 +1,4 @@
-"""Kept versions: putting an older one back in force, and removing those beyond the count."""
+"""Versions on disk: putting an older one back in force, and removing those beyond the count."""
 
 from datetime import UTC, datetime, timedelta
 

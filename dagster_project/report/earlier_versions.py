@@ -1,4 +1,4 @@
-"""Kept versions: the headline numbers that each version's report leaves for later comparisons."""
+"""Earlier versions: the headline numbers that each leaves for later reports to compare with."""
 
 import json
 from collections.abc import Iterable
