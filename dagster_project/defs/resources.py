@@ -11,6 +11,7 @@ import duckdb
 from dagster_dbt import DbtCliResource
 from packaging.version import Version
 
+from dagster_project.defs.retries import mark_may_pass
 from dagster_project.defs.run_history import PROCESS_TAG, process_tag
 from dagster_project.errors import BusyError, HourglassError
 from dagster_project.operations.disk import disk_failure, is_of_the_disk
@@ -37,8 +38,13 @@ def build_run_lock(settings: Settings) -> dg.ResourceDefinition:
         tag = process_tag()
         if context.instance is not None and context.run is not None and tag is not None:
             context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: tag})
-        with run_lock(settings, wait_seconds=LOCK_WAIT_SECONDS):
-            yield RunLock()
+        try:
+            with run_lock(settings, wait_seconds=LOCK_WAIT_SECONDS):
+                yield RunLock()
+        except BusyError:
+            if context.instance is not None and context.run is not None:
+                mark_may_pass(context.instance, context.run.run_id)
+            raise
 
     return run_lock_resource
 
@@ -78,11 +84,14 @@ class Dbt(DbtCliResource):
 def told_plainly(
     context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext,
 ) -> Iterator[None]:
-    """Turn a person's error into a failure without a stack trace, and retry locks and IO only."""
+    """Turn a person's error into a failure without a stack trace, and retry locks and IO only; a
+    run that fails from these all the same is marked for the sensor."""
+    last = context.op_execution_context.retry_number >= RETRIES
     try:
         yield
     except BusyError as error:
-        if context.op_execution_context.retry_number >= RETRIES:
+        if last:
+            mark_may_pass(context.instance, context.run_id)
             raise dg.Failure(description=error.message, allow_retries=False) from None
         context.log.warning(f"{error.message} Trying again in {RETRY_SECONDS} s.")
         raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_SECONDS) from None
@@ -90,10 +99,13 @@ def told_plainly(
         raise dg.Failure(description=error.message, allow_retries=False) from None
     except (OSError, duckdb.Error) as error:
         if is_of_the_disk(error):
+            mark_may_pass(context.instance, context.run_id)
             told = disk_failure(context.resources.settings, error)
             raise dg.Failure(description=told.message, allow_retries=False) from None
         if not isinstance(error, OSError):
             raise
+        if last:
+            mark_may_pass(context.instance, context.run_id)
         context.log.warning(traceback.format_exc(limit=3))
         raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_SECONDS) from error
 

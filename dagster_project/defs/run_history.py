@@ -15,6 +15,7 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.storage.dagster_run import DagsterRunStatus, RunRecord
 
+from dagster_project.defs.retries import mark_may_pass
 from dagster_project.operations.lock import is_run_at_work
 from dagster_project.settings import Settings
 
@@ -54,6 +55,7 @@ def close_dead_runs(
     closed = []
     for record in instance.get_run_records(dg.RunsFilter(statuses=OPEN)):
         if _is_dead(record, settings, now):
+            mark_may_pass(instance, record.dagster_run.run_id)
             instance.report_run_failed(record.dagster_run, MESSAGE)
             closed.append(record.dagster_run.run_id)
     return closed

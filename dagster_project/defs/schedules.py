@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from dagster_project.defs.retries import run_to_retry
 from dagster_project.errors import HourglassError
 from dagster_project.load.settling import is_held_back
 from dagster_project.operations.landing_spool import remote_stamps, spooled
@@ -114,7 +115,8 @@ def build_schedule(settings: Settings, job: UnresolvedAssetJobDefinition) -> dg.
 
 
 def build_sensor(settings: Settings, job: UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
-    """Starts the job when the files in landing/ changed and then held still for one tick."""
+    """Starts the job when the files in landing/ changed and then held still for one tick, and again
+    when it failed from a cause that may have passed (``defs/retries.py``)."""
 
     @dg.sensor(
         name="new_files",
@@ -125,7 +127,8 @@ def build_sensor(settings: Settings, job: UnresolvedAssetJobDefinition) -> dg.Se
             if settings.schedule_enabled
             else dg.DefaultSensorStatus.STOPPED
         ),
-        description="Runs the daily job when new files landed and nobody is writing them any more.",
+        description="Runs the daily job when new files landed and nobody is writing them any more, "
+        "and again when it failed from a cause that may have passed.",
     )
     def new_files(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         state = json.loads(context.cursor or "{}")
@@ -135,7 +138,14 @@ def build_sensor(settings: Settings, job: UnresolvedAssetJobDefinition) -> dg.Se
             yield dg.SkipReason(error.message)
             return
         if seen == state.get("handled"):
-            yield dg.SkipReason("No new file in landing/.")
+            failed = run_to_retry(context.instance, JOB_NAME)
+            if failed is None or is_waiting(context.instance):
+                yield dg.SkipReason("No new file in landing/.")
+                return
+            # By the run that failed: one retry of each.
+            yield dg.RunRequest(
+                run_key=f"retry of {failed.run_id}", run_config=dict(failed.run_config)
+            )
             return
         if seen != state.get("seen"):
             context.update_cursor(json.dumps({**state, "seen": seen}))

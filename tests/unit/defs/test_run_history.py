@@ -10,6 +10,7 @@ import pytest
 from dagster._core.storage.dagster_run import DagsterRunStatus
 
 from dagster_project.defs import run_history
+from dagster_project.defs.retries import MAY_PASS_TAG
 from dagster_project.defs.run_history import (
     PROCESS_TAG,
     UNTAGGED,
@@ -62,6 +63,7 @@ def test_the_run_of_a_killed_process_is_closed_and_no_other(instance, settings):
     reused = started_run(instance, f"{os.getpid()} 1@00000000")
     assert set(close_dead_runs(instance, settings)) == {dead, reused}
     assert instance.get_run_by_id(dead).status is DagsterRunStatus.FAILURE
+    assert MAY_PASS_TAG in instance.get_run_by_id(dead).tags, "the sensor tries it again"
     assert instance.get_run_by_id(alive).status is DagsterRunStatus.STARTED
     assert close_dead_runs(instance, settings) == []
 

@@ -1,10 +1,11 @@
 """When the job starts by itself, and for which day."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
 
+from dagster_project.defs.retries import WAITS, mark_may_pass, run_to_retry
 from dagster_project.defs.schedules import (
     build_job,
     build_schedule,
@@ -123,3 +124,52 @@ def test_fingerprint_sees_a_replaced_file(tmp_path):
     (tmp_path / "b.csv").write_text("1")
     (tmp_path / "b.csv").replace(tmp_path / "a.csv")
     assert landing_fingerprint(tmp_path) != before
+
+
+def failed_run(instance, *, may_pass: bool) -> dg.DagsterRun:
+    run = instance.create_run_for_job(daily, run_config={"ops": {}})
+    if may_pass:
+        mark_may_pass(instance, run.run_id)
+    instance.report_run_failed(run, "failed")
+    return run
+
+
+def test_a_run_is_retried_when_its_cause_may_have_passed(instance):
+    """After a night's power cut nothing runs until somebody looks; or a file that cannot be read is
+    tried all day long."""
+    now = datetime.now(UTC)
+
+    def retried(after: timedelta) -> str | None:
+        run = run_to_retry(instance, "daily", now=now + after)
+        return run and run.run_id
+
+    assert retried(timedelta(days=1)) is None
+    failed_run(instance, may_pass=False)
+    assert retried(timedelta(days=1)) is None, "what a person must mend"
+    for wait in WAITS:
+        run_id = failed_run(instance, may_pass=True).run_id
+        assert retried(wait / 2) is None
+        assert retried(wait + timedelta(minutes=1)) == run_id
+    failed_run(instance, may_pass=True)
+    assert retried(timedelta(days=1)) is None, "three times are enough"
+    failed_run(instance, may_pass=False)
+    assert retried(timedelta(days=1)) is None
+
+
+def test_the_sensor_retries_a_run_once_with_what_it_was_given(tmp_path, instance, monkeypatch):
+    """The run of a past day is repeated for today, or a dead run is started again every minute."""
+    settings = load_settings(data_dir=tmp_path)
+    sensor, cursor = build_sensor(settings, build_job(settings)), None
+    monkeypatch.setattr("dagster_project.defs.retries.WAITS", (timedelta(0),))
+    requests = []
+    for _ in range(2):
+        with dg.build_sensor_context(instance=instance, cursor=cursor) as context:
+            requests += sensor.evaluate_tick(context).run_requests
+            cursor = context.cursor
+    requests.clear()
+    run = failed_run(instance, may_pass=True)
+    for _ in range(2):
+        with dg.build_sensor_context(instance=instance, cursor=cursor) as context:
+            requests += sensor.evaluate_tick(context).run_requests
+    assert {request.run_key for request in requests} == {f"retry of {run.run_id}"}
+    assert all(request.run_config == run.run_config for request in requests)
