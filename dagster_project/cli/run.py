@@ -16,6 +16,7 @@ from dagster_project.cli.summary import show_summary
 from dagster_project.operations.alerts import send_alerts
 from dagster_project.operations.disk import require_room
 from dagster_project.operations.lock import run_lock
+from dagster_project.operations.nothing_new import nothing_new
 from dagster_project.operations.status import (
     ledger_now,
     refused_files,
@@ -88,10 +89,17 @@ def run_and_show(
     """
     console = Console()
     # Said before Dagster starts: who is at work, who holds the warehouse, what cannot be written.
-    with run_lock(settings), connect(settings):
-        pass
-    require_room(settings)
-    console.print(f"Hourglass: {settings.landing_dir} to {settings.published_dir}")
+    with run_lock(settings):
+        with connect(settings):
+            pass
+        require_room(settings)
+        console.print(f"Hourglass: {settings.landing_dir} to {settings.published_dir}")
+        is_asked_for = full_refresh or make_current or take_now
+        reason = None if is_asked_for else nothing_new(settings, as_of=as_of)
+    if reason is not None:
+        _tell_alerts(console, settings)
+        _tell_nothing_new(console, settings, reason)
+        return 0
     from dagster_project.defs.runs import run_daily
 
     steps = Steps()
@@ -107,9 +115,7 @@ def run_and_show(
     finally:
         with suppress(ValueError):
             steps.stop()
-    if settings.alert_urls:
-        for refused in send_alerts(settings, status_now(settings)):
-            console.print(refused, markup=False, highlight=False, soft_wrap=True)
+    _tell_alerts(console, settings)
     stopped_by = signals.received()
     if stopped_by is not None and not outcome.success:
         raise Stopped(stopped_by)
@@ -128,13 +134,23 @@ def run_and_show(
         )
         return 1
     if outcome.load.get("is_needed") is False:
-        console.print(outcome.load["reason"], highlight=False, soft_wrap=True)
-        from dagster_project.load.ledger.accounting import ledger_warnings
-
-        # Nothing new may be just what is wrong.
-        ledger = ledger_now(settings) or {}
-        for line in [*refused_files(ledger), *waiting_files(ledger), *ledger_warnings(ledger)]:
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+        _tell_nothing_new(console, settings, outcome.load["reason"])
         return NOTHING_ACCEPTED if outcome.load.get("files_empty") else 0
     show_summary(console, settings, outcome)
     return NOTHING_ACCEPTED if outcome.load.get("files_empty") else 0
+
+
+def _tell_alerts(console: Console, settings: Settings) -> None:
+    if settings.alert_urls:
+        for refused in send_alerts(settings, status_now(settings)):
+            console.print(refused, markup=False, highlight=False, soft_wrap=True)
+
+
+def _tell_nothing_new(console: Console, settings: Settings, reason: str) -> None:
+    console.print(reason, highlight=False, soft_wrap=True)
+    from dagster_project.load.ledger.accounting import ledger_warnings
+
+    # Nothing new may be just what is wrong.
+    ledger = ledger_now(settings) or {}
+    for line in [*refused_files(ledger), *waiting_files(ledger), *ledger_warnings(ledger)]:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

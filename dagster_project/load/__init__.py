@@ -6,6 +6,13 @@ validation, reading, ledger, landing; each imports only from those after it.
 
 from dagster_project.load.ledger.load_summary import FileMessage, LoadSummary
 from dagster_project.load.ledger.schema import create_raw_tables
-from dagster_project.load.run import load_landing
+from dagster_project.load.run import assess_sources, has_new_files, load_landing
 
-__all__ = ["FileMessage", "LoadSummary", "create_raw_tables", "load_landing"]
+__all__ = [
+    "FileMessage",
+    "LoadSummary",
+    "assess_sources",
+    "create_raw_tables",
+    "has_new_files",
+    "load_landing",
+]

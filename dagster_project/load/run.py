@@ -25,7 +25,11 @@ from dagster_project.load.ledger.key_versions import write_key_versions
 from dagster_project.load.ledger.load_summary import FileMessage, LoadSummary
 from dagster_project.load.ledger.missing_parents import write_missing_parents
 from dagster_project.load.ledger.schema import create_raw_tables
-from dagster_project.load.ledger.state import is_ledger_empty, read_ledger_state
+from dagster_project.load.ledger.state import (
+    is_ledger_empty,
+    is_skipped_already,
+    read_ledger_state,
+)
 from dagster_project.load.planning import LoadPlanner
 from dagster_project.load.settling import hold_unsettled
 from dagster_project.load.validation.load_targets import Target, load_targets, load_words
@@ -90,6 +94,35 @@ def load_landing(
             )
     summary.seconds = time.monotonic() - started
     return summary
+
+
+def has_new_files(con: duckdb.DuckDBPyConnection, settings: Settings) -> bool:
+    """Whether :func:`load_landing` would find anything to do: a new or changed file, one that
+    waits, or another file that is not read than before.
+
+    ``con`` is a warehouse that was loaded before. No file is opened, nothing is written.
+    """
+    mappings = load_mappings(settings.project_dir)
+    found = discover(settings.landing_dir, load_contract(), file_patterns(mappings))
+    found = _settled(con, found, settings)
+    if any(path.waiting for path in found.skipped) or not is_skipped_already(
+        con, {(path.name, path.reason) for path in found.skipped}
+    ):
+        return True
+    planner = LoadPlanner(
+        read_ledger_state(con),
+        load_targets(settings, load_words(settings.project_dir), mappings),
+        read_corrections(settings.landing_dir),
+    )
+    return any(True for _ in planner.new_deliveries(found.deliveries))
+
+
+def assess_sources(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Assess lateness and volume as of now, as every load does at its end."""
+    targets = load_targets(
+        settings, load_words(settings.project_dir), load_mappings(settings.project_dir)
+    )
+    assess_deliveries(con, targets, datetime.now(UTC).replace(tzinfo=None))
 
 
 def count_keys_and_references(

@@ -8,6 +8,7 @@ import json
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -73,45 +74,69 @@ def plan_build(
     :func:`newest_business_date`). ``force`` builds although nothing changed. ``make_current``: a
     version of a past day is to replace the one in force.
     """
+    plan, parts = _decide(con, settings, as_of, force)
+    if plan.is_needed:
+        _write_down(con, settings, plan, parts, make_current)
+    return plan
+
+
+def decide_build(
+    con: duckdb.DuckDBPyConnection, settings: Settings, *, as_of: date | None = None
+) -> BuildPlan:
+    """What :func:`plan_build` would decide; nothing is written."""
+    return _decide(con, settings, as_of, force=False)[0]
+
+
+def _decide(
+    con: duckdb.DuckDBPyConnection, settings: Settings, as_of: date | None, force: bool
+) -> tuple[BuildPlan, dict[str, Any]]:
     now = datetime.now(UTC).replace(tzinfo=None)
     day = as_of or settings.as_of or newest_business_date(con, settings, today=_today(settings))
     parts = input_parts(settings, con, as_of=day)
     inputs = inputs_fingerprint(parts)
     manifest = current_manifest(settings)
     build_id = f"{now:%Y%m%dT%H%M%S}Z-{secrets.token_hex(3)}"
-    plan = BuildPlan(build_id, day, inputs, True, "The first version is to be built.")
+    reason = "The first version is to be built."
     if manifest is not None:
         version = manifest["version"]
         if manifest.get("inputs") != inputs:
             changed = changed_parts(manifest.get("input_parts") or {}, parts)
             reason = f"Changed since version {version}: {', '.join(changed)}."
-            plan = BuildPlan(build_id, day, inputs, True, reason)
         elif force:
-            plan = BuildPlan(build_id, day, inputs, True, "A rebuild was asked for.")
+            reason = "A rebuild was asked for."
         else:
             reason = (
                 f"Nothing changed since version {version}: the same files, overrides, settings, "
                 f"as_of {day} and code. Nothing was rebuilt."
             )
-            return BuildPlan(manifest["build_id"], day, inputs, False, reason)
-    con.begin()
-    con.execute("DELETE FROM control.parameters")
+            return BuildPlan(manifest["build_id"], day, inputs, False, reason), parts
+    return BuildPlan(build_id, day, inputs, True, reason), parts
+
+
+def _write_down(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    plan: BuildPlan,
+    parts: dict[str, Any],
+    make_current: bool,
+) -> None:
     row = {
         "build_id": plan.build_id,
         "as_of": plan.as_of,
         **deciding_settings(settings),
-        "started_at": now,
-        "inputs": inputs,
+        "started_at": datetime.now(UTC).replace(tzinfo=None),
+        "inputs": plan.inputs,
         "input_parts": json.dumps(parts),
         "make_current": make_current,
     }
+    con.begin()
+    con.execute("DELETE FROM control.parameters")
     # By name: in a warehouse of an earlier version the columns stand in another order.
     con.execute(
         f"INSERT INTO control.parameters ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",
         list(row.values()),
     )
     con.commit()
-    return plan
 
 
 def newest_business_date(

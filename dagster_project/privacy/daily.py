@@ -18,7 +18,12 @@ from dagster_project.privacy.erasure import (
     prepare_tables,
     purge_expired,
 )
-from dagster_project.privacy.requests import OpenRequests, has_requests, open_requests
+from dagster_project.privacy.requests import (
+    OpenRequests,
+    has_new_requests,
+    has_requests,
+    open_requests,
+)
 from dagster_project.privacy.suppression import suppress_erased
 from dagster_project.publish.versions import restricted_database
 from dagster_project.settings import Settings
@@ -35,7 +40,7 @@ def obey_requests(settings: Settings, *, run_id: str) -> tuple[list[Erasure], li
         prepare_tables(con)
         if not has_requests(con):
             return [], []
-        is_new = _has_new(con)
+        is_new = has_new_requests(con)
     if is_new:
         build_identity_inputs(settings)
         with connect(settings) as con:
@@ -67,17 +72,6 @@ def _load_rewritten(settings: Settings, run_id: str) -> None:
         prepare_tables(con)
         suppress_erased(con, settings)
         load_landing(con, settings, run_id=run_id)
-
-
-def _has_new(con: duckdb.DuckDBPyConnection) -> bool:
-    """Whether a request is there that no run has looked at yet."""
-    return (
-        con.execute(
-            "SELECT 1 FROM crm.erasure_requests AS r "
-            "ANTI JOIN identity.unmatched_requests AS u ON u.request_id = r.request_id LIMIT 1"
-        ).fetchone()
-        is not None
-    )
 
 
 def _note(con: duckdb.DuckDBPyConnection, found: OpenRequests) -> None:

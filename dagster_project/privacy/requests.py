@@ -46,6 +46,17 @@ def has_requests(con: duckdb.DuckDBPyConnection) -> bool:
     return con.execute("SELECT 1 FROM crm.erasure_requests LIMIT 1").fetchone() is not None
 
 
+def has_new_requests(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether a request is there that no run has looked at yet."""
+    return (
+        con.execute(
+            "SELECT 1 FROM crm.erasure_requests AS r "
+            "ANTI JOIN identity.unmatched_requests AS u ON u.request_id = r.request_id LIMIT 1"
+        ).fetchone()
+        is not None
+    )
+
+
 def open_requests(con: duckdb.DuckDBPyConnection, settings: Settings) -> OpenRequests:
     """Whom the requests are about, by the registry as it is on ``con``."""
     prepare_values(con, settings)

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
 from dagster_project.errors import UsageError
 from dagster_project.identity.registry.id_assignment import keyed_hash
@@ -332,6 +331,8 @@ def _key_of(reference: Reference) -> str:
 
 def _table(con: duckdb.DuckDBPyConnection, name: str, columns: dict[str, list[str]]) -> None:
     """A temporary table of text columns."""
+    import pyarrow as pa
+
     table = pa.table({key: pa.array(values, pa.string()) for key, values in columns.items()})
     con.register("who_rows_in", table)
     con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM who_rows_in")

@@ -16,7 +16,6 @@ from typing import Any
 import duckdb
 
 from dagster_project.errors import HourglassError
-from dagster_project.metrics import compile_metric, load_metrics
 from dagster_project.publish.inputs import changed_parts
 from dagster_project.publish.versions import DATABASE
 from dagster_project.quality.fingerprint import columns_of
@@ -175,6 +174,9 @@ def _mart(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> MartC
 
 
 def _metric(con: duckdb.DuckDBPyConnection, name: str) -> MetricChange:
+    # Brings sqlglot with it, which a run with nothing new does not need.
+    from dagster_project.metrics import compile_metric, load_metrics
+
     metrics = load_metrics()
     metric, sql = metrics.metric(name), compile_metric(metrics, name)
     found: list[Any] = []

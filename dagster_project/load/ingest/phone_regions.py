@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import duckdb
 import phonenumbers
-import pyarrow as pa
 
 from dagster_project.contracts import Table
 from dagster_project.load.ledger.schema import raw_name
@@ -57,6 +56,8 @@ def give_country_codes(
             changed = [(text, number) for text, number in pairs if number not in (None, text)]
             if not changed:
                 continue
+            import pyarrow as pa
+
             delivered, numbers = zip(*changed, strict=True)
             con.register("load_phones_in", pa.table({"delivered": delivered, "number": numbers}))
             con.execute(

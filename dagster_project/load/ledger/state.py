@@ -1,5 +1,6 @@
 """Ledger state: which paths and contents are known, read once and kept up to date by a load."""
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -121,3 +122,13 @@ def _rewritten_files(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str
         ).fetchall()
     except duckdb.CatalogException:
         return []
+
+
+def is_skipped_already(con: duckdb.DuckDBPyConnection, skipped: Set[tuple[str, str]]) -> bool:
+    """Whether the last load skipped just these paths for these reasons, and none waited."""
+    if con.execute("SELECT 1 FROM ledger.waiting LIMIT 1").fetchone():
+        return False
+    before = con.execute(
+        "SELECT path, reason FROM ledger.quarantine WHERE level = 'file' AND file_hash IS NULL"
+    ).fetchall()
+    return set(before) == skipped
