@@ -382,9 +382,28 @@ def load_settings(**overrides: Any) -> Settings:
     return settings
 
 
+# What a value of a type looks like, by the beginning of the name of pydantic's error.
+_LOOKS_LIKE = {
+    "int": "a whole number, such as 2",
+    "float": "a number, such as 0.5",
+    "decimal": "a number, such as 0.5",
+    "bool": "true or false",
+    "date": "a date, such as 2026-06-30",
+}
+
+
 def _problem(item: Any) -> str:
     """One sentence about one setting that does not fit: what a check here said, or pydantic."""
-    own = item.get("ctx", {}).get("error")
-    said = str(own) if isinstance(own, ValueError) else item["msg"]
     name = PREFIX + ".".join(str(part) for part in item["loc"]).upper()
-    return f"{name}: {said}."
+    own = item.get("ctx", {}).get("error")
+    if isinstance(own, ValueError):
+        return f"{name}: {own}."
+    kind, _, fault = item["type"].partition("_")
+    if kind in _LOOKS_LIKE and fault.endswith(("parsing", "type", "inexact", "from_float")):
+        return f"{name}: {item['input']!r} is not {_LOOKS_LIKE[kind]}."
+    if item["type"] == "string_pattern_mismatch":
+        # Not the value: an address holds a password.
+        what = Settings.model_fields[str(item["loc"][0])].description or ""
+        return f"{name}: not of the form {item['ctx']['pattern']}. It is: {what}"
+    said = item["msg"].replace("Input should be", "must be")
+    return f"{name}: {item['input']!r} {said}."

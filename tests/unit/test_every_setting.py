@@ -23,7 +23,7 @@ from dagster_project.operations import alerts, landing_spool
 from dagster_project.operations.alerts import send_alerts
 from dagster_project.operations.build_plan import create_control_tables, plan_build
 from dagster_project.privacy.subject import prepare_values
-from dagster_project.publish import inputs, kept, targets
+from dagster_project.publish import inputs, targets, versions_on_disk
 from dagster_project.settings import Settings, load_settings
 from dagster_project.warehouse import connect, connect_file
 
@@ -122,10 +122,10 @@ def versions_discarded(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
         SimpleNamespace(name=str(number), is_restated=False, published_at=old)
         for number in range(20)
     ]
-    patch.setattr(kept, "list_versions", lambda given: versions)
-    patch.setattr(kept, "version_in_force", lambda given: versions[-1])
-    patch.setattr(kept, "discard", lambda version: None)
-    return kept.prune(settings)
+    patch.setattr(versions_on_disk, "list_versions", lambda given: versions)
+    patch.setattr(versions_on_disk, "version_in_force", lambda given: versions[-1])
+    patch.setattr(versions_on_disk, "discard", lambda version: None)
+    return versions_on_disk.prune(settings)
 
 
 def files_that_wait(settings: Settings, patch: pytest.MonkeyPatch) -> Any:

@@ -25,22 +25,36 @@ def test_unknown_variable_is_refused(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("name", "value", "said"),
     [
-        ("TIME_ZONE", "Mars/Olympus"),
-        ("CURRENCY", "pounds"),
-        ("AS_OF", "30.06.2026"),
-        ("LOOKBACK_DAYS", "0"),
-        ("KEEP_VERSIONS", "1"),
-        ("MEMORY_LIMIT", "a lot"),
-        ("PHONE_REGION", "uk"),
+        ("TIME_ZONE", "Mars/Olympus", "Mars/Olympus"),
+        ("CURRENCY", "pounds", "pounds"),
+        ("AS_OF", "30.06.2026", "'30.06.2026' is not a date, such as 2026-06-30"),
+        ("LOOKBACK_DAYS", "0", "'0' must be greater than"),
+        ("KEEP_VERSIONS", "1", "'1' must be greater than"),
+        ("MEMORY_LIMIT", "a lot", "a lot"),
+        ("PHONE_REGION", "uk", "uk"),
+        ("THREADS", "zero", "'zero' is not a whole number, such as 2"),
+        ("SCHEDULE_ENABLED", "maybe", "'maybe' is not true or false"),
+        ("LANGUAGE", "de", "'de' must be 'en' or 'ru'"),
     ],
 )
-def test_value_that_does_not_fit_is_named(monkeypatch, name, value):
-    """A wrong value is found in the middle of the night instead of at the start."""
+def test_value_that_does_not_fit_is_named(monkeypatch, name, value, said):
+    """A wrong value is found in the middle of the night instead of at the start, or is named
+    without what could be written."""
     monkeypatch.setenv(f"HOURGLASS_{name}", value)
-    with pytest.raises(UsageError, match=f"HOURGLASS_{name}"):
+    with pytest.raises(UsageError, match=f"HOURGLASS_{name}") as caught:
         load_settings()
+    assert said in caught.value.message
+
+
+def test_a_password_is_not_repeated(monkeypatch):
+    """The password of a database stands in a log, because the address in front of it was wrong."""
+    monkeypatch.setenv("HOURGLASS_PUBLISH_POSTGRES_URL", "mysql://bi:hunter2@db/marts")
+    with pytest.raises(UsageError, match="HOURGLASS_PUBLISH_POSTGRES_URL") as caught:
+        load_settings()
+    assert "hunter2" not in caught.value.message
+    assert "postgres" in caught.value.message
 
 
 def test_argument_wins_over_environment(monkeypatch, tmp_path):
