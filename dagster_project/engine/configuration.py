@@ -14,6 +14,8 @@ MEANING = {
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     # A folder that a killed run left half written is overwritten by the next.
     "spark.sql.legacy.allowNonEmptyLocationInCTAS": "true",
+    # What does not fit its type is an error, as on DuckDB (dbt_on_spark.py keeps it so).
+    "spark.sql.ansi.enabled": "true",
     # Decimals keep all their digits until they are cast.
     "spark.sql.decimalOperations.allowPrecisionLoss": "false",
 }

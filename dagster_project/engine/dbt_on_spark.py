@@ -17,6 +17,7 @@ def main() -> None:
     from dbt.cli.main import cli
     from pyspark.sql import SparkSession
 
+    _keep_ansi()
     folder = Path(os.environ["HOURGLASS_SPARK_WAREHOUSE"])
     spark = SparkSession.builder.getOrCreate()
     try:
@@ -30,6 +31,23 @@ def main() -> None:
         cli()
     finally:
         spark.stop()
+
+
+def _keep_ansi() -> None:
+    """Take back dbt-spark's switch of every session to wrapped integers and NULL for bad casts.
+
+    It sets spark.sql.ansi.enabled to false with each statement, and lets no profile say otherwise
+    (1.11). A sum that is too large has to stop the run, as it does on DuckDB.
+    """
+    from dbt.adapters.spark.connections import SparkCredentials
+
+    theirs = SparkCredentials.__post_init__
+
+    def ours(self: SparkCredentials) -> None:
+        theirs(self)
+        del self.server_side_parameters["spark.sql.ansi.enabled"]
+
+    SparkCredentials.__post_init__ = ours  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

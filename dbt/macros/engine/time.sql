@@ -73,7 +73,7 @@
 {%- endmacro %}
 
 {% macro spark__add_days(date, days) -%}
-    date_add({{ date }}, {{ days }})
+    date_add({{ date }}, cast({{ days }} as integer))
 {%- endmacro %}
 
 {% macro add_months(date, months) -%}
@@ -85,7 +85,7 @@
 {%- endmacro %}
 
 {% macro spark__add_months(date, months) -%}
-    add_months({{ date }}, {{ months }})
+    add_months({{ date }}, cast({{ months }} as integer))
 {%- endmacro %}
 
 {# A timestamp moved by whole seconds. #}
@@ -122,7 +122,7 @@
     )
 {%- endmacro %}
 
-{# Seconds from one timestamp to another. #}
+{# Seconds from one timestamp to another, as clocks without fractions tell them. #}
 {% macro date_diff_seconds(from_ts, to_ts) -%}
     {{ adapter.dispatch('date_diff_seconds', 'hourglass')(from_ts, to_ts) }}
 {%- endmacro %}
@@ -132,7 +132,7 @@
 {%- endmacro %}
 
 {% macro spark__date_diff_seconds(from_ts, to_ts) -%}
-    timestampdiff(second, {{ from_ts }}, {{ to_ts }})
+    (unix_seconds({{ to_ts }}) - unix_seconds({{ from_ts }}))
 {%- endmacro %}
 
 {# 1 Monday to 7 Sunday. #}
