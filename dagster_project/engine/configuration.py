@@ -1,5 +1,7 @@
 """Spark's configuration: what this installation tells it, and what its results depend on."""
 
+import os
+import sys
 from pathlib import Path
 
 from dagster_project.errors import UsageError
@@ -81,6 +83,8 @@ def spark_environment(settings: Settings) -> dict[str, str]:
     (folder / "spark-defaults.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return {
         "SPARK_CONF_DIR": str(folder),
+        # Workers would take the first python3 of their PATH, which lacks this package.
+        "PYSPARK_PYTHON": os.environ.get("PYSPARK_PYTHON") or sys.executable,
         # Where the models' tables are written (dbt/macros/engine/tables.sql).
         "HOURGLASS_SPARK_WAREHOUSE": str(spark_folder(settings)),
     }

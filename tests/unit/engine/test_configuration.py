@@ -1,5 +1,6 @@
 """What Spark is told: a person's own settings count, except those that results depend on."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,14 @@ def test_spark_on_one_machine_listens_to_nobody_else(tmp_path: Path):
     conf = spark_conf(load_settings(data_dir=tmp_path, engine="spark"))
     assert conf["spark.driver.bindAddress"] == "127.0.0.1"
     assert conf["spark.ui.enabled"] == "false"
+
+
+def test_workers_read_files_with_the_python_that_has_this_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A load on Spark fails in another Python, or reads by the rules of an older release."""
+    settings = load_settings(data_dir=tmp_path, engine="spark")
+    monkeypatch.delenv("PYSPARK_PYTHON", raising=False)
+    assert spark_environment(settings)["PYSPARK_PYTHON"] == sys.executable
+    monkeypatch.setenv("PYSPARK_PYTHON", "/opt/hourglass/bin/python")
+    assert spark_environment(settings)["PYSPARK_PYTHON"] == "/opt/hourglass/bin/python"
