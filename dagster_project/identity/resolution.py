@@ -83,6 +83,7 @@ def resolve_records(
             scored=matching.scored,
             must=links.must,
             forbidden=links.forbidden,
+            errors=matching.errors,
         )
         clock.lap("cluster")
         attached = attach(con, guards, rules.nicknames, records, members)
@@ -105,9 +106,9 @@ def resolve_records(
             write(con, resolved, guard_events)
             compare_with_published(con, settings, in_force, assignment)
             con.execute(
-                "INSERT INTO resolution.parameters SELECT ?, ?, list(records ORDER BY block) "
+                "INSERT INTO resolution.parameters SELECT ?, ?, list(records ORDER BY block), ? "
                 f"FROM {matching.block_limits}",
-                [version, matching.probability],
+                [version, matching.probability, str(matching.errors)],
             )
             summary = _summary(con, resolved)
             con.execute("COMMIT")

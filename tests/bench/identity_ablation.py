@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+import duckdb
 import pandas as pd
 
 from dagster_project.identity.clustering import clusters
-from dagster_project.identity.incremental import linking
-from dagster_project.identity.matching import deterministic, probabilistic
+from dagster_project.identity.incremental import affected_records, linking
+from dagster_project.identity.matching import deterministic, field_errors, probabilistic
 from dagster_project.identity.records import identifiers
 from dagster_project.identity.rules import likeness, names
 from dagster_project.identity.rules.places import Address
@@ -48,7 +49,7 @@ def _strangers(people: int) -> DataSet:
 
 
 # The files into which the levels of likeness and the contradictions are written as SQL.
-_READERS = (deterministic, probabilistic, clusters)
+_READERS = (deterministic, probabilistic, clusters, field_errors)
 
 
 # Splink takes a weight of 0 for none given, which is 1.
@@ -98,12 +99,12 @@ def switches() -> list[Switch]:
         ),
     ]
     for name in likeness.CONTRADICTIONS:
-        rest = likeness.any_of(
-            condition for other, condition in likeness.CONTRADICTIONS.items() if other != name
-        )
-        modules = (probabilistic, clusters)
-        patches = tuple((module, "CONTRADICTS", rest) for module in modules)
-        found.append(Switch("8 contradictions", name, patches))
+        rest = {other: sql for other, sql in likeness.CONTRADICTIONS.items() if other != name}
+        found.append(Switch("8 contradictions", name, ((likeness, "CONTRADICTIONS", rest),)))
+    found += [
+        Switch("8 contradictions", "errors that explain two fields", _counted(explained=())),
+        Switch("8 contradictions", "weights by counted errors", _counted(steps=())),
+    ]
     return found
 
 
@@ -133,6 +134,13 @@ def _prior_of_all() -> tuple[tuple[Any, str, Any], ...]:
             lambda linkage, profiles, _bearers, pairs: shipped(linkage, profiles, profiles, pairs),
         ),
     )
+
+
+def _counted(**without: Any) -> tuple[tuple[Any, str, Any], ...]:
+    def count(con: duckdb.DuckDBPyConnection, model: dict[str, Any]) -> field_errors.FieldErrors:
+        return replace(field_errors.count_field_errors(con, model), **without)
+
+    return ((linking, "count_field_errors", count), (affected_records, "count_field_errors", count))
 
 
 def _unparsed_addresses() -> tuple[tuple[Any, str, Any], ...]:

@@ -125,7 +125,8 @@ def _attach_by_phone_and_name(
 ) -> None:
     """An order with an e-mail that nobody has goes to the owner of its phone whose name it bears.
 
-    That is what a changed e-mail looks like; a relative's mailbox bears another first name.
+    That is what a changed e-mail looks like; a relative's mailbox bears another first name. Beside
+    a family name stands how the first name begins: k.evans may be Katherine's, kelly.evans is not.
     """
     con.execute(
         f"""
@@ -165,7 +166,8 @@ def _attach_by_phone_and_name(
         JOIN {records.nodes} AS p ON p.rid = m.rid
         WHERE length(p.first_key) >= 3 AND (
             contains(x.mailbox, p.first_key) OR list_has_any(x.names, p.first_names)
-            OR (contains(x.mailbox, p.last_key) AND left(x.mailbox, 1) = left(p.first_key, 1))
+            OR (contains(x.mailbox, p.last_key) AND x.mailbox <> p.last_key
+                AND starts_with(p.first_key, replace(x.mailbox, p.last_key, '')))
         )
         GROUP BY u.rid, u.cluster
         """

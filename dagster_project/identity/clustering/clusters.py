@@ -10,8 +10,9 @@ from dagster_project.identity.clustering.connected_components import (
     spread_cannot_links,
 )
 from dagster_project.identity.frames import Frame, create_table, make, make_from
+from dagster_project.identity.matching.field_errors import FieldErrors
 from dagster_project.identity.rules.guards import Guards
-from dagster_project.identity.rules.likeness import CONTRADICTION_BITS, CONTRADICTS, LEVELS
+from dagster_project.identity.rules.likeness import CONTRADICTION_BITS, LEVELS, contradicts
 
 # Above this a component is not compared all with all: its size alone makes the guard cut it.
 _COMPARED_WHOLE = 400
@@ -26,6 +27,7 @@ def cluster_profiles(
     scored: Frame,
     must: Frame,
     forbidden: Frame,
+    errors: FieldErrors,
 ) -> tuple[Frame, Frame]:
     """(members, cut links): the cluster of each profile, and links that were not followed.
 
@@ -73,7 +75,7 @@ def cluster_profiles(
         ),
         contradicting AS (
             SELECT c.rid_a AS a, c.rid_b AS b, {CONTRADICTION_BITS} AS bits FROM compared AS c
-            WHERE {CONTRADICTS}
+            WHERE {contradicts(errors.explained)}
               AND NOT EXISTS (SELECT 1 FROM {links} AS k WHERE k.a = c.rid_a AND k.b = c.rid_b)
             UNION ALL
             SELECT a, b, CAST('inf' AS DOUBLE) FROM id_cannot

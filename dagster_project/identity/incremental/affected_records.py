@@ -24,6 +24,7 @@ import duckdb
 from dagster_project.identity.frames import Frame, create_table, make, make_empty
 from dagster_project.identity.incremental.moved_keys import MovedKeys, score_moved_keys
 from dagster_project.identity.incremental.previous import Previous
+from dagster_project.identity.matching.field_errors import FieldErrors, count_field_errors
 from dagster_project.identity.matching.overrides import Overrides
 from dagster_project.identity.matching.probabilistic import Frequencies, count_frequencies
 from dagster_project.identity.records.changes import Changes, apply_changes
@@ -46,6 +47,7 @@ class Affected:
     touched_components: Frame
     rescored: Frame
     frequencies: Frequencies
+    errors: FieldErrors
     high_degree: Frame
     keys: MovedKeys
 
@@ -67,6 +69,9 @@ def find_affected(
     changes = apply_changes(con, guards, rules.nicknames, largest)
     if changes is None:
         return None
+    errors = count_field_errors(con, rules.model)
+    if str(errors) != previous.errors:
+        return None
     frequencies = count_frequencies(con, rules)
     con.execute("CREATE OR REPLACE TEMP TABLE id_seeds (node BIGINT)")
     high_degree = _spread_by_values(con, guards, changes)
@@ -77,14 +82,15 @@ def find_affected(
         return None
     con.execute(f"INSERT INTO id_seeds SELECT node FROM {rescored}")
     _spread_by_decisions(con, changes, overrides)
-    keys = score_moved_keys(con, settings, rules, frequencies, changes, rescored, previous)
+    weighed = errors.applied_to(rules)
+    keys = score_moved_keys(con, settings, weighed, frequencies, changes, rescored, previous)
     if keys is None:
         return None
     con.execute(f"INSERT INTO id_seeds FROM {keys.seeds}")
     closed = _close(con, changes, largest)
     if closed is None:
         return None
-    return Affected(changes, *closed, rescored, frequencies, high_degree, keys)
+    return Affected(changes, *closed, rescored, frequencies, errors, high_degree, keys)
 
 
 def _is_small(con: duckdb.DuckDBPyConnection, table: Frame, largest: float) -> bool:

@@ -10,6 +10,7 @@ from dagster_project.identity.incremental.affected_records import Affected, find
 from dagster_project.identity.incremental.previous import Previous
 from dagster_project.identity.matching.blocking import block_all, keys_of, pairs_of, profiles_of
 from dagster_project.identity.matching.deterministic import link_by_identifiers
+from dagster_project.identity.matching.field_errors import FieldErrors, count_field_errors
 from dagster_project.identity.matching.overrides import Links, Overrides, apply_overrides
 from dagster_project.identity.matching.probabilistic import (
     BEARS_IDENTIFIER,
@@ -54,6 +55,7 @@ class Matching:
     block_limits: Frame
     oversized_keys: Frame
     probability: float
+    errors: FieldErrors
     affected: Affected | None = None
 
 
@@ -71,6 +73,7 @@ def link_all(
     proven = link_by_identifiers(con, rules.guards, records)
     clock.lap("link")
     frequencies = count_frequencies(con, rules)
+    errors = count_field_errors(con, rules.model)
     companions = count_companions(con, records.nodes, proven.links)
     profiles, bearers = _count_profiles(con)
     row = con.execute(f"SELECT coalesce(sum(companions), 0) FROM {companions}").fetchone()
@@ -81,7 +84,7 @@ def link_all(
     scores = score(
         con,
         settings,
-        rules,
+        errors.applied_to(rules),
         frequencies,
         frame="scores",
         pairs=pairs_of(blocks.keys, blocks.limits),
@@ -89,7 +92,7 @@ def link_all(
         probability=probability,
     )
     con.execute(f"DROP TABLE {blocks.keys}")
-    probable = link_by_score(con, linkage, records, proven, scores)
+    probable = link_by_score(con, linkage, records, proven, scores, errors)
     links = apply_overrides(con, overrides, records.nodes, proven.links, probable.links)
     clock.lap("score")
     return records, Matching(
@@ -102,6 +105,7 @@ def link_all(
         blocks.limits,
         blocks.oversized,
         probability,
+        errors,
     )
 
 
@@ -138,8 +142,9 @@ def link_part(
     assert row is not None
     if prior(linkage, *_count_profiles(con), int(row[0]) // 2) != previous.probability:
         return None
-    scores = _score_part(con, settings, rules, records.nodes, affected, previous.probability)
-    probable = link_by_score(con, linkage, records, proven, scores)
+    weighed = affected.errors.applied_to(rules)
+    scores = _score_part(con, settings, weighed, records.nodes, affected, previous.probability)
+    probable = link_by_score(con, linkage, records, proven, scores, affected.errors)
     links = apply_overrides(con, overrides, records.nodes, proven.links, probable.links)
     clock.lap("score")
     return records, Matching(
@@ -152,6 +157,7 @@ def link_part(
         affected.keys.limits,
         affected.keys.oversized,
         previous.probability,
+        affected.errors,
         affected,
     )
 

@@ -7,16 +7,17 @@ import duckdb
 
 @dataclass(frozen=True)
 class Previous:
-    """What the last resolution went by, besides its rules: the prior and the limits of blocks."""
+    """What the last resolution went by besides its rules: prior, block limits, field errors."""
 
     probability: float
     limits: tuple[int, ...]
+    errors: str
 
 
 def read_previous(con: duckdb.DuckDBPyConnection, version: str) -> Previous | None:
     """None when there was no resolution under these rules, it did not end, or lost its tables."""
     row = con.execute(
-        "SELECT probability, limits FROM resolution.parameters WHERE version = ?", [version]
+        "SELECT probability, limits, errors FROM resolution.parameters WHERE version = ?", [version]
     ).fetchone()
     if row is None:
         return None
@@ -30,4 +31,4 @@ def read_previous(con: duckdb.DuckDBPyConnection, version: str) -> Previous | No
     ).fetchone()
     assert counts is not None
     is_whole = counts[0] == counts[1] and counts[2] == counts[3]
-    return Previous(row[0], tuple(row[1])) if is_whole else None
+    return Previous(row[0], tuple(row[1]), row[2]) if is_whole else None

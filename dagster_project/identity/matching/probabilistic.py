@@ -27,9 +27,10 @@ import numpy as np
 from dagster_project.identity.clustering.connected_components import components
 from dagster_project.identity.frames import Frame, make, make_empty, make_from
 from dagster_project.identity.matching.deterministic import ProvenLinks
+from dagster_project.identity.matching.field_errors import FieldErrors
 from dagster_project.identity.matching.score_bounds import bound_columns, upper_bound
 from dagster_project.identity.records.identifiers import Records
-from dagster_project.identity.rules.likeness import CONTRADICTS, LEVELS
+from dagster_project.identity.rules.likeness import LEVELS, contradicts
 from dagster_project.identity.rules.linkage import Linkage
 from dagster_project.identity.rules.normalisation import KINDS
 from dagster_project.identity.rules.rule_set import RuleSet
@@ -322,6 +323,7 @@ def link_by_score(
     records: Records,
     proven: ProvenLinks,
     scores: Frame,
+    errors: FieldErrors,
 ) -> ProbableLinks:
     """Links of the pairs whose score is high enough and that no identifier proves already.
 
@@ -363,8 +365,8 @@ def link_by_score(
             JOIN {records.nodes} AS b ON b.rid = s.rid_b
         )
         SELECT c.rid_a AS a, c.rid_b AS b, c.probability, c.weight,
-               {CONTRADICTS} OR (c.weight >= {enough} AND c.weight - ({stopped}) < {enough})
-                   AS is_vetoed,
+               {contradicts(errors.explained)}
+                   OR (c.weight >= {enough} AND c.weight - ({stopped}) < {enough}) AS is_vetoed,
                {_BEYOND_NAMES} AS own_bits, c.is_near_birth,
                {", ".join(f"c.bits_{field}" for field in FIELDS)}
         FROM compared AS c

@@ -57,7 +57,7 @@ TABLES = {
 # can be lost at any time: everything is resolved then. ``resolution.nodes`` stands beside these and
 # is made anew with every resolution of everything.
 KEPT_TABLES = {
-    "parameters": "version VARCHAR, probability DOUBLE, limits INTEGER[]",
+    "parameters": "version VARCHAR, probability DOUBLE, limits INTEGER[], errors VARCHAR",
     "places": "node BIGINT, component BIGINT, companions BIGINT, customer_id VARCHAR",
     "frequencies": "field VARCHAR, value VARCHAR, step INTEGER",
     "overrides": TABLES["overrides"],
@@ -96,6 +96,7 @@ def create_identity_tables(con: duckdb.DuckDBPyConnection) -> None:
     # A warehouse of an earlier version.
     con.execute("ALTER TABLE identity.customers ADD COLUMN IF NOT EXISTS resolved_at TIMESTAMP")
     con.execute("ALTER TABLE identity.links ADD COLUMN IF NOT EXISTS bits_patronymic DOUBLE")
+    con.execute("ALTER TABLE resolution.parameters ADD COLUMN IF NOT EXISTS errors VARCHAR")
 
 
 def hash_key(con: duckdb.DuckDBPyConnection) -> bytes:

@@ -4,7 +4,7 @@ Levels: 2 the same, 1 the same but for a typing error, a short form or an initia
 when either side has nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 # The cheaper measure stands before the dearer one, which it cannot contradict: Damerau-Levenshtein
 # takes twenty times as long as Jaro-Winkler.
@@ -100,10 +100,11 @@ _NATIONAL = """
     END"""
 
 # One digit wrong or two exchanged, as people mistype; numbers given one after the other, as to
-# twins, differ in the last digit, or in more than one because of a check digit.
-_SLIP = """
+# twins, differ in the last digit, or in more than one because of a check digit. Letters may follow.
+_BEFORE_LAST = "regexp_replace({0}.national_id, '[0-9][^0-9]*$', '')"
+_SLIP = f"""
     coalesce(damerau_levenshtein(a.national_id, b.national_id) = 1
-        AND left(a.national_id, -1) <> left(b.national_id, -1), false)"""
+        AND {_BEFORE_LAST.format("a")} <> {_BEFORE_LAST.format("b")}, false)"""
 
 # First names that no typing error explains: a sister, a twin or a wife. A household shares the
 # rest, so names that are only a little alike need something of the person's own.
@@ -138,9 +139,11 @@ _GENERATION = f"""
             strftime(a.birth_date, '%Y%m%d'), strftime(b.birth_date, '%Y%m%d')) > 2
     ELSE false END"""
 
-# Two living people by what their names say: a brother and a sister, a father and a son.
+# Two living people by what their names say: a brother and a sister, a father and a son. Of names
+# exchanged one of the two is a family name, which has no gender.
 _OTHER_PERSON = f"""
-    coalesce(a.gender <> b.gender AND ({_FIRST}) >= 1, false)
+    coalesce(a.gender <> b.gender AND ({_FIRST}) >= 1
+        AND NOT (a.first_key <> b.first_key AND {_SWAPPED}), false)
     OR coalesce(a.patronymic <> b.patronymic
         AND jaro_winkler_similarity(a.patronymic, b.patronymic) < 0.88, false)"""
 
@@ -171,7 +174,7 @@ CONTRADICTIONS = {
         national_level = 0 AND (is_other_first_name OR (last_level = 0 AND birth_level = 0))""",
     "another first name": """
         is_other_first_name AND NOT coalesce(
-            (national_level = 2 AND (birth_level >= 1 OR (is_same_home AND NOT is_other_gender)))
+            (national_level = 2 AND birth_level >= 1)
             OR (is_national_slip AND (birth_level = 2
                 OR (last_level >= 1 AND birth_level IS DISTINCT FROM 0))),
             false)""",
@@ -185,7 +188,42 @@ def any_of(conditions: Iterable[str]) -> str:
     return f"coalesce({' OR '.join(f'({condition})' for condition in conditions)}, false)"
 
 
-CONTRADICTS = any_of(CONTRADICTIONS.values())
+# Contradictions in two fields and no third, by the fields: twins, a father and son of one name,
+# husband and wife with one national id. Where errors explain as many such pairs as there are
+# (``field_errors``), these are no contradictions, and their weights decide. By a single field:
+# where the second of the two is not known.
+EXPLAINED = {
+    ("first_name", "national_id"): (
+        ("another national id", "another first name"),
+        "is_other_first_name AND national_level < 2 AND birth_level IS DISTINCT FROM 0",
+    ),
+    ("birth_date", "national_id"): (
+        ("another generation",),
+        "is_other_generation AND national_level < 2 AND first_level >= 1",
+    ),
+    ("first_name", "birth_date"): (
+        ("another first name",),
+        "is_other_first_name AND (national_level = 2 OR is_national_slip) "
+        "AND birth_level = 0 AND (last_level >= 1 OR is_same_home)",
+    ),
+    ("first_name",): (
+        ("another first name",),
+        "is_other_first_name AND (national_level = 2 OR is_national_slip) "
+        "AND birth_level IS NULL AND (last_level >= 1 OR is_same_home)",
+    ),
+}
+
+
+def contradicts(explained: Collection[tuple[str, ...]]) -> str:
+    """SQL: two profiles are not one person; ``explained``: those of EXPLAINED that errors are."""
+    found = dict(CONTRADICTIONS)
+    for fields in explained:
+        names, by_errors = EXPLAINED[fields]
+        for name in names:
+            if name in found:
+                found[name] = f"({found[name]}) AND NOT coalesce({by_errors}, false)"
+    return any_of(found.values())
+
 
 # How much a contradiction weighs against links, in bits: a pair that says so outweighs a link or
 # two that happen to hold, and gives way to several records that agree with both sides.

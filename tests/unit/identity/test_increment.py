@@ -51,6 +51,8 @@ def _values(rng):
         "loyalty_card": rng.choice(["5550001", "5550002", None, None]),
         "birth_date": rng.choice(["1980-02-03", "1980-03-02", "1955-07-08", None]),
         "city": rng.choice(CITIES),
+        "national_id": rng.choice(["4718023", "9120447", None, None, None]),
+        "street_address": rng.choice(["5 Mill Lane", "5 Mill Ln", None, None]),
     }
 
 

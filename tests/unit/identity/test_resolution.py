@@ -221,3 +221,24 @@ def test_a_failure_changes_nothing_and_quotes_nobody(company):
     assert "anna" not in str(raised.value)
     after = company.con.execute("SELECT customer_id FROM identity.assignments").fetchall()
     assert after == [(before["contacts:1"],)]
+
+
+@pytest.mark.parametrize(
+    ("mailbox", "is_hers"),
+    [
+        ("katherine.evans", True),
+        ("k.evans", True),
+        ("evans.kat", True),
+        ("jessica.evans", False),
+        ("kelly.evans", False),
+        ("evans", False),
+        ("evans.tom", False),
+    ],
+)
+def test_order_by_a_known_telephone_and_a_relatives_mailbox_is_the_relatives(
+    company, mailbox, is_hers
+):
+    """A husband's orders stand under his wife, as his mailbox begins with a letter of her name."""
+    company.add("contacts", "1", first_name="Katherine", last_name="Evans", phone="+447414047839")
+    company.add("orders", "1", phone="+447414047839", email=f"{mailbox}@gmail.com")
+    assert ({"contacts:1", "orders:1"} in company.people()) == is_hers
