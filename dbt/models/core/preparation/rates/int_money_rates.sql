@@ -12,19 +12,20 @@ exchange_rates as (
 ),
 
 currencies as (
-    select currency from {{ ref('stg_shop__orders') }}
-
-    union
-
-    select currency from {{ ref('stg_crm__deals') }}
-
-    union
-
-    select currency from {{ ref('stg_marketing__ad_spend') }}
+    select
+        currency,
+        sum(amounts_read) > 0 as is_read
+    from {{ ref('int_money_amounts') }}
+    group by currency
 ),
 
+-- The only one of the amounts that count; where none counts, the only one.
 only_currency as (
-    select case when count(distinct currency) = 1 then max(currency) end as currency
+    select
+        case
+            when {{ count_if('is_read') }} = 1 then max(case when is_read then currency end)
+            when {{ count_if('is_read') }} = 0 and count(*) = 1 then max(currency)
+        end as currency
     from currencies
 ),
 
