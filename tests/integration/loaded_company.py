@@ -1,7 +1,9 @@
-"""A build of what was loaded: seeds, models, identity and predictions, in the order of a run."""
+"""A build of what was loaded: seeds, models, identity, predictions, audiences, as in a run."""
 
 import duckdb
 
+from dagster_project.activation.definitions import load_audiences
+from dagster_project.activation.membership import build_audiences, build_of
 from dagster_project.defs.predictions import INPUTS, SALES
 from dagster_project.identity import IDENTITY_INPUTS, resolve
 from dagster_project.operations.build_plan import plan_build
@@ -32,3 +34,7 @@ def build_loaded(con: duckdb.DuckDBPyConnection, settings: Settings, project: Pr
     models(project.with_ancestors(*SALES, *(model for found in INPUTS.values() for model in found)))
     predict(con, settings, run_id="test")
     models(set(project.models))
+    build_id, as_of, key = build_of(con, settings)
+    build_audiences(
+        con, load_audiences(None), build_id=build_id, as_of=as_of, published=None, key=key
+    )

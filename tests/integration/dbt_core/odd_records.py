@@ -31,6 +31,7 @@ NUMBERS = {
 }
 # What does not count needs no rate: see ``_currency``.
 CURRENCIES = ["", "EUR", "eur", " EUR "]
+WORDS = ["paid", "Paid ", "shipped", "completed", "refunded", "pending", "cancelled", "failed"]
 SALES = {"paid", "shipped", "completed", "refunded"}
 
 
@@ -66,6 +67,8 @@ def _cell(draw: random.Random, table: Table, column: Column) -> str:
     if column.accepted_values and draw.random() < 0.95:
         value = draw.choice(column.accepted_values)
         return draw.choice([value, value, value.upper(), f" {value} "])
+    if column.words and draw.random() < 0.95:
+        return draw.choice(WORDS)
     if column.type == "text":
         for kind, texts in (("email", EMAILS), ("phone", PHONES), ("currency", ["EUR", "USD"])):
             if kind in column.name:

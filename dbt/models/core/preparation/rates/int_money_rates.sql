@@ -51,7 +51,11 @@ quoted as (
     select
         exchange_rates.to_currency as from_currency,
         exchange_rates.rate_date,
-        cast(1 / exchange_rates.rate as decimal(18, 9)) as rate,
+        -- The inverse of less fits no rate.
+        case
+            when exchange_rates.rate >= 0.0000001
+                then cast(1 / exchange_rates.rate as decimal(18, 9))
+        end as rate,
         1 as is_inverse
     from exchange_rates
     inner join reporting
