@@ -4,13 +4,15 @@
 PYTHON ?= python3
 # Tests share two cores well: half of the time a run waits for dbt or for a browser.
 TEST_WORKERS ?= 2
+# What make test-pythons runs of them.
+UNIT_TESTS ?= tests/unit
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 
 # What make soak runs in full and make test runs a little of: kills, any table, any delivery order.
 SOAKS := tests/pipeline/test_publish_faults.py tests/pipeline/test_killed_run.py \
-  tests/pipeline/test_online_retail.py \
+  tests/pipeline/test_online_retail.py tests/pipeline/test_merge_undone.py \
   tests/unit/load/test_any_table.py tests/unit/load/test_numbers.py \
   tests/unit/load/test_polluted_files.py \
   tests/unit/load/test_replaced_files.py tests/unit/publish/test_postgres.py \
@@ -26,7 +28,7 @@ help:
 	@echo "make run    land the committed sample and run the daily job"
 	@echo "make ui     Dagster's UI on http://127.0.0.1:3000"
 	@echo "make test   every test"
-	@echo "make test-pythons   the unit tests on each supported Python that is here"
+	@echo "make test-pythons   unit tests and the sample on the other supported Pythons that are here"
 	@echo "make spark  add Spark, for HOURGLASS_ENGINE=spark; it needs Java 17 (docs/spark.md)"
 	@echo "make test-spark  the models on Spark against the same on DuckDB"
 	@echo "make wheel  the package, for pipx install"
@@ -45,19 +47,23 @@ ui: $(VENV)/.run
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-# The unit tests on every supported Python that this machine has (also in pyenv's folder), each in
-# an environment of its own.
-test-pythons:
-	@for version in 3.11 3.12 3.13; do \
+# UNIT_TESTS on every other supported Python that this machine has (also in pyenv's folder), each in an
+# environment of its own; then the sample's marts against those that this Python makes.
+test-pythons: $(VENV)/.dev
+	@ours=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); others=; \
+	for version in 3.11 3.12 3.13; do \
+	  if [ $$version = $$ours ]; then echo "Python $$version: make test"; continue; fi; \
 	  found=; \
 	  for python in python$$version $$HOME/.pyenv/versions/$$version*/bin/python$$version; do \
 	    if $$python -c "import ensurepip, venv" 2>/dev/null; then found=$$python; break; fi; \
 	  done; \
 	  if [ -n "$$found" ]; then \
 	    echo "Python $$version" && $(MAKE) --no-print-directory VENV=.venv-$$version \
-	      PYTHON=$$found ARGS="tests/unit $(ARGS)" test || exit 1; \
+	      PYTHON=$$found ARGS="$(UNIT_TESTS) $(ARGS)" test || exit 1; \
+	    others="$$others .venv-$$version/bin/python"; \
 	  else echo "Python $$version: not on this machine"; fi; \
-	done
+	done; \
+	[ -z "$$others" ] || $(BIN)/python -m tests.pythons $$others
 
 # What the models need on Spark, beside what is installed.
 spark: $(VENV)/.spark

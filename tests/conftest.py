@@ -10,7 +10,25 @@ from dagster_project.settings import PROJECT_ROOT
 # Tests load what they wrote a moment ago; those of settling say how long a file must hold still.
 os.environ.setdefault("HOURGLASS_SETTLE_SECONDS", "0")
 
+TESTS = Path(__file__).parent
+# They make what the files after them share: begun by one process each, nobody waits for the other.
+FIRST = (
+    "pipeline/test_package.py",
+    "pipeline/test_terminal.py",
+    "integration/dbt_core/test_build.py",
+)
+
 SHARED_DATA = PROJECT_ROOT.parent / "shared" / "data"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files before short ones, so that the processes end together: unit tests come last."""
+
+    def place(item: pytest.Item) -> int:
+        path = item.path.relative_to(TESTS).as_posix()
+        return FIRST.index(path) if path in FIRST else len(FIRST) + path.startswith("unit/")
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")

@@ -1,21 +1,30 @@
-"""Whole runs, few of them: each is shared by every test that only looks at its result."""
+"""Whole runs, few of them: each is shared by every test that only looks at its result.
+
+``sample_company`` is the committed sample, 2,000 people, which the report and the wheel are tried
+on. Where size does not matter a test takes ``company_after_run``, a few dozen people.
+"""
 
 import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from dagster_project.sample import write_company
 from dagster_project.settings import PROJECT_ROOT
 from tests.made_once import made_once
 from tests.pipeline.installed import install, installed_files
+from tests.soak import SOAK
 
 SAMPLE = PROJECT_ROOT / "data" / "sample" / "landing"
 RUN_TIMEOUT = 600
+# People enough that every mart has rows; a run takes half as long as the sample's.
+SMALL = {"customers": 80, "months": 8, "seed": 3}
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,28 @@ def land_sample(data_dir: Path) -> None:
     shutil.copytree(SAMPLE, data_dir / "landing", dirs_exist_ok=True)
 
 
+def land_company(data_dir: Path) -> None:
+    """Land a small company that nobody asks to be erased from, in a soak the sample."""
+    if SOAK:
+        land_sample(data_dir)
+        return
+    write_company(data_dir, **SMALL)
+    shutil.rmtree(data_dir / "truth")
+    (data_dir / "landing" / "crm" / "erasure_requests.csv.gz").unlink()
+
+
+def take_key(company: Company, other: Company) -> None:
+    """Give ``company`` the key of ``other``: equal people then get equal ids and hold-outs."""
+    path = company.data_dir / "warehouse" / "warehouse.duckdb"
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    [(key,)] = other.warehouse("SELECT hash_key FROM identity.secrets")
+    with duckdb.connect(str(path)) as con:
+        con.execute("CREATE SCHEMA IF NOT EXISTS identity")
+        con.execute("CREATE TABLE IF NOT EXISTS identity.secrets (hash_key VARCHAR)")
+        con.execute("DELETE FROM identity.secrets")
+        con.execute("INSERT INTO identity.secrets VALUES (?)", [key])
+
+
 # Read by Python at its start. Notes where a run wants to connect to, and refuses.
 OFFLINE = """
 import socket
@@ -114,9 +145,36 @@ def sample_company(tmp_path_factory) -> Company:
     return Company(made_once(tmp_path_factory, "sample", run_offline) / "work" / "data")
 
 
+@pytest.fixture(scope="session")
+def company_after_run(tmp_path_factory) -> Company:
+    """What ``land_company`` lands, after one run. Tests look at it, none changes it.
+
+    Beside its data directory, ``seconds.txt`` tells how long the run took.
+    """
+
+    def run(folder: Path) -> None:
+        company = Company(folder / "data")
+        land_company(company.data_dir)
+        started = time.monotonic()
+        company.run()
+        (folder / "seconds.txt").write_text(str(time.monotonic() - started))
+
+    return Company(made_once(tmp_path_factory, "company", run) / "data")
+
+
+def _copied(company: Company, folder: Path) -> Company:
+    target = folder / "data"
+    shutil.copytree(company.data_dir, target, symlinks=True)
+    return Company(target)
+
+
 @pytest.fixture
 def copy_of_sample(sample_company, tmp_path) -> Company:
     """A private copy of the sample after its run, to change at will."""
-    target = tmp_path / "data"
-    shutil.copytree(sample_company.data_dir, target, symlinks=True)
-    return Company(target)
+    return _copied(sample_company, tmp_path)
+
+
+@pytest.fixture
+def copy_of_company(company_after_run, tmp_path) -> Company:
+    """A private copy of the small company after its run, to change at will."""
+    return _copied(company_after_run, tmp_path)

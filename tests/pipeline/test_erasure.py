@@ -5,17 +5,18 @@ import gzip
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.byte_search import search
-from tests.pipeline.conftest import SAMPLE, Company, land_sample
+from tests.pipeline.conftest import SAMPLE, Company, land_company
 from tests.soak import SOAK, seeded
 
 # Whole runs, and how many people each call of ``forget`` before such a run is about: 50 in all.
 ROUNDS = 2 if SOAK else 1
 AT_ONCE = (1, 4, 20) if SOAK else (1,)
-# Columns of the sample whose values name a person, an address or a record of theirs.
+# Columns of a simulated company whose values name a person, an address or a record of theirs.
 IDENTIFYING = {
     *("email", "phone", "customer_phone", "loyalty_card", "national_id"),
     *("contact_id", "account_id", "order_id", "call_id", "ticket_id"),
@@ -29,8 +30,9 @@ KEYS = {
 }
 
 
-def sample_rows(system: str, table: str) -> Iterator[dict[str, str]]:
-    with gzip.open(SAMPLE / system / f"{table}.csv.gz", "rt", encoding="utf-8", newline="") as file:
+def delivered(landing: Path, system: str, table: str) -> Iterator[dict[str, str]]:
+    path = landing / system / f"{table}.csv.gz"
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         yield from csv.DictReader(file)
 
 
@@ -42,12 +44,12 @@ def same(text: str) -> str:
     return bare[-9:] if bare.isdigit() else bare
 
 
-def borne_by() -> tuple[dict[str, set[tuple]], dict[tuple, set[str]]]:
+def borne_by(landing: Path) -> tuple[dict[str, set[tuple]], dict[tuple, set[str]]]:
     """Records by the value that they bear, and values by record, over the delivered files."""
     bearers: dict[str, set[tuple]] = defaultdict(set)
     values: dict[tuple, set[str]] = defaultdict(set)
     for table, key in KEYS.items():
-        for row in sample_rows(*table):
+        for row in delivered(landing, *table):
             record = (*table, row[key])
             for name in IDENTIFYING & row.keys():
                 if row[name] and len(row[name]) > 4:
@@ -56,14 +58,14 @@ def borne_by() -> tuple[dict[str, set[tuple]], dict[tuple, set[str]]]:
     return bearers, values
 
 
-def identifiers_of(records: Iterable[tuple]) -> set[str]:
+def identifiers_of(landing: Path, records: Iterable[tuple]) -> set[str]:
     """What stands in these records and in no record of anybody else, not even as a part.
 
     ``ebrown@gmail.com`` stands inside ``georgebrown@gmail.com``, which Gmail delivers to the same
     mailbox as ``george.brown@gmail.com``.
     """
     records = set(records)
-    bearers, values = borne_by()
+    bearers, values = borne_by(landing)
     others = "\n".join(
         form
         for value, by in bearers.items()
@@ -89,7 +91,7 @@ def records_of(company: Company, customer: str) -> set[tuple]:
 def test_requests_are_obeyed_in_the_daily_run(sample_company):
     """Somebody asks to be erased, the request is loaded, and they stay."""
     asked = set()
-    for row in sample_rows("crm", "erasure_requests"):
+    for row in delivered(SAMPLE, "crm", "erasure_requests"):
         asked |= {row[name] for name in ("contact_id", "account_id", "email", "phone") if row[name]}
     assert asked
     assert search(sample_company.data_dir, asked) == []
@@ -104,12 +106,12 @@ def test_requests_are_obeyed_in_the_daily_run(sample_company):
 
 
 @pytest.mark.parametrize("number", range(ROUNDS))
-def test_a_forgotten_person_does_not_come_back(copy_of_sample, number):
+def test_a_forgotten_person_does_not_come_back(copy_of_company, number):
     """The next full export of every source undoes an erasure, or somebody else is lost by it.
 
     Each call of ``forget`` is about people drawn at random, and one who is known by calls alone.
     """
-    company = copy_of_sample
+    company = copy_of_company
     random = seeded()
     everybody = company.query(
         "SELECT customer_id, count(*) FILTER (source_table = 'calls') = count(*) "
@@ -119,7 +121,9 @@ def test_a_forgotten_person_does_not_come_back(copy_of_sample, number):
     callers = [customer for customer, is_call in everybody if is_call]
     groups = [[*random.sample(people, n), random.choice(callers)] for n in AT_ONCE]
     asked = sorted({customer for group in groups for customer in group})
-    named = identifiers_of(record for one in asked for record in records_of(company, one))
+    landing = company.data_dir / "landing"
+    gone = (record for one in asked for record in records_of(company, one))
+    named = identifiers_of(landing, gone)
     others = f"SELECT {{}} FROM {{}} WHERE customer_id NOT IN {tuple(asked)} ORDER BY ALL"
     compared = ("orders", "order_lines", "customer_identities", "calls", "feedback")
     columns = {"customer_identities": "source_system, source_table, source_id, customer_id"}
@@ -133,7 +137,7 @@ def test_a_forgotten_person_does_not_come_back(copy_of_sample, number):
         assert result.returncode == 0, result.stdout + result.stderr
     if SOAK:
         assert search(company.data_dir, {*named, *asked}) == []
-    land_sample(company.data_dir)
+    land_company(company.data_dir)
     company.run()
     assert search(company.data_dir, {*named, *asked}) == []
     for mart in compared:

@@ -32,26 +32,26 @@ def test_check_says_what_would_be_refused(tmp_path):
     assert "contact_id is required" in bad.stdout
 
 
-def test_people_are_explained(copy_of_sample):
+def test_people_are_explained(copy_of_company):
     """An analyst cannot see why two records are one customer."""
-    customer, left = copy_of_sample.warehouse(
+    customer, left = copy_of_company.warehouse(
         "SELECT customer_id, left_id FROM identity.links "
         "WHERE customer_id IN (SELECT customer_id FROM identity.assignments WHERE source_table IN "
         "('contacts', 'accounts') GROUP BY 1 HAVING count(*) = 2) ORDER BY ALL LIMIT 1"
     )[0]
-    told = copy_of_sample.hourglass("explain", customer)
+    told = copy_of_company.hourglass("explain", customer)
     assert left in told.stdout
-    unknown = copy_of_sample.hourglass("explain", "nobody@example.com")
+    unknown = copy_of_company.hourglass("explain", "nobody@example.com")
     assert unknown.returncode == 2
     assert "nobody@example.com" not in unknown.stderr
 
 
-def test_what_comes_back_and_what_is_damaged(copy_of_sample, tmp_path):
+def test_what_comes_back_and_what_is_damaged(copy_of_company, tmp_path):
     """A corrected record stays away or counts twice, or a damaged file stops all the others."""
     totals = "SELECT sum(records), sum(accepted), sum(quarantined), sum(left_out) FROM ledger.files"
-    records, accepted, quarantined, left_out = copy_of_sample.warehouse(totals)[0]
+    records, accepted, quarantined, left_out = copy_of_company.warehouse(totals)[0]
     assert quarantined == 3
-    exported = copy_of_sample.hourglass("quarantine", "export", str(tmp_path / "out"))
+    exported = copy_of_company.hourglass("quarantine", "export", str(tmp_path / "out"))
     assert exported.returncode == 0, exported.stderr
     path = next(tmp_path.glob("out/*shop.orders*.csv"))
     with path.open(newline="") as file:
@@ -61,29 +61,29 @@ def test_what_comes_back_and_what_is_damaged(copy_of_sample, tmp_path):
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
-    replayed = copy_of_sample.hourglass("quarantine", "replay", str(path))
+    replayed = copy_of_company.hourglass("quarantine", "replay", str(path))
     assert replayed.returncode == 0, replayed.stderr
 
-    shop = copy_of_sample.data_dir / "landing" / "shop"
+    shop = copy_of_company.data_dir / "landing" / "shop"
     (shop / "orders_late.csv").write_text("order_id,status\n1,paid\n")
     (shop / "orders_cut.csv.gz").write_bytes(gzip.compress(b"order_id\n" * 5000)[:-20])
     good = b"contact_id,email,last_name\nNEW-1,a.new.face@example.org,Face\n"
-    (copy_of_sample.data_dir / "landing" / "crm" / "contacts_late.csv").write_bytes(good)
-    copy_of_sample.run()
+    (copy_of_company.data_dir / "landing" / "crm" / "contacts_late.csv").write_bytes(good)
+    copy_of_company.run()
 
-    assert copy_of_sample.warehouse(
+    assert copy_of_company.warehouse(
         f"{totals} WHERE path NOT LIKE '%late%' AND path NOT LIKE '%cut%'"
     ) == [(records, accepted + 1, quarantined - 1, left_out)]
     order = rows[0]["order_id"]
-    assert copy_of_sample.query(f"SELECT status FROM orders WHERE order_id = '{order}'") == [
+    assert copy_of_company.query(f"SELECT status FROM orders WHERE order_id = '{order}'") == [
         ("completed",)
     ]
-    reasons = copy_of_sample.warehouse(
+    reasons = copy_of_company.warehouse(
         "SELECT path || ' ' || coalesce(column_name, '') || ' ' || reason FROM ledger.quarantine"
     )
     for said in ("ordered_at", "orders_cut.csv.gz"):
         assert any(said in text for (text,) in reasons), reasons
-    assert copy_of_sample.query(
+    assert copy_of_company.query(
         "SELECT count(*) FROM customer_identities WHERE source_id = 'NEW-1'"
     ) == [(1,)]
-    assert "quarantined" in copy_of_sample.hourglass("status").stdout
+    assert "quarantined" in copy_of_company.hourglass("status").stdout

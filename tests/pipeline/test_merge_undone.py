@@ -31,12 +31,12 @@ def golden_records(company) -> set[tuple]:
         return set(con.execute("SELECT * EXCLUDE (resolved_at) FROM customer_contacts").fetchall())
 
 
-def test_merge_and_its_undo_leave_the_marts_as_they_were(copy_of_sample) -> None:
+def test_merge_and_its_undo_leave_the_marts_as_they_were(copy_of_company) -> None:
     """A wrong merge is for ever: cohorts, attribution and ids do not come back.
 
     Or a lost warehouse, or a full refresh, gives everybody another id.
     """
-    company = copy_of_sample
+    company = copy_of_company
     before, contacts = mart_digests(company, with_ids=True), golden_records(company)
     (older, left), (younger, right) = two_buyers(company)
     both = f"FROM orders WHERE customer_id IN ('{older}', '{younger}')"

@@ -16,6 +16,10 @@ from tests.pipeline.digests import mart_digests
 from tests.soak import SOAK, seeded
 
 ORDERS = 20 if SOAK else 1
+# Without a soak on so many days, and no further than the raw tables: test_killed_run.py and the
+# load's own tests hold what is made of equal raw tables.
+DAYS = 305 if SOAK else 40
+RAW = ("orders", "order_lines", "refunds", "accounts", "products")
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +39,20 @@ def test_every_row_is_accounted_for(retail):
     assert retail.warehouse(
         "SELECT sum(records) FROM ledger.left_out GROUP BY rule ORDER BY 1"
     ) == [(3,), (2_515,)]
-    assert retail.warehouse("SELECT count(*), sum(amount) FROM shop.refunds") == [
-        (9_288, Decimal("896812.49"))
-    ]
     assert retail.warehouse(
-        "SELECT count(*), sum(amount) FROM shop.refunds WHERE account_id IS NULL"
-    ) == [(383, Decimal("285470.40"))]
+        "SELECT count(*), count(DISTINCT order_id), sum(total_amount), "
+        "sum(total_amount) FILTER (account_id IS NOT NULL) FROM shop.orders"
+    ) == [(19_959, 19_959, Decimal("10655622.48"), Decimal("8911407.90"))]
+    assert retail.warehouse(
+        "SELECT count(*), count(DISTINCT (order_id, line_number)) FROM shop.order_lines"
+    ) == [(530_103, 530_103)]
+    assert retail.warehouse(
+        "SELECT count(*), count(DISTINCT refund_id), sum(amount), "
+        "count(*) FILTER (account_id IS NULL), sum(amount) FILTER (account_id IS NULL) "
+        "FROM shop.refunds"
+    ) == [(9_288, 9_288, Decimal("896812.49"), 383, Decimal("285470.40"))]
+    # 4,372 ids occur; one of them only on a gift that is left out.
+    assert retail.warehouse("SELECT count(DISTINCT account_id) FROM shop.accounts") == [(4_371,)]
 
 
 def test_sales_and_refunds_reconcile(retail):
@@ -69,8 +81,8 @@ def deliver(
 ) -> None:
     """Land the files in random order and batches, some again under another name.
 
-    The last batch goes through a whole run, with ``run_first`` the first one too; the others are
-    loaded.
+    In a soak the last batch goes through a whole run, with ``run_first`` the first one too; the
+    others are loaded.
     """
     landing = company.data_dir / "landing" / "uci_online_retail"
     landing.mkdir(parents=True)
@@ -86,7 +98,7 @@ def deliver(
             shutil.copyfile(path, landing / path.name)
         for again, path in enumerate(moments.sample(shuffled[:end], min(end, 5))):
             shutil.copyfile(path, landing / f"again_{number}_{again}_{path.name}")
-        if number == batches or (number == 1 and run_first):
+        if SOAK and (number == batches or (number == 1 and run_first)):
             company.run()
         else:
             with connect(settings, keep_order=True) as con:
@@ -108,16 +120,37 @@ def test_order_of_delivery_changes_nothing_and_no_file_is_read_twice(retail, sha
     """
     moments = seeded()
     files = sorted((shared_data / "online_retail" / "by-day").glob("*.csv.gz"))
-    expected = mart_digests(retail)
-    assert len(expected) > 20
+    files = sorted(moments.sample(files, DAYS))
+    counted = (
+        "SELECT count(*), sum(records), sum(quarantined) FROM ledger.files "
+        f"WHERE parse_filename(path) IN {tuple(path.name for path in files)}"
+    )
+    expected = outcome(retail, files)
     for number in range(ORDERS):
         company = Company(tmp_path / str(number) / "data")
         # A whole run takes most of the time; what it leaves is met often enough by every fourth.
-        deliver(company, files, moments, run_first=SOAK and number % 4 == 0)
+        deliver(company, files, moments, run_first=number % 4 == 0)
         assert company.warehouse(
             "SELECT count(*), sum(records), sum(quarantined) FROM ledger.files"
-        ) == [(305, 541_909, 0)], f"order {number}: a file of an earlier batch was opened again"
-        found = mart_digests(company)
-        differing = {mart for mart in expected if found[mart] != expected[mart]}
+        ) == retail.warehouse(counted), (
+            f"order {number}: a file of an earlier batch was opened again"
+        )
+        found = outcome(company, files)
+        differing = {name for name in expected if found[name] != expected[name]}
         assert not differing, f"order {number}"
         shutil.rmtree(company.data_dir.parent)
+
+
+def outcome(company: Company, files: list[Path]) -> dict[str, tuple[int, str]]:
+    """Rows and their checksum: of the marts in a soak, else of what the files gave."""
+    if SOAK:
+        return mart_digests(company)
+    names = tuple(path.name for path in files)
+    return {
+        table: company.warehouse(
+            "SELECT count(*), CAST(sum(CAST(hash(t) AS HUGEINT)) AS VARCHAR) FROM "
+            f"(SELECT r.* EXCLUDE (_file_hash) FROM shop.{table} AS r WHERE r._file_hash IN "
+            f"(SELECT file_hash FROM ledger.paths WHERE parse_filename(path) IN {names})) AS t"
+        )[0]
+        for table in RAW
+    }

@@ -19,8 +19,13 @@ def test_nothing_is_written_beside_the_code(sample_company):
 
 
 def test_the_clone_and_the_wheel_are_the_same_code(copy_of_sample: Company):
-    """After an upgrade from a clone to a package of the same version everything is rebuilt."""
+    """After an upgrade from a clone to a package of the same version everything is rebuilt.
+
+    Or every tick of the sensor rebuilds and republishes the same marts.
+    """
+    before = copy_of_sample.version
     assert "Nothing changed since version" in copy_of_sample.run().stdout
+    assert copy_of_sample.version == before
 
 
 def test_commands_of_the_wheel_find_what_is_shipped(sample_company, tmp_path):

@@ -23,7 +23,7 @@ from dagster_project.warehouse import connect
 from tests.small_warehouse import fill, pass_gate, report_page, write_suites
 from tests.soak import SOAK, seeded
 
-KILLS = 100 if SOAK else 6
+KILLS = 100 if SOAK else 4
 PUBLISHES = 10
 
 

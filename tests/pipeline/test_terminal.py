@@ -11,7 +11,7 @@ import time
 import pytest
 
 from dagster_project.settings import PROJECT_ROOT
-from tests.pipeline.conftest import Company, land_sample
+from tests.pipeline.conftest import Company, land_company
 
 PATIENCE = 240
 
@@ -57,9 +57,9 @@ def statuses(company: Company) -> list[str]:
         return [row[0] for row in con.execute("SELECT status FROM runs ORDER BY id")]
 
 
-def test_a_terminal_shows_progress_only(copy_of_sample):
+def test_a_terminal_shows_progress_only(copy_of_company):
     """The screen scrolls thousands of lines of log, and the sentence that matters is gone."""
-    process, terminal = start_on_terminal(copy_of_sample)
+    process, terminal = start_on_terminal(copy_of_company)
     shown = read_until(process, terminal, None)
     assert process.wait(timeout=PATIENCE) == 0
     os.close(terminal)
@@ -76,10 +76,13 @@ def test_a_stopped_run_ends_in_a_sentence_and_a_closed_record(tmp_path, number, 
     """Ctrl-C leaves a stack trace, an exit code that says nothing, and a run that Dagster shows as
     started for ever."""
     company = Company(tmp_path / "data")
-    land_sample(company.data_dir)
+    land_company(company.data_dir)
     process, terminal = start_on_terminal(company)
-    seen = read_until(process, terminal, "Load files")
-    time.sleep(1 if number == signal.SIGINT else 15)
+    # The one while files are loaded, the other while a process of dbt is at work.
+    seen = read_until(
+        process, terminal, "Load files" if number == signal.SIGINT else "Stage records"
+    )
+    time.sleep(1)
     os.kill(process.pid, number)
     seen += read_until(process, terminal, None)
     assert process.wait(timeout=PATIENCE) == code, seen

@@ -53,7 +53,7 @@ def wait_for(what: Callable[[], bool], seconds: float) -> bool:
 
 
 @pytest.fixture
-def ui(copy_of_sample: Company, tmp_path) -> Iterator[str]:
+def ui(copy_of_company: Company, tmp_path) -> Iterator[str]:
     chromium()
     port = free_port()
     log = tmp_path / "ui.log"
@@ -61,7 +61,7 @@ def ui(copy_of_sample: Company, tmp_path) -> Iterator[str]:
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "dagster_project.cli", "ui", "--port", str(port)),
-                *("--data-dir", str(copy_of_sample.data_dir)),
+                *("--data-dir", str(copy_of_company.data_dir)),
             ],
             cwd=PROJECT_ROOT,
             stdout=output,
@@ -79,7 +79,7 @@ def ui(copy_of_sample: Company, tmp_path) -> Iterator[str]:
         process.wait()
 
 
-def test_a_person_sees_the_flow_and_starts_a_run(ui, copy_of_sample):
+def test_a_person_sees_the_flow_and_starts_a_run(ui, copy_of_company):
     """Engineers open the UI and find an error page, no explanation, or buttons that do nothing."""
     shots = os.environ.get("SCREENSHOTS")
     with open_page(f"{ui}/asset-groups", width=1600, height=1000, timeout_ms=90_000) as seen:
