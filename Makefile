@@ -88,7 +88,7 @@ bench: $(VENV)/.dev
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/sqlfluff lint dbt/models dbt/tests
+	$(BIN)/sqlfluff lint --processes 0 dbt/models dbt/tests
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
