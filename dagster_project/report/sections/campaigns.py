@@ -171,7 +171,7 @@ def _experiments(context: Context, rows: list[Row]) -> Table:
         note=t(
             "A difference is called one when its p is below {sure}; of twenty experiments "
             "without any effect one will be."
-        ).format(sure=SURE),
+        ).format(sure=formats.decimal(SURE)),
         is_wide=True,
         source=context.source(_EXPERIMENTS),
     )

@@ -1,5 +1,7 @@
 """Discounts: what each coupon and each segment's discounts cost, and whether buyers came back."""
 
+from datetime import date, timedelta
+
 from dagster_project.report import formats
 from dagster_project.report.blocks import Block, Cell, Column, Folded, Section, Table
 from dagster_project.report.context import Context, Row
@@ -15,7 +17,7 @@ _SHOWN = 15
 _SUMS = """
     {group} as name, sum(redemptions) as redemptions, sum(net_revenue) as net_revenue,
         sum(margin_given_away) as margin_given_away,
-        case when sum(costed_sales) = sum(redemptions) then sum(gross_margin) end as gross_margin,
+        sum(gross_margin) / nullif(sum(costed_sales), 0) as margin_each,
         sum(matched_sales) as matched,
         sum(matched_repeated_sales) / nullif(sum(matched_sales), 0) as rate,
         sum(expected_repeated_sales) / nullif(sum(matched_sales), 0) as rate_without
@@ -85,7 +87,7 @@ def _table(
             Column(t("Sales")),
             Column(t("Revenue")),
             Column(t("Given away")),
-            Column(t("Margin left")),
+            Column(t("Margin left of a sale")),
             Column(t("Compared")),
             Column(t("Came back")),
             Column(t("Full price: came back")),
@@ -95,8 +97,16 @@ def _table(
         total=_line(context, t("All discounts"), total),
         note=note,
         is_wide=True,
-        source=context.source(_COUPONS if key == "discounts-coupons" else _SEGMENTS),
+        source=context.source(
+            _COUPONS if key == "discounts-coupons" else _SEGMENTS, first=_first_day(context.as_of)
+        ),
     )
+
+
+def _first_day(as_of: date) -> date:
+    """The first day of the twelve complete months up to ``as_of``."""
+    after = as_of + timedelta(days=1)
+    return after.replace(year=after.year - 1, day=1)
 
 
 def _line(context: Context, name: str, row: Row) -> list[Cell]:
@@ -106,7 +116,7 @@ def _line(context: Context, name: str, row: Row) -> list[Cell]:
         Cell(formats.count(row["redemptions"]), row["redemptions"]),
         Cell(context.money.whole(row["net_revenue"]), row["net_revenue"]),
         Cell(context.money.whole(row["margin_given_away"]), row["margin_given_away"]),
-        Cell(context.money.whole(row["gross_margin"]), row["gross_margin"]),
+        Cell(context.money.exact(row["margin_each"]), row["margin_each"]),
         Cell(formats.count(row["matched"]), row["matched"]),
         Cell(formats.percent(row["rate"]), row["rate"]),
         Cell(formats.percent(row["rate_without"]), row["rate_without"]),
