@@ -26,6 +26,9 @@ from dagster_project.privacy.references import (
 from dagster_project.settings import Settings
 from dagster_project.warehouse import identifier
 
+# E-mails that name no person by a guard (info@, no-reply@): whose they are is asked all the same,
+# for a mailbox that only the erased bore is theirs. They link and suppress nobody.
+MAILBOX = "mailbox"
 NOBODY = (
     "Nobody is known under this key. Give a customer id, an e-mail, a phone with country code, or "
     "a record such as crm.contacts/C-000001."
@@ -133,7 +136,7 @@ def subject_of(
     ).fetchall()
     addresses: dict[str, list[tuple[str, str]]] = {}
     for kind, raw, value in rows:
-        addresses.setdefault(kind, []).append((raw, value))
+        addresses.setdefault("email" if kind == MAILBOX else kind, []).append((raw, value))
     return Subject(
         customer_ids=tuple(sorted(ids)),
         people=len(customers),
@@ -154,6 +157,8 @@ def prepare_values(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
             value = normalise(raw)[0]
             if value is not None:
                 found.append((kind, raw, value))
+            elif kind == "email" and "@" in raw:
+                found.append((MAILBOX, raw, raw.strip().lower()))
     _table(
         con,
         "who_values",
@@ -167,7 +172,7 @@ def prepare_values(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
         JOIN identity.registry AS g
             ON g.source_system = '{r.system}' AND g.source_table = '{r.table}'
             AND g.source_id = t.{_key_of(r)}
-        JOIN who_values AS v ON v.kind = '{r.kind}' AND v.raw = t.{identifier(r.column)}
+        JOIN who_values AS v ON v.kind IN {_kinds(r)} AND v.raw = t.{identifier(r.column)}
         """
         for r in references()
         if (r.system, r.table) in RECORDS and r.kind in ADDRESSES
@@ -181,7 +186,7 @@ def prepare_values(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
             ON g.source_system = '{TABLE_OF[owner.kind][0]}'
             AND g.source_table = '{TABLE_OF[owner.kind][1]}'
             AND g.source_id = t.{identifier(owner.column)}
-        JOIN who_values AS v ON v.kind = '{r.kind}' AND v.raw = t.{identifier(r.column)}
+        JOIN who_values AS v ON v.kind IN {_kinds(r)} AND v.raw = t.{identifier(r.column)}
         """
         for r in references()
         for owner in references()
@@ -196,6 +201,11 @@ def prepare_values(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
         + " UNION ALL ".join(parts)
         + ")"
     )
+
+
+def _kinds(reference: Reference) -> str:
+    """SQL: the kinds of ``who_values`` that a column of addresses may hold."""
+    return f"('email', '{MAILBOX}')" if reference.kind == "email" else f"('{reference.kind}')"
 
 
 def raw_texts(con: duckdb.DuckDBPyConnection, columns: Sequence[Reference], kind: str) -> list[str]:

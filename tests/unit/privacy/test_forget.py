@@ -10,7 +10,7 @@ from dagster_project.errors import UsageError
 from dagster_project.identity.inspection.explain import explain
 from dagster_project.identity.registry.tables import hash_key
 from dagster_project.load.run import load_landing
-from dagster_project.privacy.erasure import forget
+from dagster_project.privacy.erasure import forget, prepare_tables
 from dagster_project.privacy.statement import is_genuine
 from dagster_project.publish import rollback
 from dagster_project.warehouse import connect
@@ -170,6 +170,32 @@ def test_kept_versions_stay_versions(forgotten):
             "WHERE key = 'description'"
         ).fetchall()
         assert said == [(b"People's profiles",)]
+
+
+def test_a_role_mailbox_that_nobody_else_bears_goes_too(company):
+    """A one-man firm is found in every kept version by its info@, which links nobody."""
+    folder = company.settings.landing_dir
+    accounts = [
+        {"account_id": "A-000001", "email": "Info@alice-soap.example"},
+        {"account_id": "A-000002", "email": "info@bob-and-friends.example"},
+    ]
+    (folder / "shop" / "accounts_later.json").write_text(json.dumps(accounts))
+    (folder / "crm" / "contacts_later.csv").write_text(
+        "contact_id,updated_at,email\nC-000001,2025-03-01,info@bob-and-friends.example\n"
+    )
+    company.load()
+    with connect(company.settings) as con:
+        prepare_tables(con)
+        mailbox = ("email", "Info@alice-soap.example", None, True, "role_mailbox", None)
+        con.execute("INSERT INTO identity.identifiers VALUES (?, ?, ?, ?, ?, ?)", [*mailbox])
+    company.publish("20260105T000000-000000")
+    version = company.settings.restricted_dir / "versions" / "20260105T000000-000000"
+    with duckdb.connect(str(version / "restricted.duckdb")) as con:
+        con.execute(f"ATTACH '{company.settings.warehouse_path}' AS w (READ_ONLY)")
+        con.execute("CREATE TABLE identity.identifiers AS FROM w.identity.identifiers")
+    forget(company.settings, ["alice@example.com"])
+    assert search(company.settings.data_dir, ["info@alice-soap.example"]) == []
+    assert search(company.settings.data_dir, ["info@bob-and-friends.example"])
 
 
 def test_a_restated_version_stays_marked(company):
