@@ -21,6 +21,7 @@ from dagster_project.identity import create_identity_tables
 from dagster_project.load import create_raw_tables
 from dagster_project.operations.build_plan import create_control_tables
 from dagster_project.predict import create_prediction_tables
+from dagster_project.privacy.tables import create_privacy_tables
 from dagster_project.settings import Settings
 from dagster_project.transform.project import (
     DBT_EXECUTABLE,
@@ -50,11 +51,11 @@ COUNTERPARTS = {
     ),
     "orders": "orders",
     "sessions": "int_sessions_formed int_sessions_channeled int_sessions_identified",
-    "touchpoints": "int_people_referenced int_campaigns_named touchpoints",
+    "touchpoints": "int_people_referenced int_campaigns_named int_clicks_opened touchpoints",
     "attribution_touchpoints": (
         "int_attribution_paths int_attribution_credits attribution_touchpoints"
     ),
-    "attribution_channels": "int_ad_spend_converted attribution_channels",
+    "attribution_channels": "int_ad_spend_converted marketing_spend attribution_channels",
     "journey_paths": "int_journey_steps int_journeys_summed journey_paths",
     "journey_transitions": "int_journey_transition_counts journey_transitions",
     "cohort_retention": "cohort_retention",
@@ -86,6 +87,7 @@ def make(folder: Path, customers: int) -> dict[str, Any]:
         create_identity_tables(con)
         create_control_tables(con)
         create_prediction_tables(con)
+        create_privacy_tables(con)
     share_parse(_project(folder), folder / "target")
     _dbt(folder, "seed")
     _dbt(folder, "run", "--select", PREPARED[0])
@@ -104,14 +106,16 @@ def _project(folder: Path) -> PreparedProject:
 def _dbt(folder: Path, *arguments: str) -> Measured:
     """One call of dbt, one model at a time, so that each has both cores to itself."""
     target = folder / "target"
+    project = _project(folder).folder
     environment = dbt_environment(_settings(folder)) | {
         "DBT_TARGET_PATH": str(target),
         "DBT_LOG_PATH": str(folder / "logs"),
-        "DBT_PROJECT_DIR": str(_project(folder).folder),
-        "DBT_PROFILES_DIR": str(_project(folder).folder),
+        "DBT_PROJECT_DIR": str(project),
+        "DBT_PROFILES_DIR": str(project),
     }
     command = [str(DBT_EXECUTABLE), arguments[0], "--threads", "1"]
-    return measure([*command, *arguments[1:]], environment, shown=True)
+    # dbt's connection may read the seeds of the folder that it works in.
+    return measure([*command, *arguments[1:]], environment, folder=project, shown=True)
 
 
 def by_hand(folder: Path, _customers: int) -> dict[str, Any]:

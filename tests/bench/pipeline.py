@@ -29,9 +29,13 @@ class Measured:
 
 
 def measure(
-    command: list[str], env: dict[str, str] | None = None, *, shown: bool = False
+    command: list[str],
+    env: dict[str, str] | None = None,
+    *,
+    folder: Path = PROJECT_ROOT,
+    shown: bool = False,
 ) -> Measured:
-    """Run ``command`` and watch the memory of it and its children. Raises when it fails.
+    """Run ``command`` in ``folder`` and watch the memory of its processes. Raises when it fails.
 
     ``shown``: its output goes to stderr as it comes, so that a long run that is cut short has said
     how far it was.
@@ -39,7 +43,7 @@ def measure(
     started = time.perf_counter()
     process = subprocess.Popen(
         command,
-        cwd=PROJECT_ROOT,
+        cwd=folder,
         env={**os.environ, **(env or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -81,7 +81,7 @@ seen AS (
     ) GROUP BY customer_id
 ),
 recorded AS (
-    SELECT a.customer_id, coalesce(c.lead_source, b.registration_channel) AS channel
+    SELECT a.customer_id, coalesce(c.lead_source, b.registration_channel) AS word
     FROM identity.assignments AS a
     INNER JOIN staging.stg_shop__accounts AS b ON a.source_table = 'accounts'
         AND b.account_id = a.source_id
@@ -89,7 +89,9 @@ recorded AS (
         AND k.source_table = 'contacts'
     LEFT JOIN staging.stg_crm__contacts AS c ON c.contact_id = k.source_id
 )
-SELECT p.customer_id, e.first_seen_at, coalesce(c.channel, r.channel) AS acquisition_channel,
+SELECT p.customer_id, e.first_seen_at, coalesce(c.channel, CASE WHEN r.word IN ('referral', 'organic_search', 'email') THEN r.word
+        ELSE 'unassigned' END) AS acquisition_channel,
+    r.word AS acquisition_source,
     CASE WHEN s.customer_id IS NULL THEN 'lead'
         WHEN s.order_count = 1 AND s.days_since_last_order <= 30 THEN 'new'
         WHEN s.days_since_last_order > m.q[2] THEN 'lapsed'
@@ -105,6 +107,7 @@ SELECT p.customer_id, e.first_seen_at, coalesce(c.channel, r.channel) AS acquisi
     CASE WHEN s.customer_id IS NULL THEN NULL WHEN s.measure <= 0 THEN 'C'
         WHEN s.above < 0.8 * s.total THEN 'A' WHEN s.above < 0.95 * s.total THEN 'B' ELSE 'C' END
         AS value_tier,
+    0 AS won_deal_count, 0 AS won_deal_amount, 0 AS open_deal_amount,
     y.declared_reason, y.declared_in AS declared_reason_in, y.declared_at AS declared_reason_at,
     d.city, d.region, d.country, coalesce(v.call_count, 0) AS call_count,
     coalesce(v.open_ticket_count, 0) AS open_ticket_count, v.last_nps_score, v.last_csat_score,

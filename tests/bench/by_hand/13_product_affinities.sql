@@ -13,13 +13,19 @@ pairs AS (
     FROM frequent AS a INNER JOIN frequent AS b
         ON a.order_id = b.order_id AND a.product_id <> b.product_id
     GROUP BY ALL HAVING order_count >= 10
+),
+placed AS (
+    SELECT *, count(*) OVER p AS partner_count,
+        row_number() OVER (p ORDER BY order_count DESC, other_product_id) AS place
+    FROM pairs WINDOW p AS (PARTITION BY product_id)
 )
-SELECT r.product_id, r.other_product_id, r.order_count, p.n AS product_order_count,
+SELECT r.product_id, c.name AS product_name, r.other_product_id, d.name AS other_product_name,
+    r.partner_count, greatest(r.partner_count - 500, 0) AS left_out_count, r.order_count, p.n AS product_order_count,
     o.n AS other_order_count, t.n AS all_order_count, r.order_count / t.n AS support,
     r.order_count / p.n AS confidence, r.order_count * t.n / (p.n * o.n) AS lift
-FROM pairs AS r INNER JOIN products AS p USING (product_id)
+FROM placed AS r INNER JOIN products AS p USING (product_id)
 INNER JOIN products AS o ON o.product_id = r.other_product_id
 CROSS JOIN (SELECT count(DISTINCT order_id) AS n FROM small) AS t
-QUALIFY row_number() OVER (
-    PARTITION BY r.product_id ORDER BY r.order_count DESC, r.other_product_id
-) <= 30;
+INNER JOIN staging.stg_shop__products AS c ON c.product_id = r.product_id
+INNER JOIN staging.stg_shop__products AS d ON d.product_id = r.other_product_id
+WHERE r.place <= 500;

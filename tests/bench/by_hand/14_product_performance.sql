@@ -35,7 +35,7 @@ joined AS (
         CASE WHEN y.product_id IS NULL THEN 0 ELSE gross_margin END AS gross_margin, last_sold_date,
         coalesce(units_sold_91d, 0) AS units_sold_91d, units_variation, p.stock_on_hand,
         round(greatest(p.stock_on_hand, 0) / (CASE WHEN kept_91d > 0 THEN kept_91d END
-            / least(days, 91)), 1) AS stock_cover_days
+            / least(days, 91)), 1) AS cover_days
     FROM staging.stg_shop__products AS p
     LEFT JOIN year AS y USING (product_id)
     LEFT JOIN ages USING (product_id)
@@ -51,7 +51,9 @@ placed AS (
         sum(greatest(units_sold_91d, 0)) OVER () AS all_units
     FROM joined
 )
-SELECT * EXCLUDE (revenue_above, all_revenue, units_above, all_units),
+SELECT * EXCLUDE (revenue_above, all_revenue, units_above, all_units, cover_days),
+    CASE WHEN cover_days > 730 THEN 730 ELSE cover_days END AS stock_cover_days,
+    cover_days > 730 AS is_stock_cover_capped,
     CASE WHEN units_sold > 0 THEN round(units_returned / units_sold, 6) END AS return_rate,
     CASE WHEN units_sold_91d <= 0 THEN 'not_moving'
         WHEN units_above * 100 < all_units * 80 THEN 'fast' ELSE 'slow' END AS movement,

@@ -19,7 +19,7 @@ goods AS (
     SELECT product_id, count(*) AS buyers, count(*) FILTER (last_date > until - 60) AS recent,
         count(*) FILTER (n > 1) AS again,
         row_number() OVER (ORDER BY count(*) DESC, product_id) AS number
-    FROM bought GROUP BY ALL
+    FROM bought GROUP BY product_id
 ),
 pairs AS (
     SELECT a.product_id, b.product_id AS other, count(*) AS n
