@@ -1,3 +1,4 @@
+-- Written by privacy.retention, and part of every version: the rows themselves are gone.
 with
 
 purged as (
