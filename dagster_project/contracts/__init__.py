@@ -16,7 +16,6 @@ from dagster_project.contracts.folders import CONTRACTS, own_files
 from dagster_project.contracts.model import (
     DUCKDB_TYPES,
     META_COLUMNS,
-    READ_TYPES,
     Column,
     ColumnType,
     IdentifiedBy,
@@ -32,7 +31,6 @@ __all__ = [
     "CONTRACTS_DIR",
     "DUCKDB_TYPES",
     "META_COLUMNS",
-    "READ_TYPES",
     "SYSTEMS",
     "Column",
     "ColumnType",

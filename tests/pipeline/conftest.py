@@ -32,7 +32,6 @@ class Company:
     """A data directory, and the ``hourglass`` command on it."""
 
     data_dir: Path
-    timeout: int = RUN_TIMEOUT
 
     def hourglass(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
         """Run ``hourglass ARGS --data-dir ...`` as a user does, in a process of its own."""
@@ -42,7 +41,7 @@ class Company:
             env={**os.environ, "COLUMNS": "200", **env},
             capture_output=True,
             text=True,
-            timeout=self.timeout,
+            timeout=RUN_TIMEOUT,
             check=False,
         )
 

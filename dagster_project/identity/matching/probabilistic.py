@@ -56,6 +56,14 @@ _BEYOND_NAMES = " + ".join(
     for field in ("birth_date", "national_id", "email", "phone", "loyalty_card", "address")
 )
 
+# What of it a household does not share: without a first name or anything else of the person's own,
+# a family name and a home are anybody's who lives there.
+_OWN_EVIDENCE = "greatest({}) > 0".format(
+    ", ".join(
+        f"bits_{field}" for field in FIELDS if field not in ("last_name", "address", "gender")
+    )
+)
+
 # Namesakes whose dates of birth differ by little, which says nothing, and against whose being one
 # no identifier and no address speaks.
 _NEAR_BIRTH = (
@@ -380,6 +388,7 @@ def link_by_score(
         SELECT s.a, s.b, 'probable' AS rule, s.probability
         FROM {scored} AS s
         WHERE NOT s.is_vetoed AND s.probability >= {linkage.link}
+          AND ({_OWN_EVIDENCE} OR s.is_near_birth)
           AND (s.own_bits >= {linkage.bits_beyond_names} OR s.bits_birth_date > 0
                OR s.is_near_birth)
           AND NOT EXISTS (SELECT 1 FROM {proven.links} AS l WHERE l.a = s.a AND l.b = s.b)

@@ -194,7 +194,8 @@ def nodes_of(
     )
     is_whole = "n.first_names IS NOT NULL"
     named = (
-        f"CASE WHEN {is_whole} THEN n.gender WHEN len(f.first_names) > 1 "
+        f"CASE WHEN {is_whole} THEN n.gender "
+        "WHEN len(f.first_names) > 1 AND length(f.first_key) > 3 "
         "THEN coalesce(f.gender, l.family_gender) ELSE f.gender END"
     )
     hashes = ", ".join(

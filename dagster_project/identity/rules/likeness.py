@@ -37,8 +37,12 @@ _CROSSED = (
     "AND (a.first_key IS NULL OR b.last_key IS NULL))"
 )
 
-# Je, Jo, Ye and E are one sound with one key, so their initials are one letter.
-_INITIAL = "translate(left({0}, 1), 'e', 'i')"
+# Je, Jo, Ye and E are one sound with one key, so their initials are one letter; P may be Philip's.
+_INITIALS = (
+    "(translate(left(a.first_key, 1), 'e', 'i') = translate(left(b.first_key, 1), 'e', 'i') "
+    "OR (a.first_key = 'p' AND starts_with(b.first_key, 'f')) "
+    "OR (b.first_key = 'p' AND starts_with(a.first_key, 'f')))"
+)
 
 # Two names that people bear, and no forms of one: Anna and Yana, a letter apart, are no slip of the
 # pen but two sisters.
@@ -53,8 +57,7 @@ _FIRST = f"""
         WHEN a.first_key = b.first_key OR list_has_any(a.first_names, b.first_names) THEN 2
         WHEN {_SWAPPED} THEN 2
         WHEN least(length(a.first_key), length(b.first_key)) = 1
-            THEN CASE WHEN {_INITIAL.format("a.first_key")} = {_INITIAL.format("b.first_key")}
-                THEN 1 ELSE 0 END
+            THEN CASE WHEN {_INITIALS} THEN 1 ELSE 0 END
         WHEN {_OTHER_NAMES} THEN 0
         WHEN {names_alike("a.first_key", "b.first_key")} THEN 1
         WHEN {_CROSSED} THEN 1
@@ -75,6 +78,13 @@ _LAST = f"""
             AND (contains(a.last_key, b.last_key) OR contains(b.last_key, a.last_key)) THEN 1
         ELSE 0
     END"""
+
+# A first name stands on the other side as the family name, where the family names differ: first is
+# not compared with first then. (Daniil Danilov and Nikolai Danilov are nothing of the kind.)
+_EXCHANGED = f"""
+    (coalesce({names_alike("a.first_key", "b.last_key")}, false)
+        OR coalesce({names_alike("a.last_key", "b.first_key")}, false))
+        AND coalesce(({_LAST}) = 0, false)"""
 
 # A first of January says no more than the year. Day and month are swapped by forms of another
 # country; one wrong digit is a typing error.
@@ -111,7 +121,7 @@ _SLIP = f"""
 _LETTERS = "jaccard(a.first_key, b.first_key)"
 _OTHER_FIRST = f"""
     coalesce(
-        ({_FIRST}) = 0 AND CASE
+        ({_FIRST}) = 0 AND NOT ({_EXCHANGED}) AND CASE
             WHEN a.gender <> b.gender OR {_OTHER_NAMES} THEN true
             WHEN least(length(a.first_key), length(b.first_key)) >= 4 AND {_LETTERS} >= 0.8
                 THEN false
@@ -156,6 +166,7 @@ LEVELS = f"""
     {_SLIP} AS is_national_slip,
     {_OTHER_FIRST} AS is_other_first_name,
     {_OTHER_LAST} AS is_other_last_name,
+    ({_EXCHANGED}) AS is_exchanged,
     {_GENERATION} AS is_other_generation,
     ({_OTHER_PERSON}) AS is_other_person,
     coalesce(a.gender <> b.gender, false) AS is_other_gender,
@@ -179,7 +190,8 @@ CONTRADICTIONS = {
                 OR (last_level >= 1 AND birth_level IS DISTINCT FROM 0))),
             false)""",
     "another generation": "is_other_generation AND NOT coalesce(national_level >= 1, false)",
-    "another name and birth date": "first_level = 0 AND last_level = 0 AND birth_level = 0",
+    "another name and birth date": """
+        first_level = 0 AND last_level = 0 AND birth_level = 0 AND NOT is_exchanged""",
 }
 
 

@@ -108,8 +108,10 @@ def family_gender(last_key: str | None) -> str | None:
 
 
 def _gender(first_key: str | None, last_key: str | None, nicknames: Nicknames) -> str | None:
-    # Three letters are a slip away from a form of another name.
-    by_first = nicknames.gender_of(first_key) if first_key and len(first_key) > 3 else None
+    by_first = nicknames.gender_of(first_key) if first_key else None
+    if by_first and len(first_key or "") <= 3:
+        # Three letters are a slip away from a form of another name; a family name may confirm them.
+        return by_first if by_first == family_gender(last_key) else None
     if by_first or not last_key:
         return by_first
     if first_key and nicknames.full_names_of(first_key):

@@ -158,8 +158,8 @@ def _people(con: duckdb.DuckDBPyConnection, rows: str, folder: Path) -> Quality:
 def test_the_simulated_company_is_resolved(sample):
     """Every mart counts people; here they are wrong more often than promised."""
     found = _quality(sample)
-    assert found.f1 >= 0.98
-    assert found.precision >= 0.995
+    assert found.f1 >= 0.985
+    assert found.precision >= 0.997
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_fake_1000(shared_data, tmp_path):
         tmp_path,
     )
     assert found.precision >= 0.995
-    assert found.f1 >= 0.93
+    assert found.f1 >= 0.94
 
 
 def test_febrl_3(tmp_path):
@@ -228,7 +228,7 @@ def test_febrl_3(tmp_path):
         tmp_path,
     )
     assert found.precision >= 0.999
-    assert found.f1 >= 0.995
+    assert found.f1 >= 0.999
 
 
 def _set(name: str) -> tuple[duckdb.DuckDBPyConnection, Quality]:
@@ -239,8 +239,8 @@ def _set(name: str) -> tuple[duckdb.DuckDBPyConnection, Quality]:
 def test_russian_people(shared_data):
     """Whoever is written in another script, order or standard is a second customer."""
     con, found = _set("russian")
-    assert found.f1 >= 0.97
-    assert found.b_cubed_f1 >= 0.983
+    assert found.f1 >= 0.975
+    assert found.b_cubed_f1 >= 0.985
     mixed = con.execute(
         """
         SELECT count(*)

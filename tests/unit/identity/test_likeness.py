@@ -78,3 +78,45 @@ def test_an_id_typed_for_husband_and_wife_makes_nobody_of_them(company, birth_da
     assert not one(company)
     asked = company.con.execute("SELECT left_id, right_id FROM identity.review").fetchall()
     assert asked == [("1", "2")]
+
+
+def test_an_exchanged_name_with_a_slip_is_no_other_first_name(company):
+    """Russell Sofia and Sofai Russell are two customers for ever, as Russell is another name."""
+    own = {**PERSON, "email": "sofiarussell9@rivera.com"}
+    company.add("contacts", "1", **{**own, "first_name": "Russell", "last_name": "Sofia"})
+    company.add("contacts", "2", **{**own, "first_name": "fSoai", "last_name": "Russell"})
+    company.add("contacts", "3", **{**own, "first_name": "Sofia", "last_name": "Russell"})
+    assert {"contacts:1", "contacts:2", "contacts:3"} in company.people()
+
+
+def test_a_family_name_like_a_first_name_is_not_exchanged(company):
+    """Nikolai Danilov becomes his brother Daniil Danilov at their one home and telephone."""
+    home = {"street_address": "пр. Мира, д. 106, кв. 61", "city": "Казань", "phone": "+79456146993",
+        "last_name": "Данилов"}  # fmt: skip
+    company.add("contacts", "1", first_name="Николай", birth_date="1986-08-06", **home)
+    company.add("contacts", "2", first_name="Даниил", birth_date="1983-10-16", **home)
+    assert not one(company)
+
+
+@pytest.mark.parametrize(("birth_date", "is_hers"), [("1984-03-17", True), (None, False)])
+def test_a_family_name_and_a_home_are_nobodys_own(company, birth_date, is_hers):
+    """A record without a first name becomes whoever of the household was typed in first."""
+    company.add("contacts", "1", first_name="Eleanor", gender="female", **PERSON)
+    company.add("contacts", "2", gender="female", **{**PERSON, "birth_date": birth_date})
+    assert one(company) == is_hers
+
+
+@pytest.mark.parametrize(("initial", "first_name"), [("P", "Phoebe"), ("J", "Jessica")])
+def test_an_initial_is_read_as_the_name_is_written(company, initial, first_name):
+    """P. Thornbury is not found to be Phoebe, whose name sounds like an F."""
+    company.add("contacts", "1", first_name=first_name, **PERSON)
+    company.add("contacts", "2", first_name=initial, **PERSON)
+    assert one(company)
+
+
+def test_a_first_name_of_three_letters_has_no_other_gender_by_the_family_name(company):
+    """Ellie Rostamski is a man, as her family name ends in -ski, and not the Ella of her home."""
+    person = {**PERSON, "last_name": "Rostamski"}
+    company.add("contacts", "1", first_name="Ellie", **person)
+    company.add("contacts", "2", first_name="Ella", gender="female", **person)
+    assert one(company)

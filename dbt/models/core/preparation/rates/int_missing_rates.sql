@@ -1,10 +1,6 @@
--- Days on which an amount that counts cannot be converted. Any row stops the run before it
--- publishes.
+-- Days on which an amount cannot be converted. Any row stops the run before it publishes.
 select
     currency,
-    money_date,
-    amounts_read as amounts
+    money_date
 from {{ ref('int_money_daily_rates') }}
-where
-    rate is null
-    and amounts_read > 0
+where rate is null
