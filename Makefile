@@ -19,7 +19,7 @@ SOAKS := tests/pipeline/test_publish_faults.py tests/pipeline/test_killed_run.py
   tests/unit/identity/test_bounds.py tests/unit/identity/test_increment.py \
   tests/unit/identity/test_year.py \
   tests/unit/privacy tests/unit/activation tests/pipeline/test_erasure.py \
-  tests/integration/dbt_core
+  tests/integration/dbt_core tests/integration/increments
 
 .DEFAULT_GOAL := help
 .PHONY: help run ui test test-pythons spark test-spark wheel soak bench lint format contracts texts lock clean

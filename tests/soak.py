@@ -10,6 +10,9 @@ SOAK = os.environ.get("SOAK") == "1"
 # Seeds of the random companies that marts are compared on.
 COMPANIES = range(50 if SOAK else 12)
 
+# Seeds of the histories on which increments are compared with whole builds.
+HISTORIES = range(100 if SOAK else 3)
+
 
 def seeded() -> random.Random:
     """A generator whose seed is printed; ``SEED=... make test`` repeats what it did."""

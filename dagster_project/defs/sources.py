@@ -34,6 +34,7 @@ from dagster_project.privacy.tables import create_privacy_tables, restore_privac
 from dagster_project.publish import restricted_database
 from dagster_project.publish.targets import update_targets
 from dagster_project.settings import Settings
+from dagster_project.transform.increments import create_increment_tables, forget_increments
 from dagster_project.warehouse import connect
 
 SHOWN_COUNTS = (
@@ -206,11 +207,13 @@ def build_load() -> dg.AssetsDefinition:
             with connect(settings, keep_order=True) as con:
                 create_raw_tables(con)
                 create_control_tables(con)
+                create_increment_tables(con)
                 create_identity_tables(con)
                 create_privacy_tables(con)
                 create_prediction_tables(con)
                 if config.full_refresh:
                     forget_resolution(con)
+                    forget_increments(con)
                 registry = restricted_database(settings)
                 if registry is not None and is_registry_empty(con):
                     restore_registry(con, registry)
@@ -249,6 +252,7 @@ def build_load() -> dg.AssetsDefinition:
                 context.log.warning(sentence)
             with connect(settings) as con:
                 create_control_tables(con)
+                create_increment_tables(con)
                 create_prediction_tables(con)
                 plan = plan_build(
                     con,

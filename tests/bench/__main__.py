@@ -1,6 +1,7 @@
 """``make bench``: figures as ratios against a baseline in the same run, never as a timed test."""
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
@@ -9,6 +10,7 @@ from pathlib import Path
 from dagster_project.settings import PROJECT_ROOT
 from tests.bench import (
     accuracy,
+    day,
     fits,
     identity,
     load,
@@ -44,6 +46,8 @@ BENCHES: dict[str, Callable[[], Rows]] = {
     "load": load.bench,
     "identity": lambda: identity.bench(100_000),
     "identity_million": lambda: identity.bench(1_000_000),
+    # The day's cost; by the size of the company, which DAY_CUSTOMERS sets.
+    "day": lambda: day.bench(int(os.environ.get("DAY_CUSTOMERS", "20000"))),
     "marts": lambda: marts.bench(50_000),
     "marts_million": lambda: marts.bench(1_000_000),
     "models": models.bench,

@@ -23,6 +23,7 @@ from dagster_project.operations.build_plan import create_control_tables
 from dagster_project.predict import create_prediction_tables
 from dagster_project.privacy.tables import create_privacy_tables
 from dagster_project.settings import Settings
+from dagster_project.transform.increments import create_increment_tables
 from dagster_project.transform.project import (
     DBT_EXECUTABLE,
     PreparedProject,
@@ -86,6 +87,7 @@ def make(folder: Path, customers: int) -> dict[str, Any]:
         create_raw_tables(con)
         create_identity_tables(con)
         create_control_tables(con)
+        create_increment_tables(con)
         create_prediction_tables(con)
         create_privacy_tables(con)
     share_parse(_project(folder), folder / "target")

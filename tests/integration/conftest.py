@@ -15,6 +15,7 @@ from dagster_project.load import create_raw_tables
 from dagster_project.operations.build_plan import create_control_tables
 from dagster_project.predict import create_prediction_tables
 from dagster_project.privacy.tables import create_privacy_tables
+from dagster_project.transform.increments import create_increment_tables
 from dagster_project.transform.project import DBT_DIR, DBT_EXECUTABLE
 from tests.integration.dbt_core.company import Company, shop_of_one_week
 from tests.made_once import made_once
@@ -53,6 +54,7 @@ def create_tables(con: duckdb.DuckDBPyConnection) -> None:
     create_raw_tables(con)
     create_identity_tables(con)
     create_control_tables(con)
+    create_increment_tables(con)
     create_prediction_tables(con)
     create_privacy_tables(con)
 

@@ -24,10 +24,11 @@ newest as (
 )"""
 _MODEL = """\
 -- {comment}
+{increment}
 with
 
 delivered as (
-    select * from {{{{ source('{system}', '{table}') }}}}
+    select * from {{{{ source('{system}', '{table}') }}}}{within}
 ),
 
 {newest}
@@ -71,8 +72,12 @@ def staging_sql(system: str, table: Table) -> str:
         newest = _NEWEST.format(key=key, updated=updated)
     else:
         newest = _DISTINCT.format(columns=_listed(names, 8))
+    # Rebuilt by what names a row, or by the first of several columns that do.
+    is_keyed = bool(same) and table.column(same[0]).required
     sql = _MODEL.format(
         comment=COMMENT.format(system=system),
+        increment=_increment(system, table, same[0]) if is_keyed else "{{ keeps_changes() }}",
+        within=f"\n    where {{{{ is_within('{same[0]}') }}}}" if is_keyed else "",
         system=system,
         table=table.name,
         newest=newest,
@@ -82,6 +87,16 @@ def staging_sql(system: str, table: Table) -> str:
         of_date = "date_" if table.column(table.dated_by).type == "date" else ""
         sql += f"where {{{{ {of_date}not_after_as_of('{table.dated_by}') }}}}\n"
     return sql
+
+
+def _increment(system: str, table: Table, key: str) -> str:
+    """What of the raw table may change the newest versions: new records, and another as_of."""
+    records = f"select {key} from {{{{ new_records_of('{system}', '{table.name}') }}}} as added"
+    if table.dated_by:
+        source = f"{{{{ source('{system}', '{table.name}') }}}}"
+        crossed = f"{{{{ may_have_crossed('{table.dated_by}') }}}}"
+        records += f"\n\nunion all\n\nselect {key} from {source} as dated where {crossed}"
+    return f"{{% call increment_by('{key}') %}}\n{records}\n{{% endcall %}}"
 
 
 def _listed(names: tuple[str, ...], indent: int) -> str:

@@ -1,3 +1,53 @@
+{% call increment_by('coalesce(customer_id, touchpoint_id)') %}
+select coalesce(customer_id, session_id) from {{ changes_of('int_sessions_identified') }} as sessions
+
+union all
+
+select coalesce(customer_id, touchpoint_id) from {{ changes_of('int_people_referenced') }} as people
+
+union all
+
+select customer_id from {{ changes_of('int_clicks_opened') }} as clicks
+
+union all
+
+select coalesce(customer_id, concat('call:', reference))
+from {{ changes_of('int_owners_resolved') }} as owners
+where reference_kind = 'call'
+
+union all
+
+select concat('call:', reference) from {{ changes_of('int_owners_resolved') }} as owners
+where reference_kind = 'call'
+
+union all
+
+select coalesce(t.customer_id, t.touchpoint_id)
+from {{ rows_before() }} as t
+inner join {{ changes_of('stg_call_center__calls') }} as c
+    on t.touchpoint_id = concat('call:', c.call_id)
+
+union all
+
+select coalesce({{ owner_by({'call': 'c.call_id'}) }}, concat('call:', c.call_id))
+from {{ changes_of('stg_call_center__calls') }} as c
+{{ join_owners({'call': 'c.call_id'}) }}
+
+union all
+
+select coalesce(s.customer_id, s.session_id)
+from {{ ref('int_sessions_identified') }} as s
+inner join {{ changes_of('int_campaigns_named') }} as n
+    on {{ campaign_text('s.campaign') }} = n.campaign_text
+
+union all
+
+select coalesce(t.customer_id, t.touchpoint_id)
+from {{ ref('stg_call_center__calls') }} as c
+inner join {{ changes_of('int_campaigns_named') }} as n
+    on {{ campaign_text('c.campaign_id') }} = n.campaign_text
+inner join {{ rows_before() }} as t on t.touchpoint_id = concat('call:', c.call_id)
+{% endcall %}
 with
 
 -- A click and the session that it opened are one touch: the session's, with the message's channel.
@@ -20,6 +70,7 @@ sessions as (
     left join {{ ref('int_clicks_opened') }} as o on s.session_id = o.session_id
     left join {{ ref('int_campaigns_named') }} as n
         on {{ campaign_text('s.campaign') }} = n.campaign_text
+    where {{ is_within('coalesce(s.customer_id, s.session_id)') }}
 ),
 
 people as (
@@ -35,7 +86,7 @@ people as (
         case when p.customer_id is not null then 'record' end as identified_by
     from {{ ref('int_people_referenced') }} as p
     left join {{ ref('int_clicks_opened') }} as o on p.touchpoint_id = o.click_id
-    where o.click_id is null
+    where o.click_id is null and {{ is_within('coalesce(p.customer_id, p.touchpoint_id)') }}
 ),
 
 calls as (
@@ -54,7 +105,11 @@ calls as (
     {{ join_owners({'call': 'c.call_id'}) }}
     left join {{ ref('int_campaigns_named') }} as n
         on {{ campaign_text('c.campaign_id') }} = n.campaign_text
-    where c.disposition = 'answered'
+    where
+        c.disposition = 'answered'
+        and {{ is_within(
+            'coalesce(' ~ owner_by({'call': 'c.call_id'}) ~ ", concat('call:', c.call_id))"
+        ) }}
 ),
 
 touches as (

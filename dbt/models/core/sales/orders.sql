@@ -1,4 +1,5 @@
 -- Orders after refunds. Only sales have money: other orders keep order_total, and 0 elsewhere.
+{{ keeps_changes() }}
 with
 
 orders as (

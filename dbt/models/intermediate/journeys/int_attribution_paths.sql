@@ -1,5 +1,25 @@
 -- The touches before each sale, in order. Grain: order_id, position. An earlier sale does not cut
 -- the window; a touch may serve two sales; a sale without touches has no row.
+{%- set window -%}
+    t.touched_at <= o.ordered_at
+    and {{ add_seconds('t.touched_at', lookback_seconds()) }} >= o.ordered_at
+{%- endset %}
+{% call increment_by('order_id') %}
+select order_id from {{ changes_of('orders') }} as changed
+
+union all
+
+select o.order_id
+from {{ ref('orders') }} as o
+inner join {{ changes_of('touchpoints') }} as t on o.customer_id = t.customer_id and {{ window }}
+
+union all
+
+select o.order_id
+from {{ ref('orders') }} as o
+inner join {{ changes_of('touchpoints') }} as t on o.visitor_id = t.visitor_id and {{ window }}
+where o.customer_id is null
+{% endcall %}
 with
 
 sales as (
@@ -11,7 +31,7 @@ sales as (
         {{ add_seconds('ordered_at', '-1 * ' ~ lookback_seconds()) }}
             as window_starts_at
     from {{ ref('orders') }}
-    where is_sale
+    where is_sale and {{ is_within('order_id') }}
 ),
 
 touches as (

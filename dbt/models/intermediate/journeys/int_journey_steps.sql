@@ -1,11 +1,37 @@
 -- A journey ends in a sale or is lost. A touch is lost when its person or visitor bought nothing
 -- within the look-back window after it, so it stands in no sale's path; lost touches make one
 -- journey until a gap longer than the window, which any sale between them would cause too.
+{%- set person -%}
+    case
+        when t.customer_id is not null then concat('customer:', t.customer_id)
+        else concat('visitor:', t.visitor_id)
+    end
+{%- endset %}
+{% call increment_by('party') %}
+select concat('sale:', order_id) from {{ changes_of('int_attribution_paths') }} as sales
+
+union all
+
+select {{ person }} from {{ changes_of('touchpoints') }} as t
+
+union all
+
+select {{ person }}
+from {{ ref('touchpoints') }} as t
+inner join {{ changes_of('int_attribution_paths') }} as p on t.touchpoint_id = p.touchpoint_id
+
+union all
+
+select {{ person }}
+from {{ ref('touchpoints') }} as t
+where {{ may_have_crossed(add_seconds('t.touched_at', lookback_seconds())) }}
+{% endcall %}
 with
 
 sale_steps as (
     select
         concat('sale:', order_id) as journey_id,
+        concat('sale:', order_id) as party,
         'sale' as outcome,
         order_id,
         position,
@@ -13,10 +39,7 @@ sale_steps as (
         channel,
         touched_at
     from {{ ref('int_attribution_paths') }}
-),
-
-credited as (
-    select distinct touchpoint_id from {{ ref('int_attribution_paths') }}
+    where {{ is_within("concat('sale:', order_id)") }}
 ),
 
 lost as (
@@ -24,13 +47,15 @@ lost as (
         t.touchpoint_id,
         t.channel,
         t.touched_at,
-        case
-            when t.customer_id is not null then concat('customer:', t.customer_id)
-            else concat('visitor:', t.visitor_id)
-        end as person
+        {{ person }} as person
     from {{ ref('touchpoints') }} as t
-    left join credited as c on t.touchpoint_id = c.touchpoint_id
-    where c.touchpoint_id is null and coalesce(t.customer_id, t.visitor_id) is not null
+    where
+        coalesce(t.customer_id, t.visitor_id) is not null
+        and not exists (
+            select 1 from {{ ref('int_attribution_paths') }} as p
+            where t.touchpoint_id = p.touchpoint_id
+        )
+        and {{ is_within(person) }}
 ),
 
 followed as (
@@ -62,6 +87,7 @@ numbered as (
 lost_steps as (
     select
         concat('loss:', person, ':', cast(journey_number as {{ dbt.type_string() }})) as journey_id,
+        person,
         max(touched_at) over (partition by person, journey_number) as last_touched_at,
         cast(
             row_number() over (
@@ -78,6 +104,7 @@ lost_steps as (
 closed_steps as (
     select
         journey_id,
+        person as party,
         'loss' as outcome,
         cast(null as {{ dbt.type_string() }}) as order_id,
         position,
@@ -99,6 +126,7 @@ steps as (
 final as (
     select
         journey_id,
+        party,
         outcome,
         order_id,
         position,

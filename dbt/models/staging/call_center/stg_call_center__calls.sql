@@ -1,8 +1,16 @@
 -- Written by make contracts: change dagster_project/contracts/call_center.yml instead.
+{% call increment_by('call_id') %}
+select call_id from {{ new_records_of('call_center', 'calls') }} as added
+
+union all
+
+select call_id from {{ source('call_center', 'calls') }} as dated where {{ may_have_crossed('started_at') }}
+{% endcall %}
 with
 
 delivered as (
     select * from {{ source('call_center', 'calls') }}
+    where {{ is_within('call_id') }}
 ),
 
 newest as (

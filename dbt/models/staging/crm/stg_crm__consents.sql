@@ -1,4 +1,5 @@
 -- Written by make contracts: change dagster_project/contracts/crm.yml instead.
+{{ keeps_changes() }}
 with
 
 delivered as (

@@ -1,8 +1,12 @@
 -- Written by make contracts: change dagster_project/contracts/crm.yml instead.
+{% call increment_by('contact_id') %}
+select contact_id from {{ new_records_of('crm', 'contact_points') }} as added
+{% endcall %}
 with
 
 delivered as (
     select * from {{ source('crm', 'contact_points') }}
+    where {{ is_within('contact_id') }}
 ),
 
 newest as (

@@ -1,8 +1,16 @@
 -- Written by make contracts: change dagster_project/contracts/crm.yml instead.
+{% call increment_by('contact_id') %}
+select contact_id from {{ new_records_of('crm', 'contacts') }} as added
+
+union all
+
+select contact_id from {{ source('crm', 'contacts') }} as dated where {{ may_have_crossed('created_at') }}
+{% endcall %}
 with
 
 delivered as (
     select * from {{ source('crm', 'contacts') }}
+    where {{ is_within('contact_id') }}
 ),
 
 newest as (

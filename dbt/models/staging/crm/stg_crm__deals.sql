@@ -1,8 +1,16 @@
 -- Written by make contracts: change dagster_project/contracts/crm.yml instead.
+{% call increment_by('deal_id') %}
+select deal_id from {{ new_records_of('crm', 'deals') }} as added
+
+union all
+
+select deal_id from {{ source('crm', 'deals') }} as dated where {{ may_have_crossed('created_at') }}
+{% endcall %}
 with
 
 delivered as (
     select * from {{ source('crm', 'deals') }}
+    where {{ is_within('deal_id') }}
 ),
 
 newest as (

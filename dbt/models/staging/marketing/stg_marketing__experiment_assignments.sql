@@ -1,8 +1,16 @@
 -- Written by make contracts: change dagster_project/contracts/marketing.yml instead.
+{% call increment_by('experiment_id') %}
+select experiment_id from {{ new_records_of('marketing', 'experiment_assignments') }} as added
+
+union all
+
+select experiment_id from {{ source('marketing', 'experiment_assignments') }} as dated where {{ may_have_crossed('assigned_at') }}
+{% endcall %}
 with
 
 delivered as (
     select * from {{ source('marketing', 'experiment_assignments') }}
+    where {{ is_within('experiment_id') }}
 ),
 
 newest as (

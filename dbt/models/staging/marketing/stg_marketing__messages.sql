@@ -1,8 +1,16 @@
 -- Written by make contracts: change dagster_project/contracts/marketing.yml instead.
+{% call increment_by('message_id') %}
+select message_id from {{ new_records_of('marketing', 'messages') }} as added
+
+union all
+
+select message_id from {{ source('marketing', 'messages') }} as dated where {{ may_have_crossed('occurred_at') }}
+{% endcall %}
 with
 
 delivered as (
     select * from {{ source('marketing', 'messages') }}
+    where {{ is_within('message_id') }}
 ),
 
 newest as (

@@ -1,8 +1,16 @@
 -- Written by make contracts: change dagster_project/contracts/marketing.yml instead.
+{% call increment_by('interaction_id') %}
+select interaction_id from {{ new_records_of('marketing', 'social_interactions') }} as added
+
+union all
+
+select interaction_id from {{ source('marketing', 'social_interactions') }} as dated where {{ may_have_crossed('occurred_at') }}
+{% endcall %}
 with
 
 delivered as (
     select * from {{ source('marketing', 'social_interactions') }}
+    where {{ is_within('interaction_id') }}
 ),
 
 newest as (

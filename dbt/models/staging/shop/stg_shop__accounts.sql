@@ -1,8 +1,16 @@
 -- Written by make contracts: change dagster_project/contracts/shop.yml instead.
+{% call increment_by('account_id') %}
+select account_id from {{ new_records_of('shop', 'accounts') }} as added
+
+union all
+
+select account_id from {{ source('shop', 'accounts') }} as dated where {{ may_have_crossed('registered_at') }}
+{% endcall %}
 with
 
 delivered as (
     select * from {{ source('shop', 'accounts') }}
+    where {{ is_within('account_id') }}
 ),
 
 newest as (

@@ -1,14 +1,27 @@
 -- The lines of an order are replaced as a set: those of the newest file that has any for it, so
 -- that a line taken off an order does not live on. Lines of an order that is dated after as_of are
 -- left out with it; lines of an order that was never delivered stay.
+{% call increment_by('order_id') %}
+select order_id from {{ new_records_of('shop', 'order_lines') }} as added
+
+union all
+
+select order_id from {{ new_records_of('shop', 'orders') }} as added_orders
+
+union all
+
+select order_id from {{ changes_of('stg_shop__orders') }} as changed
+{% endcall %}
 with
 
 delivered as (
     select * from {{ source('shop', 'order_lines') }}
+    where {{ is_within('order_id') }}
 ),
 
 orders as (
     select * from {{ ref('stg_shop__orders') }}
+    where {{ is_within('order_id') }}
 ),
 
 left_out_orders as (
@@ -16,7 +29,7 @@ left_out_orders as (
     from {{ source('shop', 'orders') }} as delivered_orders
     left join orders
         on delivered_orders.order_id = orders.order_id
-    where orders.order_id is null
+    where orders.order_id is null and {{ is_within('delivered_orders.order_id') }}
 ),
 
 files as (

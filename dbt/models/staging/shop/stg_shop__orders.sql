@@ -1,8 +1,16 @@
 -- Written by make contracts: change dagster_project/contracts/shop.yml instead.
+{% call increment_by('order_id') %}
+select order_id from {{ new_records_of('shop', 'orders') }} as added
+
+union all
+
+select order_id from {{ source('shop', 'orders') }} as dated where {{ may_have_crossed('ordered_at') }}
+{% endcall %}
 with
 
 delivered as (
     select * from {{ source('shop', 'orders') }}
+    where {{ is_within('order_id') }}
 ),
 
 newest as (

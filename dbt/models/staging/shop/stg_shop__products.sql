@@ -1,8 +1,12 @@
 -- Written by make contracts: change dagster_project/contracts/shop.yml instead.
+{% call increment_by('product_id') %}
+select product_id from {{ new_records_of('shop', 'products') }} as added
+{% endcall %}
 with
 
 delivered as (
     select * from {{ source('shop', 'products') }}
+    where {{ is_within('product_id') }}
 ),
 
 newest as (

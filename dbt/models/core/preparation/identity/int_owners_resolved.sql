@@ -6,6 +6,7 @@
     'ticket': ('call_center', 'tickets'),
     'visitor': ('shop', 'web_events'),
 } %}
+{{ keeps_changes() }}
 with
 
 assignments as (

@@ -2,6 +2,7 @@
 -- name, or a utm tag. An id wins over a name, and what was declared over what was only named; of
 -- campaigns with one name the one that started last, then the smallest id. A tag that nobody
 -- declared is a campaign of its own.
+{{ keeps_changes() }}
 with
 
 identified as (

@@ -1,4 +1,5 @@
 -- Every word that is known to mean a channel: those of the seed, and the channels' own names.
+{{ keeps_changes() }}
 with
 
 named as (

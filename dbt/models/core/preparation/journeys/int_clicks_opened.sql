@@ -1,6 +1,20 @@
 -- The session that a click on a message opened: of the same person, begun within half an hour after
 -- the click, with the message's campaign or medium. Each session has one click, the last before
 -- it, and each click one session, the first of those that chose it.
+{% call increment_by('customer_id') %}
+select customer_id from {{ changes_of('int_people_referenced') }} as changed
+
+union all
+
+select customer_id from {{ changes_of('int_sessions_identified') }} as changed_sessions
+
+union all
+
+select s.customer_id
+from {{ ref('int_sessions_identified') }} as s
+inner join {{ changes_of('int_campaigns_named') }} as n
+    on {{ campaign_text('s.campaign') }} = n.campaign_text
+{% endcall %}
 with
 
 clicks as (
@@ -13,7 +27,7 @@ clicks as (
         campaign_id,
         touched_at
     from {{ ref('int_people_referenced') }}
-    where kind = 'message' and customer_id is not null
+    where kind = 'message' and customer_id is not null and {{ is_within('customer_id') }}
 ),
 
 sessions as (
@@ -27,13 +41,14 @@ sessions as (
     from {{ ref('int_sessions_identified') }} as s
     left join {{ ref('int_campaigns_named') }} as n
         on {{ campaign_text('s.campaign') }} = n.campaign_text
-    where s.customer_id is not null
+    where s.customer_id is not null and {{ is_within('s.customer_id') }}
 ),
 
 followed as (
     select
         c.touchpoint_id,
         c.message_id,
+        c.customer_id,
         c.channel,
         coalesce(c.campaign_id, s.campaign_id) as campaign_id,
         s.session_id,
@@ -70,6 +85,7 @@ final as (
         session_id,
         touchpoint_id as click_id,
         message_id,
+        customer_id,
         channel,
         campaign_id
     from chosen

@@ -1,6 +1,9 @@
 {%- set origin = ['utm_source', 'utm_medium', 'utm_campaign', 'landing_referrer'] -%}
 -- Where sessions come from is the same for many of them: every combination of tags and referrer is
 -- matched against the seeds once and joined back, with empty texts, which a join can compare.
+{% call increment_by('visitor_id') %}
+select visitor_id from {{ changes_of('int_sessions_formed') }} as changed
+{% endcall %}
 with
 
 sessions as (
@@ -10,6 +13,7 @@ sessions as (
         {{ origin | join(',\n        ') }},
         lower(device) as device_name
     from {{ ref('int_sessions_formed') }}
+    where {{ is_within('visitor_id') }}
 ),
 
 landings as (
@@ -263,7 +267,7 @@ final as (
             and coalesce(s.{{ column }}, '') = c.{{ column }}
             {%- endfor %}
     left join bot_visitors as b on s.visitor_id = b.visitor_id
-    where b.visitor_id is null
+    where b.visitor_id is null and {{ is_within('s.visitor_id') }}
 )
 
 select * from final

@@ -1,4 +1,7 @@
 -- Two passes over the events in the order of each visitor: where a session begins, and its number.
+{% call increment_by('visitor_id') %}
+select visitor_id from {{ changes_of('stg_shop__web_events') }} as changed
+{% endcall %}
 with
 
 events as (
@@ -14,6 +17,7 @@ events as (
         referrer,
         device
     from {{ ref('stg_shop__web_events') }}
+    where {{ is_within('visitor_id') }}
 ),
 
 ordered as (

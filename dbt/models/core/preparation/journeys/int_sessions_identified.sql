@@ -1,9 +1,24 @@
 -- Whose each session is. Devices are shared: identity passes between the sessions of a visitor and
 -- never between the people who used it.
+{% call increment_by('visitor_id') %}
+select visitor_id from {{ changes_of('int_sessions_channeled') }} as changed
+
+union all
+
+select visitor_id from {{ changes_of('orders') }} as changed_orders
+
+union all
+
+select s.visitor_id
+from {{ ref('int_sessions_channeled') }} as s
+inner join {{ changes_of('int_owners_resolved') }} as o
+    on s.account_id = o.reference and o.reference_kind = 'account'
+{% endcall %}
 with
 
 sessions as (
     select * from {{ ref('int_sessions_channeled') }}
+    where {{ is_within('visitor_id') }}
 ),
 
 purchases as (
@@ -15,7 +30,7 @@ purchases as (
             partition by visitor_id order by ordered_at, order_id
         ) as purchase_number
     from {{ ref('orders') }}
-    where visitor_id is not null and customer_id is not null
+    where visitor_id is not null and customer_id is not null and {{ is_within('visitor_id') }}
 ),
 
 buyers as (

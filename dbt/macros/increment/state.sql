@@ -1,0 +1,140 @@
+{# What the tables stand for, and whether a model can go on from there. One row per model in
+   increment.states, which is written in the transaction that changes its table. #}
+
+{# What the compiled SQL declares: {kind: none, keeps or key; key; keys_sql}. #}
+{% macro increment_declared(sql) %}
+    {%- set found = modules.re.search('/\\* increment by ([^\\n]+)\\n(.*?)\\*/', sql, modules.re.S) -%}
+    {%- if found -%}
+        {{ return({'kind': 'key', 'key': found.group(1), 'keys_sql': found.group(2)}) }}
+    {%- elif '/* keeps changes */' in sql -%}
+        {{ return({'kind': 'keeps', 'key': none, 'keys_sql': ''}) }}
+    {%- endif -%}
+    {{ return({'kind': 'none', 'key': none, 'keys_sql': ''}) }}
+{% endmacro %}
+
+{# Whether the tables of the state are there: hourglass makes them (dagster_project/transform/increments.py).
+   A warehouse without them is built whole. #}
+{% macro has_increment_state() %}
+    {{ return(adapter.get_relation(database, 'increment', 'states') is not none) }}
+{% endmacro %}
+
+{# Models, seeds, raw tables and other sources that the model reads: {models: [name], seeds: [checksum],
+   raw: [system.table], others: [system.table]}. What a query reads of control is in its fingerprint. #}
+{% macro increment_inputs() %}
+    {%- set inputs = {'models': [], 'seeds': [], 'raw': [], 'others': []} -%}
+    {%- for id in model.depends_on.nodes | unique -%}
+        {%- if id in graph.sources -%}
+            {%- set source = graph.sources[id] -%}
+            {%- set name = source.schema ~ '.' ~ source.identifier -%}
+            {%- if source.schema not in ('control', 'identity', 'ledger', 'predictions') -%}
+                {%- do inputs.raw.append(name) -%}
+            {%- elif name != 'control.parameters' -%}
+                {%- do inputs.others.append(name) -%}
+            {%- endif -%}
+        {%- elif graph.nodes[id].resource_type == 'seed' -%}
+            {%- do inputs.seeds.append(graph.nodes[id].name ~ ' ' ~ graph.nodes[id].checksum.checksum) -%}
+        {%- else -%}
+            {%- do inputs.models.append(graph.nodes[id].name) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(inputs) }}
+{% endmacro %}
+
+{# Changes with whatever decides over the table besides the rows that it reads: its compiled SQL with
+   all macros and variables, seeds, the settings that it names, dbt and DuckDB. #}
+{% macro increment_fingerprint(sql, inputs, settings) %}
+    {%- set of_a_build = [
+        'build_id', 'as_of', 'started_at', 'inputs', 'input_parts', 'make_current'
+    ] -%}
+    {%- set parts = [sql, dbt_version] + inputs.seeds | sort -%}
+    {%- for name, value in settings.items() if name not in of_a_build -%}
+        {%- if name == 'duckdb' or modules.re.search('\\b' ~ name ~ '\\b', sql) -%}
+            {%- do parts.append(name ~ '=' ~ value) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(local_md5(parts | join('\n'))) }}
+{% endmacro %}
+
+{# Rows of the last of some statements, as tuples. dbt's own run_query makes a table of agate of them,
+   which takes 10 ms each. The first statement of a model begins its transaction. #}
+{% macro fetched(sql) %}
+    {{ return(adapter.add_query(sql)[1].fetchall()) }}
+{% endmacro %}
+
+{# The settings of this build by name, and DuckDB's version. #}
+{% macro increment_settings() %}
+    {%- set cursor = adapter.add_query('select version() as duckdb, * from control.parameters')[1] -%}
+    {%- set names = cursor.description | map(attribute=0) | list -%}
+    {%- set rows = cursor.fetchall() -%}
+    {{ return(dict(zip(names, rows[0])) if rows else {}) }}
+{% endmacro %}
+
+{# The state of this model and of those that it reads, by name. #}
+{% macro increment_states(models) %}
+    {%- set names = ([model.name] + models) | map('replace', "'", "''") | join("', '") -%}
+    {%- set states = {} -%}
+    {%- for row in fetched(
+        "select model, generation, kept_from, fingerprint, as_of, row_count, key_count, inputs "
+        ~ "from increment.states where model in ('" ~ names ~ "')"
+    ) -%}
+        {%- do states.update({row[0]: {
+            'generation': row[1], 'kept_from': row[2], 'fingerprint': row[3], 'as_of': row[4],
+            'row_count': row[5], 'key_count': row[6], 'inputs': fromjson(row[7])
+        }}) -%}
+    {%- endfor -%}
+    {{ return(states) }}
+{% endmacro %}
+
+{# How the table is to be built: `anew` (nothing of it can be believed), `whole` (built whole, and
+   compared with what is there), `part` (by its keys) or `kept` (nothing that it reads has changed). #}
+{% macro increment_way(existing, sql, declared, inputs, states, fingerprint, as_of) %}
+    {%- set own = states.get(model.name) -%}
+    {%- if existing is none or not existing.is_table or own is none or flags.FULL_REFRESH
+        or own.fingerprint != fingerprint -%}
+        {{ return('anew') }}
+    {%- endif -%}
+    {%- if fetched('select count(*) from ' ~ this)[0][0] != own.row_count -%}
+        {{ return('anew') }}
+    {%- endif -%}
+    {#- Comments and the keys' own query say nothing of what the table depends on. -#}
+    {%- set query = modules.re.sub('/\\* increment by .*?\\*/|--[^\\n]*', '', sql, flags=modules.re.S) -%}
+    {%- set moved = [] -%}
+    {%- if own.as_of != as_of and modules.re.search('\\bas_of\\b', query)
+        and '{as_of before}' not in declared.keys_sql -%}
+        {%- do moved.append('as_of') -%}
+    {%- endif -%}
+    {%- for name in inputs.models -%}
+        {%- set before = own.inputs.get(name) -%}
+        {%- set now = states.get(name) -%}
+        {%- if before is none or now is none or before > now.generation or before < now.kept_from
+            or (before != now.generation and ('{changes of ' ~ name ~ '}') not in declared.keys_sql) -%}
+            {%- do moved.append(name) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if moved or inputs.others or (inputs.raw and declared.kind == 'keeps') -%}
+        {{ return('whole') }}
+    {%- endif -%}
+    {{ return('part' if declared.kind == 'key' else 'kept') }}
+{% endmacro %}
+
+{# Files that the raw tables hold now, as rows to compare with those of increment.files. #}
+{% macro increment_files(raw) -%}
+    {%- for name in raw %}
+    select
+        '{{ name }}' as source,
+        r.*,
+        max(f.loaded_at) as loaded_at
+    from (
+        select
+            _file_hash as file_hash,
+            _delivered_on as delivered_on,
+            _source as target,
+            count(*) as records
+        from {{ name }}
+        group by all
+    ) as r
+    left join ledger.files as f on r.file_hash = f.file_hash
+    group by all
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}

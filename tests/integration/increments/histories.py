@@ -1,0 +1,318 @@
+"""Histories of a small shop: what a company delivers day by day, out of order, and takes back.
+
+Rows go straight into raw tables and into what identity would have found, so that a step costs no
+load and no resolution. Everything is small and drawn from few values, so that things collide.
+"""
+
+import random
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+
+from tests.integration.conftest import fill
+from tests.integration.dbt_core.company import (
+    Rows,
+    belongs,
+    known_as,
+    parameters,
+)
+
+FIRST_DAY = date(2024, 3, 1)
+RAW = (
+    *("shop.web_events", "shop.orders", "shop.order_lines", "shop.refunds", "shop.accounts"),
+    *("marketing.messages", "marketing.social_interactions", "marketing.campaigns"),
+    "call_center.calls",
+)
+
+
+class History:
+    """One shop whose every step is drawn from a seed; ``con`` is its warehouse."""
+
+    def __init__(self, seed: int) -> None:
+        self.draw = random.Random(seed)
+        self.day = FIRST_DAY + timedelta(days=60)
+        self.files = 0
+        self.lookback = 30
+        self.time_zone = self.draw.choice(("UTC", "America/New_York", "Asia/Tokyo"))
+        self.owner = {f"a{n}": f"c{n % 5}" for n in range(7)}
+        self.address = {f"u{n}@x.test": f"c{n % 6}" for n in range(5)}
+        self.calls = {f"q{n}": f"c{n % 4}" for n in range(6)}
+        self.guests: dict[str, str] = {}
+        self.steps: dict[str, Callable[[duckdb.DuckDBPyConnection], None]] = {
+            "a day": self._a_day,
+            "late events": self._late_events,
+            "an update": self._an_update,
+            "a replaced file": self._a_replaced_file,
+            "a file dated otherwise": self._another_date,
+            "a file read again": self._read_again,
+            "deleted rows": self._deleted_rows,
+            "a merge": self._a_merge,
+            "a split": self._a_split,
+            "a past day": self._a_past_day,
+            "another look-back": self._another_lookback,
+            "nothing": lambda con: None,
+        }
+
+    def begin(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Empty the warehouse's inputs and deliver the first files."""
+        for table in (*RAW, "identity.assignments", "identity.identifiers", "identity.customers"):
+            con.execute(f"DELETE FROM {table}")
+        con.execute("DELETE FROM ledger.files")
+        for _ in range(4):
+            self._deliver(con, FIRST_DAY, self.day)
+        campaigns = [
+            {"campaign_id": f"k{n}", "name": f"Name {n}", "channel": "email"} for n in range(3)
+        ]
+        self.file(con, {"marketing.campaigns": campaigns}, FIRST_DAY)
+        self._decide(con)
+
+    def step(self, con: duckdb.DuckDBPyConnection) -> str:
+        """Have something happen; what."""
+        name = self.draw.choice(list(self.steps))
+        self.steps[name](con)
+        self._decide(con)
+        return name
+
+    def _decide(self, con: duckdb.DuckDBPyConnection) -> None:
+        """What identity and the plan of the build say today."""
+        for table in ("identity.assignments", "identity.identifiers", "identity.customers"):
+            con.execute(f"DELETE FROM {table}")
+        con.execute("DELETE FROM control.parameters")
+        people = {*self.owner.values(), *self.address.values(), *self.calls.values()}
+        people |= {*self.guests.values()}
+        fill(
+            con,
+            {
+                "identity.customers": [
+                    {"customer_id": c, "minted_at": datetime(2024, 1, 1), "record_count": 1}
+                    for c in sorted(people)
+                ],
+                "identity.assignments": [
+                    *(belongs(c, "accounts", a) for a, c in self.owner.items()),
+                    *(belongs(c, "orders", o) for o, c in self.guests.items()),
+                    *(belongs(c, "calls", q, "call_center") for q, c in self.calls.items()),
+                ],
+                "identity.identifiers": [
+                    known_as("email", raw, c) for raw, c in self.address.items()
+                ],
+                "control.parameters": parameters(
+                    as_of=self.day, time_zone=self.time_zone, lookback_days=self.lookback
+                ),
+            },
+        )
+
+    @property
+    def noon(self) -> datetime:
+        """Of the day that is the last to count."""
+        return datetime.combine(self.day, datetime.min.time()) + timedelta(hours=12)
+
+    def file(
+        self, con: duckdb.DuckDBPyConnection, tables: dict[str, Rows], on: date | None
+    ) -> None:
+        """Deliver rows of several tables as one file's."""
+        self.files += 1
+        # Contents are told by their hashes, which come in any order.
+        name = f"{self.draw.randint(100, 999)}-{self.files}"
+        own = {"_file_hash": name, "_delivered_on": on, "_source": "x"}
+        fill(
+            con,
+            {
+                table: [{**row, **own, "_line": line} for line, row in enumerate(rows, start=2)]
+                for table, rows in tables.items()
+            },
+        )
+        con.execute(
+            "INSERT INTO ledger.files (file_hash, loaded_at) VALUES (?, ?)",
+            [name, datetime(2024, 1, 1) + timedelta(seconds=self.files)],
+        )
+
+    def _deliver(self, con: duckdb.DuckDBPyConnection, first: date, last: date) -> None:
+        """A file of each table with what happened between two days, or is said to have."""
+        draw = self.draw
+
+        def moment() -> datetime:
+            minutes = (last - first).days * 1440 + 1440
+            start = datetime.combine(first, datetime.min.time())
+            return start + timedelta(minutes=draw.randint(0, minutes))
+
+        def some(most: int) -> range:
+            return range(draw.randint(0, most))
+
+        accounts = [*self.owner, "a-unknown"]
+        visits: Rows = []
+        for _ in some(8):
+            visitor, at = f"v{draw.randint(0, 9)}", moment()
+            account = draw.choice([None, None, *accounts])
+            for _ in range(draw.randint(1, 4)):
+                at += timedelta(minutes=draw.choice([1, 5, 29, 31]))
+                visits.append(
+                    {
+                        "event_id": f"e{draw.randint(0, 400)}",
+                        "visitor_id": visitor,
+                        "account_id": account,
+                        "occurred_at": at,
+                        "event_name": draw.choice(["page_view", "product_view", "add_to_cart"]),
+                        "utm_source": draw.choice([None, None, "google", "news"]),
+                        "utm_medium": draw.choice([None, "cpc", "email"]),
+                        "utm_campaign": draw.choice([None, "k1", "Name 2", "spring"]),
+                        "referrer": draw.choice([None, "https://blog.test/a"]),
+                        "device": draw.choice(["mobile", "desktop", None]),
+                    }
+                )
+        orders: Rows = []
+        lines: Rows = []
+        for _ in some(4):
+            order = f"o{draw.randint(0, 40)}"
+            account = draw.choice([None, *accounts])
+            if account is None and draw.random() < 0.5:
+                self.guests[order] = f"c{draw.randint(0, 6)}"
+            orders.append(
+                {
+                    "order_id": order,
+                    "account_id": account,
+                    "visitor_id": draw.choice([None, f"v{draw.randint(0, 9)}"]),
+                    "ordered_at": moment(),
+                    "status": draw.choice(["paid", "paid", "refunded", "cancelled"]),
+                    "total_amount": Decimal(draw.randint(1, 5000)) / 100,
+                    "updated_at": draw.choice([None, moment()]),
+                }
+            )
+            lines += [
+                {
+                    "order_id": draw.choice([order, order, f"o{draw.randint(0, 40)}"]),
+                    "line_number": line,
+                    "product_id": f"p{draw.randint(0, 3)}",
+                    "quantity": Decimal(draw.randint(1, 3)),
+                    "unit_price": Decimal(draw.randint(1, 900)) / 100,
+                }
+                for line in range(1, draw.randint(1, 4))
+            ]
+        who: list[dict[str, Any]] = [
+            {"account_id": draw.choice(accounts)},
+            {"email": f"u{draw.randint(0, 6)}@x.test"},
+            {},
+        ]
+        self.file(
+            con,
+            {
+                "shop.web_events": visits,
+                "shop.orders": orders,
+                "shop.order_lines": lines,
+                "shop.refunds": [
+                    {
+                        "refund_id": f"r{draw.randint(0, 30)}",
+                        "order_id": draw.choice([None, f"o{draw.randint(0, 40)}"]),
+                        "account_id": draw.choice(accounts),
+                        "product_id": draw.choice([None, "p1", "p2"]),
+                        "refunded_at": moment(),
+                        "amount": Decimal(draw.randint(1, 900)) / 100,
+                    }
+                    for _ in some(2)
+                ],
+                "marketing.messages": [
+                    {
+                        "message_id": f"m{draw.randint(0, 60)}",
+                        "event": draw.choice(["sent", "clicked", "clicked"]),
+                        "medium": draw.choice(["email", "sms"]),
+                        "occurred_at": moment(),
+                        "campaign_id": draw.choice([None, "k0", "K1", "Name 2", "new"]),
+                        **draw.choice(who),
+                    }
+                    for _ in some(6)
+                ],
+                "marketing.social_interactions": [
+                    {
+                        "interaction_id": f"i{draw.randint(0, 30)}",
+                        "platform": "network",
+                        "kind": "like",
+                        "occurred_at": moment(),
+                        **draw.choice(who),
+                    }
+                    for _ in some(2)
+                ],
+                "call_center.calls": [
+                    {
+                        "call_id": f"q{draw.randint(0, 9)}",
+                        "direction": "inbound",
+                        "started_at": moment(),
+                        "disposition": draw.choice(["answered", "answered", "missed"]),
+                        "campaign_id": draw.choice([None, "k2", "new"]),
+                    }
+                    for _ in some(2)
+                ],
+            },
+            draw.choice([None, last, last + timedelta(days=1)]),
+        )
+
+    def _a_day(self, con: duckdb.DuckDBPyConnection) -> None:
+        self.day += timedelta(days=1)
+        # Some of it is dated after as_of.
+        self._deliver(con, self.day, self.day + timedelta(days=self.draw.choice([0, 0, 2])))
+
+    def _late_events(self, con: duckdb.DuckDBPyConnection) -> None:
+        first = FIRST_DAY + timedelta(days=self.draw.randint(0, 50))
+        self._deliver(con, first, first + timedelta(days=3))
+
+    def _an_update(self, con: duckdb.DuckDBPyConnection) -> None:
+        names = self.draw.choice([["Name 0", "Name 1", "spring"], ["spring", "Name 2", "x"]])
+        rows = [
+            {"campaign_id": f"k{n}", "name": name, "channel": "email"}
+            for n, name in enumerate(names)
+        ]
+        self.file(con, {"marketing.campaigns": rows}, self.day)
+
+    def _a_file(self, con: duckdb.DuckDBPyConnection) -> str:
+        rows = con.execute("SELECT file_hash FROM ledger.files ORDER BY 1").fetchall()
+        return self.draw.choice(rows)[0]
+
+    def _a_replaced_file(self, con: duckdb.DuckDBPyConnection) -> None:
+        file = self._a_file(con)
+        for table in RAW:
+            con.execute(f"DELETE FROM {table} WHERE _file_hash = ?", [file])
+        con.execute("DELETE FROM ledger.files WHERE file_hash = ?", [file])
+        self._deliver(con, FIRST_DAY, self.day)
+
+    def _another_date(self, con: duckdb.DuckDBPyConnection) -> None:
+        file, on = self._a_file(con), self.day + timedelta(days=self.draw.randint(-90, 9))
+        for table in RAW:
+            con.execute(f"UPDATE {table} SET _delivered_on = ? WHERE _file_hash = ?", [on, file])
+
+    def _read_again(self, con: duckdb.DuckDBPyConnection) -> None:
+        """As by another mapping: the same content, other rows, and the same number of them."""
+        file = self._a_file(con)
+        con.execute(
+            "UPDATE shop.web_events SET utm_source = 'read again', account_id = NULL "
+            "WHERE _file_hash = ?",
+            [file],
+        )
+        self.files += 1
+        con.execute(
+            "UPDATE ledger.files SET loaded_at = ? WHERE file_hash = ?",
+            [datetime(2024, 1, 1) + timedelta(seconds=self.files), file],
+        )
+
+    def _deleted_rows(self, con: duckdb.DuckDBPyConnection) -> None:
+        con.execute("DELETE FROM shop.web_events WHERE visitor_id = ?", [self._any("v", 9)])
+        con.execute("DELETE FROM marketing.messages WHERE message_id = ?", [self._any("m", 60)])
+
+    def _any(self, letter: str, last: int) -> str:
+        return f"{letter}{self.draw.randint(0, last)}"
+
+    def _a_merge(self, con: duckdb.DuckDBPyConnection) -> None:
+        lost, kept = self._any("c", 6), self._any("c", 6)
+        for known in (self.owner, self.address, self.calls, self.guests):
+            known.update({key: kept for key, owner in known.items() if owner == lost})
+
+    def _a_split(self, con: duckdb.DuckDBPyConnection) -> None:
+        for known in (self.owner, self.address, self.calls):
+            key = self.draw.choice(list(known))
+            known[key] = self._any("c", 9)
+
+    def _a_past_day(self, con: duckdb.DuckDBPyConnection) -> None:
+        self.day += timedelta(days=self.draw.choice([-40, -3, -1, 5, 31]))
+
+    def _another_lookback(self, con: duckdb.DuckDBPyConnection) -> None:
+        self.lookback = self.draw.choice([7, 30, 30])
