@@ -11,9 +11,11 @@ import duckdb
 SCHEMA = "increment"
 # Changes with what the macros write there, as does every version of this package.
 LAYOUT = "1"
+# The share of a table's keys beyond which it is rebuilt whole, which is then cheaper.
+LARGEST_SHARE = 0.3
 TABLES = {
     # Of which package the rest is.
-    "layout": "version VARCHAR",
+    "layout": "version VARCHAR, largest_share DOUBLE",
     # ``generation``: counted up with each change of a table; ``kept_from``: the generation back to
     # which its changes are kept; ``inputs``: JSON, the generation of each model that was read.
     # ``way``: how the table was built last (anew, whole, part, kept).
@@ -35,7 +37,7 @@ def create_increment_tables(con: duckdb.DuckDBPyConnection) -> None:
         return
     con.begin()
     con.execute(f"DELETE FROM {SCHEMA}.layout")
-    con.execute(f"INSERT INTO {SCHEMA}.layout VALUES (?)", [version])
+    con.execute(f"INSERT INTO {SCHEMA}.layout VALUES (?, ?)", [version, LARGEST_SHARE])
     for name in ("states", "files"):
         con.execute(f"CREATE OR REPLACE TABLE {SCHEMA}.{name} ({TABLES[name]})")
     con.commit()

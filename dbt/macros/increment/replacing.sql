@@ -91,19 +91,21 @@
     )[0][0] -%}
         {{ return('whole') }}
     {%- endif -%}
-    {%- set count = fetched(
+    {%- set found = fetched(
         'create or replace temp table keys__' ~ name ~ ' as select distinct key from ('
         ~ keys_query(target, declared, inputs, own, state) ~ ') as found (key) where key is not null; '
-        ~ 'select count(*) from keys__' ~ name
-    )[0][0] -%}
-    {%- if count == 0 -%}{{ return('kept') }}{%- endif -%}
-    {%- if count > var('increment_largest_share') * own.key_count -%}{{ return('whole') }}{%- endif -%}
+        ~ 'select count(*), count(*) > ' ~ own.key_count
+        ~ ' * (select largest_share from increment.layout) from keys__' ~ name
+    )[0] -%}
+    {%- if found[0] == 0 -%}{{ return('kept') }}{%- endif -%}
+    {%- if found[1] -%}{{ return('whole') }}{%- endif -%}
     {%- set within = '(\\1 in (select key from keys__' ~ name ~ '))' -%}
-    {%- set part = modules.re.sub('\\(true /\\* within (.*?) \\*/\\)', within, compiled_code) -%}
-    {%- set of_keys = declared.key ~ ' in (select key from keys__' ~ name ~ ')' -%}
+    {%- set part = modules.re.sub('\\(true /\\* within (.*?) \\*/\\)', within, compiled_code, flags=modules.re.S) -%}
+    {%- set of_keys = '(' ~ declared.key ~ ' in (select key from keys__' ~ name ~ '))' -%}
     {%- set is_changed = fetched(
         'create or replace temp table fresh__' ~ name ~ ' as select * from ' ~ target ~ ' limit 0; '
         ~ 'insert into fresh__' ~ name ~ ' by name ' ~ part ~ '; '
+        ~ 'delete from fresh__' ~ name ~ ' where not ' ~ of_keys ~ '; '
         ~ rows_that_differ(
             'select * from ' ~ target ~ ' where ' ~ of_keys, 'select * from fresh__' ~ name
         )

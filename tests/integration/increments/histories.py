@@ -43,6 +43,8 @@ class History:
         self.guests: dict[str, str] = {}
         self.steps: dict[str, Callable[[duckdb.DuckDBPyConnection], None]] = {
             "a day": self._a_day,
+            "another day": self._a_day,
+            "the day after": self._a_day,
             "late events": self._late_events,
             "an update": self._an_update,
             "a replaced file": self._a_replaced_file,
@@ -50,6 +52,7 @@ class History:
             "a file read again": self._read_again,
             "deleted rows": self._deleted_rows,
             "a merge": self._a_merge,
+            "a second merge": self._a_merge,
             "a split": self._a_split,
             "a past day": self._a_past_day,
             "another look-back": self._another_lookback,
