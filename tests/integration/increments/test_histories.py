@@ -6,7 +6,7 @@ from tests.integration.increments.conftest import Increments
 from tests.integration.increments.histories import History
 from tests.soak import HISTORIES
 
-STEPS = 4
+STEPS = 3
 
 
 @pytest.mark.parametrize("seed", HISTORIES)
