@@ -16,6 +16,7 @@ from dagster_project.contracts.folders import CONTRACTS, own_files
 from dagster_project.contracts.model import (
     DUCKDB_TYPES,
     META_COLUMNS,
+    READ_TYPES,
     Column,
     ColumnType,
     IdentifiedBy,
@@ -31,6 +32,7 @@ __all__ = [
     "CONTRACTS_DIR",
     "DUCKDB_TYPES",
     "META_COLUMNS",
+    "READ_TYPES",
     "SYSTEMS",
     "Column",
     "ColumnType",

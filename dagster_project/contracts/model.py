@@ -40,6 +40,14 @@ DUCKDB_TYPES: dict[str, str] = {
     "integer": "BIGINT",
 }
 
+# What cells are read as: more is a slip of the keyboard, and too much for the sums over it.
+READ_TYPES: dict[str, str] = DUCKDB_TYPES | {
+    "money": "DECIMAL(14,2)",
+    "unit_price": "DECIMAL(17,6)",
+    "quantity": "DECIMAL(12,3)",
+    "rate": "DECIMAL(16,9)",
+}
+
 META_COLUMNS: dict[str, str] = {
     "_file_hash": "VARCHAR",
     "_line": "BIGINT",

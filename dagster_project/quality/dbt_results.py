@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 
 from dagster_project.errors import HourglassError
+from dagster_project.quality import missing_rates
 from dagster_project.quality.column_rules import (
     RuleOutcome,
     create_rule_table,
@@ -186,7 +187,8 @@ def dbt_results(
             mine = rules.get(node.unique_id)
             results += [result] if mine is None else _rule_results(node, nodes, result, mine)
     built = [node for node in nodes.values() if node.kind in BUILT_KINDS]
-    return results + [result for node in built if (result := _model_result(node, runs))]
+    results += [result for node in built if (result := _model_result(node, runs))]
+    return missing_rates.told(con, results)
 
 
 def _test_result(

@@ -45,8 +45,8 @@ SLOW = 1.5
 # What each file of by_hand/ stands for: the mart, and the models that exist for its sake.
 COUNTERPARTS = {
     "order_lines": (
-        "int_owners_resolved int_money_rates int_money_daily_rates int_missing_rates "
-        "int_orders_valued "
+        "int_owners_resolved int_money_amounts int_money_rates int_money_daily_rates "
+        "int_missing_rates int_orders_valued "
         "int_order_lines_valued int_order_lines_returned int_orders_refunded int_refunds_routed "
         "int_refunds_allocated order_lines"
     ),

@@ -50,6 +50,13 @@ class RegisteredCase:
 
 
 CASES: dict[str, RegisteredCase] = {}
+# Cases of which a load alone shows nothing: tests/integration/test_cases_of_people.py.
+PEOPLE = {
+    "email-dot-or-display-name",
+    "email-invisible-characters",
+    "one-price-for-everything",
+    "phone-as-float-or-annotated",
+}
 
 
 def case(name: str, **settings: Any) -> Callable[[Expectation], Expectation]:

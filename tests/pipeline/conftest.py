@@ -32,6 +32,7 @@ class Company:
     """A data directory, and the ``hourglass`` command on it."""
 
     data_dir: Path
+    timeout: int = RUN_TIMEOUT
 
     def hourglass(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
         """Run ``hourglass ARGS --data-dir ...`` as a user does, in a process of its own."""
@@ -41,7 +42,7 @@ class Company:
             env={**os.environ, "COLUMNS": "200", **env},
             capture_output=True,
             text=True,
-            timeout=RUN_TIMEOUT,
+            timeout=self.timeout,
             check=False,
         )
 

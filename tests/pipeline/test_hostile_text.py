@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from dagster_project.contracts import Column, Table, load_contract
+from tests import byte_search
 from tests.pipeline.conftest import Company
 
 # Codes with a meaning of their own: another word changes the figures, not the text.
@@ -22,6 +23,31 @@ VALUES = {
     "boolean": "false",
     "integer": "3",
     "score": "5",
+}
+
+# A person in files of which nothing is accepted: no header, a record for a header, wrong cells,
+# fields too many, quotes and bytes that are broken, a damaged Parquet file, vendors' exports.
+REFUSED_PERSON = ("Zyxwanna", "Quorvale", "zyxwanna@mail.test", "447700900987", "Tollgarth Lane")
+REFUSED_FILES = {
+    "crm/contacts_headless.csv": "1,Zyxwanna,Quorvale,zyxwanna@mail.test,+447700900987\n"
+    "2,B,C,d,e\n",
+    "crm/deals_headless.csv": "Zyxwanna,Quorvale,Tollgarth Lane\nx,y,z\n",
+    "crm/surveys_invalid.csv": "survey_id,kind,score,answered_at,email\n"
+    "Zyxwanna,nps,Quorvale,2026-01-01,zyxwanna@mail.test\n",
+    "shop/orders_invalid.csv": "order_id,ordered_at,status,total_amount,email,coupon_code\n"
+    "1,Zyxwanna,paid,1,zyxwanna@mail.test,Quorvale\n"
+    "2,2026-01-01,Quorvale,1,zyxwanna@mail.test,\n"
+    "3,2026-01-01,paid,Tollgarth Lane,+447700900987,x\n"
+    "4,2026-01-01,paid,1,x,y,Zyxwanna Quorvale\n"
+    '5,2026-01-01,paid,1,"Zyxwanna"Quorvale,y\n',
+    "shop/accounts_bytes.csv": b"account_id,first_name\n"
+    b"1,Zyxwanna \xff Quorvale \xd0\x96\xd0\x96\n",
+    "marketing/messages_broken.jsonl": '{"message_id": "Zyxwanna", "x": "Quorvale"}\n{"Zyxwanna',
+    "call_center/calls_damaged.parquet": "Zyxwanna Quorvale",
+    "call_center/tickets_book.xlsx": "Zyxwanna Quorvale",
+    "shopify_orders/headless.csv": "Zyxwanna,Quorvale,zyxwanna@mail.test\n1,2,3\n",
+    "woocommerce_orders/invalid.json": '[{"id": 1, "status": "Quorvale", "date_created_gmt": '
+    '"Zyxwanna", "billing": {"email": "zyxwanna@mail.test"}}]',
 }
 
 
@@ -74,7 +100,14 @@ def company(strings, tmp_path_factory) -> Company:
         path = company.data_dir / "landing" / system / f"{table.name}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(extract(table, strings), encoding="utf-8", newline="")
-    company.run()
+    for name, content in REFUSED_FILES.items():
+        path = company.data_dir / "landing" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    result = company.hourglass("run")
+    # Published, and told that files gave nothing.
+    assert result.returncode == 4, result.stdout + result.stderr
+    (company.data_dir.parent / "said.txt").write_text(result.stdout + result.stderr)
     return company
 
 
@@ -116,6 +149,22 @@ def test_restricted_database_holds_what_was_delivered(company, strings) -> None:
 def test_marts_hold_names_of_things_unchanged(company, strings) -> None:
     """A product whose name is a formula is renamed, or runs in the analyst's spreadsheet."""
     assert {row[0] for row in company.query("SELECT name FROM products")} >= set(strings)
+
+
+def test_refused_cells_stand_nowhere_else(company) -> None:
+    """A person's name and telephone stand in a log, the scheduler's history or a report."""
+    refused = company.warehouse("SELECT original FROM ledger.quarantine WHERE level = 'row'")
+    assert any("Zyxwanna" in (text or "") for (text,) in refused)
+    for command in (["status"], ["check", str(company.data_dir / "landing")]):
+        said = company.hourglass(*command)
+        with (company.data_dir.parent / "said.txt").open("a") as file:
+            file.write(said.stdout + said.stderr)
+    inside = tuple(f"{name}/" for name in ("warehouse", "landing", "restricted"))
+    found = byte_search.search(company.data_dir, REFUSED_PERSON)
+    assert any(place.startswith("landing/") for place in found)
+    assert [place for place in found if not place.startswith(inside)] == []
+    text = (company.data_dir.parent / "said.txt").read_text().casefold()
+    assert [value for value in REFUSED_PERSON if value.casefold() in text] == []
 
 
 class Page(HTMLParser):

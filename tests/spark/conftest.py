@@ -10,10 +10,13 @@ from dagster_project.errors import UsageError
 from dagster_project.settings import Settings, load_settings
 from tests.integration.conftest import project
 from tests.integration.dbt_core.conftest import warehouse
+from tests.unit.load.conftest import make_landing
 
-__all__ = ["project", "warehouse"]
+__all__ = ["make_landing", "project", "warehouse"]
 
 SMALL = Path(__file__).with_name("small.conf")
+# Seconds of a whole run: a Spark starts for each call of dbt.
+SLOWEST = 3600
 # What a run of a small company on Spark is told; make test-spark sets SPARK_TESTS.
 ENGINE = {
     "HOURGLASS_ENGINE": "spark",

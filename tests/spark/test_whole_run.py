@@ -12,7 +12,7 @@ from dagster_project.sample import write_company
 from tests.equal_marts import differences
 from tests.pipeline.conftest import SAMPLE, Company
 from tests.soak import SOAK, seeded
-from tests.spark.conftest import ENGINE
+from tests.spark.conftest import ENGINE, SLOWEST
 
 KEYS = {suite.mart: tuple(suite.key) for suite in load_suites().values()}
 
@@ -47,7 +47,7 @@ if SOAK:
 @pytest.mark.parametrize("land", COMPANIES)
 def test_both_engines_publish_the_same_version(tmp_path: Path, land: Callable[[Path], None]):
     """The day a company moves to Spark its numbers change, or its customers get other ids."""
-    company = Company(tmp_path / "data")
+    company = Company(tmp_path / "data", timeout=SLOWEST)
     land(company.data_dir / "landing")
     company.run("--now")
     duckdb_marts = company.marts_path

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from dagster_project.contracts import DUCKDB_TYPES
+from dagster_project.contracts import READ_TYPES
 from dagster_project.contracts.expressions import Expression
 from dagster_project.load.ingest.batch_staging import SourceUnit
 from dagster_project.load.reading.header_matching import Field
@@ -56,4 +56,4 @@ def canonical_value(field: Field, given: str) -> str:
     if field.type in NUMBERS and field.type != "integer":
         # Through its text, as everywhere: a DOUBLE's own cast rounds what it stands for, not it.
         given = without_exponent(f"CAST({given} AS VARCHAR)")
-    return f"TRY_CAST({given} AS {DUCKDB_TYPES[field.type]})"
+    return f"TRY_CAST({given} AS {READ_TYPES[field.type]})"

@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import re
 from collections.abc import Set
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,10 @@ from dagster_project.load.reading.record_fields import FieldSigns, signs_of_reco
 SAMPLE = 256 << 10
 RECORDS_LOOKED_AT = 200
 UTF8 = ("utf-8", "utf-8-sig")
+# Undecodable bytes are marked by this pair, which no text holds by itself.
+BAD_BYTE = "\ufffd\ufdd0"
+MARKING = "hourglass_mark"
+_WIDE = re.compile(r"[^\x00-\x7f\ufeff]")
 # What is tried for a file that is neither UTF-8, UTF-16 nor in a code page of one byte per letter;
 # others are named in the settings.
 WIDE_ENCODINGS = ("shift_jis", "gb18030", "big5", "euc_jp", "euc_kr")
@@ -109,6 +114,15 @@ def _is_plain_header(record: str, header: Header) -> bool:
     return next(csv.reader([record], delimiter=header.signs.delimiter), []) == list(header.names)
 
 
+def _mark_bad_bytes(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return BAD_BYTE, error.start + 1
+
+
+codecs.register_error(MARKING, _mark_bad_bytes)
+
+
 def head_encoding(head: bytes, region: str | None = None) -> Guess:
     """The encoding that a file's beginning shows, by its mark or by what it decodes as; else the
     likeliest one. ``region``: the country of the source."""
@@ -122,12 +136,23 @@ def head_encoding(head: bytes, region: str | None = None) -> Guess:
         return Guess.shown("utf-16-le")
     if even > half * 0.3 and odd < half * 0.1:
         return Guess.shown("utf-16-be")
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
-    except UnicodeDecodeError:
-        # Whole lines only: a character of several bytes that is cut in two fits no encoding.
-        return detect_encoding(head[: head.rfind(b"\n") + 1] or head, region)
-    return Guess.shown("utf-8")
+    wide, bad = wide_and_bad(codecs.getincrementaldecoder("utf-8")(MARKING).decode(head))
+    if is_utf8(wide, bad):
+        return Guess.shown("utf-8")
+    # Whole lines only: a character of several bytes that is cut in two fits no encoding.
+    return detect_encoding(head[: head.rfind(b"\n") + 1] or head, region)
+
+
+def wide_and_bad(text: str) -> tuple[int, int]:
+    """Characters of several bytes, and bytes that are none, in what was decoded by ``MARKING``."""
+    bad = text.count(BAD_BYTE)
+    return len(_WIDE.findall(text)) - len(BAD_BYTE) * bad, bad
+
+
+def is_utf8(wide: int, bad: int) -> bool:
+    """Whether it is UTF-8, with damaged records at most: in other encodings hardly any two bytes
+    happen to be a character of it."""
+    return wide > bad or not bad
 
 
 def detect_encoding(sample: bytes, region: str | None = None) -> Guess:

@@ -15,9 +15,13 @@ from typing import Any
 
 from dagster_project.load.reading.code_pages import Guess
 from dagster_project.load.reading.csv_dialect import (
+    BAD_BYTE,
+    MARKING,
     UTF8,
     CsvDialect,
     detect_encoding,
+    is_utf8,
+    wide_and_bad,
 )
 from dagster_project.load.reading.file_content import DamagedFileError, read_chunks
 from dagster_project.load.reading.record_fields import (
@@ -60,7 +64,7 @@ def csv_records(
 
 
 def _csv_record(line: int, text: str, signs: FieldSigns, width: int) -> Record:
-    if _BAD_BYTE in text:
+    if BAD_BYTE in text:
         return Record(
             line, None, text, "undecodable", "The record has bytes that are no text in UTF-8."
         )
@@ -88,48 +92,32 @@ def _csv_record(line: int, text: str, signs: FieldSigns, width: int) -> Record:
     return Record(line, cells, text)
 
 
-# Undecodable bytes are marked by this pair, which no text holds by itself.
-_BAD_BYTE = "\ufffd\ufdd0"
-
-
-def _mark_bad_bytes(error: UnicodeError) -> tuple[str, int]:
-    if not isinstance(error, UnicodeDecodeError):
-        raise error
-    return _BAD_BYTE, error.start + 1
-
-
-codecs.register_error("hourglass_mark", _mark_bad_bytes)
-
-
 def text_encoding(
     path: Path, compression: str | None, encoding: str, region: str | None
 ) -> Guess | None:
     """None where ``encoding`` is right; the likeliest one where the bytes are not the UTF-8 that
     they were taken for.
 
-    A file with valid sequences of several bytes is UTF-8 with damaged records; one without any
+    A file of valid sequences of several bytes is UTF-8 with damaged records; one with few or none
     was written in another encoding.
     """
     if encoding not in UTF8:
         return None
     odd = bytearray()
-    decoder = codecs.getincrementaldecoder("utf-8")(errors="hourglass_mark")
-    has_wide = is_bad = False
+    decoder = codecs.getincrementaldecoder("utf-8")(errors=MARKING)
+    wide = bad = 0
     for data in read_chunks(path, compression):
-        text = decoder.decode(data)
-        is_bad = is_bad or _BAD_BYTE in text
-        has_wide = has_wide or bool(re.search(r"[^\x00-\x7f\ufffd\ufdd0\ufeff]", text))
+        more_wide, more_bad = wide_and_bad(decoder.decode(data))
+        wide, bad = wide + more_wide, bad + more_bad
         if len(odd) < 1 << 18:
             for line in data.split(b"\n"):
                 if not line.isascii():
                     odd += line + b"\n"
-    if not is_bad or has_wide:
-        return None
-    return detect_encoding(bytes(odd), region)
+    return None if is_utf8(wide, bad) else detect_encoding(bytes(odd), region)
 
 
 def record_texts(
-    path: Path, compression: str | None, dialect: CsvDialect, errors: str = "hourglass_mark"
+    path: Path, compression: str | None, dialect: CsvDialect, errors: str = MARKING
 ) -> Iterator[tuple[int, str]]:
     """(line, text with its line end) of each record, blank lines and the header included.
 
@@ -199,7 +187,7 @@ def _lines_of_json(path: Path, compression: str | None) -> Iterator[tuple[int, s
     chunks = read_chunks(path, compression)
     first = next(chunks, b"")
     encoding = "utf-16" if first[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
-    reader = codecs.getincrementaldecoder(encoding)(errors="hourglass_mark")
+    reader = codecs.getincrementaldecoder(encoding)(errors=MARKING)
     start = reader.decode(first)
     opening = start.lstrip()[:1]
     first_line = start.lstrip().split("\n", 1)[0]
@@ -229,7 +217,7 @@ def _object(text: str, decoder: json.JSONDecoder) -> Any:
         value = decoder.decode(text)
     except (json.JSONDecodeError, RecursionError):
         return _Broken()
-    return value if isinstance(value, dict) and _BAD_BYTE not in text else _Broken()
+    return value if isinstance(value, dict) and BAD_BYTE not in text else _Broken()
 
 
 def _is_document(text: str, decoder: json.JSONDecoder) -> bool:

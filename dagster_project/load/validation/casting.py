@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from dagster_project.contracts import DUCKDB_TYPES
+from dagster_project.contracts import READ_TYPES
 from dagster_project.contracts.currencies import CURRENCIES
 from dagster_project.load.reading.header_matching import Field
 from dagster_project.warehouse import quoted
@@ -309,7 +309,7 @@ def _number(
         text = computed.let(0, plain_number(text, column_format))
     digits = computed.let(1, without_exponent(text))
     if kind != "integer":
-        return f"TRY_CAST({digits} AS {DUCKDB_TYPES[kind]})"
+        return f"TRY_CAST({digits} AS {READ_TYPES[kind]})"
     # A cast would round 3.7 to 4; 4.0, as many exports write whole numbers, is one.
     return (
         f"CASE WHEN regexp_full_match({digits}, '\\s*[+-]?(\\d+(\\.0*)?|\\.0+)\\s*') "

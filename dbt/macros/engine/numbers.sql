@@ -26,7 +26,22 @@
     cast(cast({{ units }} as decimal(18, 0)) * cast(0.001 as decimal(4, 3)) as decimal(18, 3))
 {%- endmacro %}
 
-{# quantity x unit price, to the cent, half away from zero. #}
+{# An amount of whatever precision as money, to the cent, half away from zero. What no company
+   charges is cut off at a trillion less a cent: it must not stop the sums of all others. #}
+{% macro as_money(amount) -%}
+    case
+        -- Engines differ in what the least of a number and nothing is.
+        when {{ amount }} is not null
+            then cast(
+                least(
+                    greatest({{ amount }}, cast(-999999999999.99 as decimal(14, 2))),
+                    cast(999999999999.99 as decimal(14, 2))
+                ) as decimal(18, 2)
+            )
+    end
+{%- endmacro %}
+
+{# quantity x unit price. #}
 {% macro line_amount(quantity, unit_price) -%}
     case
         when abs(cast({{ quantity }} as double) * cast({{ unit_price }} as double)) < 100000000
@@ -34,10 +49,9 @@
                 cast({{ quantity }} as decimal(18, 3)) * cast({{ unit_price }} as decimal(18, 6))
                 as decimal(18, 2)
             )
-        else cast(
-            cast({{ quantity }} as decimal(38, 3)) * cast({{ unit_price }} as decimal(38, 6))
-            as decimal(18, 2)
-        )
+        else {{ as_money(
+            'cast(' ~ quantity ~ ' as decimal(38, 3)) * cast(' ~ unit_price ~ ' as decimal(38, 6))'
+        ) }}
     end
 {%- endmacro %}
 
@@ -45,10 +59,9 @@
 {% macro convert_money(amount, rate) -%}
     case
         when {{ rate }} = 1 then cast({{ amount }} as decimal(18, 2))
-        else cast(
-            cast({{ amount }} as decimal(38, 2)) * cast({{ rate }} as decimal(38, 9))
-            as decimal(18, 2)
-        )
+        else {{ as_money(
+                'cast(' ~ amount ~ ' as decimal(38, 2)) * cast(' ~ rate ~ ' as decimal(38, 9))'
+            ) }}
     end
 {%- endmacro %}
 

@@ -8,9 +8,17 @@ import duckdb
 import pytest
 
 from dagster_project.contracts import load_contract
+from dagster_project.quality import missing_rates
 from dagster_project.quality.descriptions import described
+from dagster_project.quality.results import CheckResult
 from tests.integration.conftest import Project
-from tests.integration.dbt_core.company import Company, parameters, shop_of_one_week
+from tests.integration.dbt_core.company import (
+    Company,
+    at,
+    delivered,
+    parameters,
+    shop_of_one_week,
+)
 from tests.integration.dbt_core.conftest import Warehouse
 
 
@@ -212,8 +220,8 @@ def test_several_currencies_without_a_setting_are_named_with_their_days(warehous
     warehouse.build(with_orders(("o1", "EUR"), ("o2", "GBP"), ("o3", None)))
     missing = warehouse.rows("select * from intermediate.int_missing_rates order by money_date")
     assert missing == [
-        {"currency": "EUR", "money_date": date(2024, 6, 3)},
-        {"currency": "GBP", "money_date": date(2024, 6, 5)},
+        {"currency": "EUR", "money_date": date(2024, 6, 3), "amounts": 1},
+        {"currency": "GBP", "money_date": date(2024, 6, 5), "amounts": 1},
     ]
 
 
@@ -222,7 +230,39 @@ def test_a_missing_rate_is_named_with_its_day(warehouse: Warehouse):
     company = with_orders(("o1", "EUR"), ("o2", "GBP"), ("o3", None), currency="EUR")
     warehouse.build(company)
     missing = warehouse.rows("select * from intermediate.int_missing_rates")
-    assert missing == [{"currency": "GBP", "money_date": date(2024, 6, 5)}]
+    assert missing == [{"currency": "GBP", "money_date": date(2024, 6, 5), "amounts": 1}]
+
+
+def test_amounts_that_count_in_nothing_need_no_rate(warehouse: Warehouse):
+    """A cancelled order in dollars, or a lost deal, keeps a company of euros from its figures."""
+    company = with_orders(("o1", "EUR"), ("o2", "USD"), ("o3", "EUR"))
+    company["shop.orders"][1]["status"] = "cancelled"
+    company["crm.deals"] = delivered(
+        [
+            {"deal_id": "d1", "contact_id": "k1", "created_at": at(2), "amount": 5}
+            | {"currency": "JPY", "is_won": False, "closed_at": at(3)}
+        ]
+    )
+    warehouse.build(company)
+    assert warehouse.rows("select * from intermediate.int_missing_rates") == []
+    assert warehouse.rows(
+        "select order_id, order_total is null as is_unknown from marts.orders "
+        "where order_id in ('o1', 'o2') order by 1"
+    ) == [
+        {"order_id": "o1", "is_unknown": False},
+        {"order_id": "o2", "is_unknown": True},
+    ]
+    assert warehouse.rows("select amount from marts.deals") == [{"amount": None}]
+
+
+def test_missing_rates_are_told_with_what_to_do(warehouse: Warehouse):
+    """A publish stops, and nobody knows which file to send or which setting to write."""
+    warehouse.build(with_orders(("o1", "EUR"), ("o2", "GBP"), ("o3", None)))
+    failed = CheckResult("dbt", "no_rate_is_missing", "dbt_test", "blocking", "failed", message="")
+    [told] = missing_rates.told(warehouse.con, [failed])
+    assert "EUR: 1 amounts of 2024-06-03; GBP: 1 amounts of 2024-06-05" in told.message
+    assert "HOURGLASS_CURRENCY" in told.message
+    assert "shop/exchange_rates" in told.message
 
 
 def test_files_delivered_twice_or_in_any_order_change_nothing(warehouse: Warehouse):

@@ -1,10 +1,20 @@
 """Every model is SQL that a second, distributed engine accepts too."""
 
+import random
+
 import pytest
 import sqlglot
 from sqlglot.errors import ErrorLevel
 
+from dagster_project.contracts import load_contract
+from dagster_project.quality.suites import load_suites
+from tests.equal_marts import differences
 from tests.integration.conftest import Project
+from tests.integration.dbt_core.busy_company import busy_company
+from tests.integration.dbt_core.company import Company
+from tests.integration.dbt_core.conftest import Warehouse
+from tests.integration.dbt_core.test_random_facts import with_deals
+from tests.soak import SOAK
 
 # Refused by Spark although its parser, as sqlglot plays it, lets them pass.
 DUCKDB_ONLY = ("::", " exclude ", "group by all", "qualify ", " asof ")
@@ -29,3 +39,47 @@ def test_no_model_uses_what_only_duckdb_knows(project: Project, words: str):
     """A model would fail on Spark at run time."""
     used = [name for name, (_, sql) in project.models.items() if words in sql.lower()]
     assert used == []
+
+
+def with_gaps(company: Company, draw: random.Random) -> Company:
+    """The company with texts that its sources may leave out, and lacks a tenth of such values."""
+    tables = {
+        f"{system}.{name}": [c for c in table.columns if not (c.required or c.key)]
+        for system, found in load_contract().items()
+        for name, table in found.tables.items()
+    }
+    found: Company = {}
+    for name, rows in company.items():
+        optional = tables.get(name, [])
+        # A currency asks for rates.
+        texts = {
+            c.name: [None, *(c.accepted_values or "ab")]
+            for c in optional
+            if c.type == "text" and c.name != "currency"
+        }
+        leaving = {c.name for c in optional}
+        found[name] = [
+            {column: draw.choice(values) for column, values in texts.items()}
+            | {
+                column: None if column in leaving and draw.random() < 0.1 else value
+                for column, value in row.items()
+            }
+            for row in rows
+        ]
+    return found
+
+
+@pytest.mark.parametrize("seed", range(4, 16) if SOAK else [4])
+def test_no_result_rests_on_where_nulls_are_sorted(
+    warehouse: Warehouse, project: Project, seed: int
+):
+    """Spark sorts them first, DuckDB last: marts of the same company differ between the two."""
+    company = with_gaps(with_deals(busy_company(seed), seed), random.Random(seed))
+    warehouse.build(company)
+    as_spark = Warehouse(project)
+    as_spark.con.execute("SET default_null_order = 'nulls_first_on_asc_last_on_desc'")
+    as_spark.build(company)
+    keys = {suite.mart: tuple(suite.key) for suite in load_suites().values()}
+    found = differences(warehouse.con, as_spark.con, ("marts", "restricted"), keys)
+    as_spark.con.close()
+    assert found == {}

@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.dbt_core.company import Company
 from tests.integration.dbt_core.conftest import Warehouse
-from tests.integration.dbt_core.naive import Oracle, cents, newest
+from tests.integration.dbt_core.naive import SALES, Oracle, cents, newest
 from tests.integration.dbt_core.random_company import random_company
 from tests.integration.dbt_core.test_random_companies import MARTS, in_cents
 
@@ -129,7 +129,9 @@ def test_days_without_a_rate_are_named_and_their_orders_have_no_amount(
             )
         except LookupError:
             totals[row["order_id"]] = None
-            missing.add((row["currency"], day))
+            # What brings no revenue needs no rate.
+            if row["status"] in SALES and (row["total_amount"] or 0) >= 0:
+                missing.add((row["currency"], day))
     assert missing
 
     warehouse.build(company, until=warehouse.project.with_ancestors(*MARTS))

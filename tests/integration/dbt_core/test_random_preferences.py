@@ -79,7 +79,7 @@ def _around_orders(company: Company, draw: random.Random) -> list[dict[str, Any]
     return events
 
 
-@pytest.fixture(scope="module", params=COMPANIES[::3])
+@pytest.fixture(scope="module", params=COMPANIES[:3])
 def shop(request, warehouse: Warehouse) -> tuple[Warehouse, Oracle, dict[str, dict[str, Any]]]:
     company = with_discounts(busy_company(request.param), request.param)
     warehouse.build(company, until=warehouse.project.with_ancestors(*MARTS))

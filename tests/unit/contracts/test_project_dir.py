@@ -82,6 +82,14 @@ def test_own_mapping_takes_the_place_of_the_shipped_one(own):
     assert set(load_mappings(folder)) == set(load_mappings())
 
 
+def test_a_mapping_that_was_changed_is_read_again(own):
+    """A mapping is corrected, and Dagster's processes go on with that of yesterday."""
+    folder = own("mappings/our_till.yml", OWN_MAPPING)
+    assert load_mappings(folder)["our_till"].columns["Betrag"].type == "money"
+    own("mappings/our_till.yml", OWN_MAPPING.replace("type: money", "type: text"))
+    assert load_mappings(folder)["our_till"].columns["Betrag"].type == "text"
+
+
 def test_no_folder_changes_nothing(own):
     """An empty project folder takes the shipped definitions away."""
     folder = own("README", "")

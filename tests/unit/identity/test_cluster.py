@@ -45,7 +45,7 @@ def test_no_graph_and_no_edges() -> None:
     assert components(3, *NONE[:2]).tolist() == [0, 1, 2]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 12))
 def test_contradictions_and_size_hold_and_order_plays_no_part(seed: int, largest: int) -> None:
     """Two people whom their records contradict become one, or the order of files decides who is."""

@@ -11,7 +11,7 @@ from dagster_project.identity.matching.overrides import add_overrides, make_over
 from dagster_project.identity.rules.rule_set import load_rules
 from tests.soak import SOAK, seeded
 
-HISTORIES = 100 if SOAK else 2
+HISTORIES = 100 if SOAK else 1
 DAYS = 6
 
 FIRST = ["Anna", "Ann", "Anne", "Boris", "Юлия", "Yulia", "Robert", "Bob", None]

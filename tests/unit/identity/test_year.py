@@ -8,7 +8,7 @@ from dagster_project.identity.matching.overrides import add_overrides, make_over
 from dagster_project.identity.resolution import resolve_records
 from tests.soak import SOAK, seeded
 
-DAYS = 365 if SOAK else 12
+DAYS = 365 if SOAK else 7
 
 FIRST = ["Anna", "Boris", "Chloe", "Dmitry", "Emma", "Frank", "Galina", "Hugo", "Ирина", "Jack"]
 STEMS = ["Smith", "Petr", "Walk", "Orl", "Quinn", "Taylor", "Зайц", "Mor", "Nov", "Berg", "Gold"]

@@ -83,7 +83,7 @@ ADDRESS = st.from_regex(r"[a-z][a-z0-9._+-]{0,8}@[a-z]{1,6}\.(test|example)", fu
 BETWEEN = st.sampled_from(["; ", ",", " ", "|", "\n", " / ", ";;", ", ,"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(ADDRESS, min_size=2, max_size=5), BETWEEN)
 def test_any_addresses_between_any_signs(warehouse, addresses, between):
     """A list of addresses is cut in the wrong place, so that two strangers share an address."""
@@ -106,7 +106,7 @@ def test_any_addresses_between_any_signs(warehouse, addresses, between):
 PHONE = st.from_regex(r"\+7 ?\(?9[0-9]{2}\)? ?[0-9]{3}-?[0-9]{2}-?[0-9]{2}", fullmatch=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(PHONE, min_size=2, max_size=4), st.sampled_from(["; ", ",", " ", "/", "\n"]))
 def test_any_numbers_between_any_signs(warehouse, numbers, between):
     """Two numbers in one cell become one number of twenty digits."""

@@ -187,3 +187,17 @@ def test_a_doubtful_encoding_is_told_with_the_setting_to_write(landing):
     assert kind == "encoding_doubtful"
     assert "encoding: cp1252" in message
     assert "Plze" not in message
+
+
+@pytest.mark.parametrize("names", [NAMES["german"], ["Анна", "Пётр", "Жанна"], ["田中", "鈴木"]])
+@pytest.mark.parametrize("place", [0, -1])
+def test_one_bad_byte_makes_no_other_encoding(landing, names: list[str], place: int):
+    """One damaged letter in a million records of UTF-8 turns every name into nonsense, unsaid."""
+    rows = [f"{number},{name}\n".encode() for number, name in enumerate(names)]
+    rows.insert(place % len(rows), b"x,caf\xe9\n")
+    landing.put("shop/accounts.csv", b"account_id,first_name\n" + b"".join(rows))
+    summary = landing.load()
+    assert (summary.accepted, summary.quarantined) == (len(names), 1)
+    assert landing.query("SELECT reason FROM ledger.quarantine") == [("undecodable",)]
+    found = landing.query("SELECT first_name FROM shop.accounts")
+    assert {name for (name,) in found} == set(names)

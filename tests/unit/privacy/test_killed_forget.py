@@ -16,7 +16,7 @@ from tests.soak import SOAK, seeded
 from tests.unit.privacy.conftest import ALICE
 from tests.unit.privacy.test_forget import BOBS, TOTALS
 
-KILLS = 20 if SOAK else 2
+KILLS = 20 if SOAK else 1
 # Dies before the nth time that something is made sure of on disk, or takes another's name.
 WORKER = """
 import os, pathlib, signal, sys

@@ -21,6 +21,9 @@ surveys as (
         surveys.call_id
     from {{ ref('stg_crm__surveys') }} as surveys
     {{ join_owners(survey_references) }}
+    -- Outside its scale an answer says nothing of promoters; tests/answers_are_on_their_scale.sql
+    -- counts these.
+    where surveys.kind <> 'nps' or surveys.score between 0 and 10
 ),
 
 reviews as (

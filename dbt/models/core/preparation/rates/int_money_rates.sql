@@ -12,19 +12,20 @@ exchange_rates as (
 ),
 
 currencies as (
-    select currency from {{ ref('stg_shop__orders') }}
-
-    union
-
-    select currency from {{ ref('stg_crm__deals') }}
-
-    union
-
-    select currency from {{ ref('stg_marketing__ad_spend') }}
+    select
+        currency,
+        sum(amounts_read) > 0 as is_read
+    from {{ ref('int_money_amounts') }}
+    group by currency
 ),
 
+-- The only one of the amounts that count; where none counts, the only one.
 only_currency as (
-    select case when count(distinct currency) = 1 then max(currency) end as currency
+    select
+        case
+            when {{ count_if('is_read') }} = 1 then max(case when is_read then currency end)
+            when {{ count_if('is_read') }} = 0 and count(*) = 1 then max(currency)
+        end as currency
     from currencies
 ),
 
@@ -50,7 +51,11 @@ quoted as (
     select
         exchange_rates.to_currency as from_currency,
         exchange_rates.rate_date,
-        cast(1 / exchange_rates.rate as decimal(18, 9)) as rate,
+        -- The inverse of less fits no rate.
+        case
+            when exchange_rates.rate >= 0.0000001
+                then cast(1 / exchange_rates.rate as decimal(18, 9))
+        end as rate,
         1 as is_inverse
     from exchange_rates
     inner join reporting

@@ -24,10 +24,15 @@ priced as (
         lines.quantity,
         coalesce(
             lines.unit_price,
-            cast(
-                cast(lines.line_amount as double) / nullif(cast(lines.quantity as double), 0)
-                as decimal(18, 6)
-            )
+            -- The price of one, unless so little was sold that it fits no column.
+            case
+                when
+                    abs(cast(lines.line_amount as double)) < abs(cast(lines.quantity as double)) * 1e11
+                    then cast(
+                        cast(lines.line_amount as double) / cast(lines.quantity as double)
+                        as decimal(18, 6)
+                    )
+            end
         ) as unit_price,
         coalesce(lines.discount_amount, 0) as discount_amount,
         {{ own_line_amount('lines') }} as line_amount,
