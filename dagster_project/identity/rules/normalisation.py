@@ -18,13 +18,23 @@ from dagster_project.identity.rules.spelling import spelling_key, words
 KINDS = ("email", "phone", "loyalty_card", "national_id")
 
 _EMAIL = re.compile(r"[^\s@,;<>()\"]+@[^\s@,;<>()\"]+\.[^\s@.,;<>()\"]{2,}")
+# "Anna Smith <anna@x.com>", as a mail program writes an address with its owner's name.
+_NAMED_ADDRESS = re.compile(r"[^<>@]*<([^<>]+)>")
+# A number that a spreadsheet took for a float, and whom it is of: "(Anna)".
+_FLOAT = re.compile(r"(\+?\d{7,})\.0+")
+_REMARK = re.compile(r"\([^()\d]*[^\W\d_][^()\d]*\)")
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 
 
 def normalise_email(raw: str, guards: Guards) -> tuple[str | None, str | None]:
-    """(address, None) or (None, reason): case, tags after ``+``, ignored dots, IDN as punycode."""
-    text = unicodedata.normalize("NFKC", raw).strip().strip("<>\"'").casefold()
-    text = text.removeprefix("mailto:")
+    """(address, None) or (None, reason): case, tags after ``+``, ignored dots, IDN as punycode.
+
+    A name beside the address, invisible signs and a full stop behind it are no part of it.
+    """
+    text = _visible(raw).strip()
+    if named := _NAMED_ADDRESS.fullmatch(text):
+        text = named[1]
+    text = text.strip("<>\"'").casefold().removeprefix("mailto:").rstrip(".")
     reason = _blocked(text, guards)
     if reason:
         return None, reason
@@ -48,6 +58,13 @@ def normalise_email(raw: str, guards: Guards) -> tuple[str | None, str | None]:
     return address, None
 
 
+def _visible(raw: str) -> str:
+    """The text in its compatible form, without signs that nobody sees: marks of byte order and of
+    direction, joiners, blanks of no width."""
+    text = unicodedata.normalize("NFKC", raw)
+    return "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
+
+
 def mailbox_keys(address: str, nicknames: Nicknames) -> tuple[str, tuple[str, ...]]:
     """(spelling key of the letters before ``@``, full names that its words may be a form of).
 
@@ -60,7 +77,9 @@ def mailbox_keys(address: str, nicknames: Nicknames) -> tuple[str, tuple[str, ..
 
 def normalise_phone(raw: str, guards: Guards, region: str) -> tuple[str | None, str | None]:
     """(E.164 number, None) or (None, reason); ``region`` reads numbers without country code."""
-    text = unicodedata.normalize("NFKC", raw).strip()
+    text = _REMARK.sub("", _visible(raw)).strip()
+    if is_float := _FLOAT.fullmatch(text):
+        text = is_float[1]
     reason = _blocked(text.casefold(), guards)
     if reason:
         return None, reason

@@ -28,6 +28,11 @@ NICKNAMES = load_nicknames()
         ("ivan@почта.рф", "ivan@xn--80a1acny.xn--p1ai"),
         ("petr@ya.ru", "petr@yandex.ru"),
         ("<anna@x.com>", "anna@x.com"),
+        ("Anna Smith <anna@x.com>", "anna@x.com"),
+        ("anna@x.com.", "anna@x.com"),
+        ("\ufeffanna@x.com", "anna@x.com"),
+        ("\u200banna@x.com", "anna@x.com"),
+        ("an\u200ena@x.com", "anna@x.com"),
     ],
 )
 def test_email_has_one_form(raw: str, expected: str) -> None:
@@ -49,6 +54,7 @@ def test_email_has_one_form(raw: str, expected: str) -> None:
         ("anna@", "not_an_address"),
         ("anna", "not_an_address"),
         ("a b@x.com", "not_an_address"),
+        ("a@x.com <b@x.com>", "not_an_address"),
     ],
 )
 def test_email_that_proves_nothing_is_blocked(raw: str, reason: str) -> None:
@@ -63,6 +69,14 @@ def test_email_that_proves_nothing_is_blocked(raw: str, reason: str) -> None:
 def test_phone_has_one_form(raw: str) -> None:
     """A caller is not recognised because the shop wrote the number with spaces."""
     assert normalise_phone(raw, GUARDS, "GB") == ("+442071838750", None)
+
+
+@pytest.mark.parametrize(
+    "raw", ["79161110003.0", "8 916 111-00-03 (Анна)", "\u202a+79161110003\u202c", "+79161110003"]
+)
+def test_what_stands_beside_a_number_is_no_part_of_it(raw: str) -> None:
+    """A telephone that went through a spreadsheet, or has a name behind it, is nobody's."""
+    assert normalise_phone(raw, GUARDS, "RU") == ("+79161110003", None)
 
 
 def test_phone_of_another_country_is_read_when_it_cannot_be_a_local_one() -> None:
@@ -81,6 +95,7 @@ def test_phone_of_another_country_is_read_when_it_cannot_be_a_local_one() -> Non
         ("anonymous", "blocked_value"),
         ("12345", "not_a_number"),
         ("call me", "not_a_number"),
+        ("7,91656E+10", "not_a_number"),
     ],
 )
 def test_phone_that_proves_nothing_is_blocked(raw: str, reason: str) -> None:
