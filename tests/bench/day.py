@@ -23,6 +23,8 @@ from tests.bench import marts
 from tests.bench.pipeline import Measured, measure
 from tests.bench.shop_draw import AS_OF
 
+# The last full day of the shop: its draws end with the day before as_of.
+LAST = f"(DATE '{AS_OF}' - 1)"
 SCHEMAS = ("staging", "intermediate", "marts", "restricted")
 SHOWN = 14
 
@@ -39,7 +41,7 @@ def make(folder: Path, customers: int) -> None:
             con.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
         create_increment_tables(con)
         forget_increments(con)
-        con.execute("UPDATE control.parameters SET as_of = as_of - 1")
+        con.execute("UPDATE control.parameters SET as_of = as_of - 2")
 
 
 def _to_raw(con: duckdb.DuckDBPyConnection, system: str, table: str, dated_by: str | None) -> None:
@@ -57,13 +59,12 @@ def _to_raw(con: duckdb.DuckDBPyConnection, system: str, table: str, dated_by: s
         f"'{raw}' AS _source, coalesce({when}, DATE '2023-07-01') AS of_day FROM {staged}"
     )
     con.execute(
-        f"INSERT INTO {raw} BY NAME SELECT * EXCLUDE (of_day) FROM ({rows}) "
-        f"WHERE of_day < DATE '{AS_OF}'"
+        f"INSERT INTO {raw} BY NAME SELECT * EXCLUDE (of_day) FROM ({rows}) WHERE of_day < {LAST}"
     )
     con.execute(
         f'CREATE TABLE later."{raw}" AS SELECT * EXCLUDE (of_day) '
-        f"REPLACE ('{raw} last' AS _file_hash, DATE '{AS_OF}' AS _delivered_on) "
-        f"FROM ({rows}) WHERE of_day >= DATE '{AS_OF}'"
+        f"REPLACE ('{raw} last' AS _file_hash, {LAST} AS _delivered_on) "
+        f"FROM ({rows}) WHERE of_day >= {LAST}"
     )
 
 
@@ -89,7 +90,7 @@ def forget(folder: Path) -> None:
 
 
 def fingerprints(folder: Path) -> dict[str, tuple[int, int]]:
-    """Rows and an order-independent hash of each table; doubles to 9 digits after the point."""
+    """Rows and an order-independent hash of each table; doubles to 6 digits after the point."""
     found = {}
     with connect(Settings(data_dir=folder)) as con:
         for schema, name in con.execute(
@@ -99,7 +100,7 @@ def fingerprints(folder: Path) -> dict[str, tuple[int, int]]:
         ).fetchall():
             relation = f"{identifier(schema)}.{identifier(name)}"
             columns = [
-                f"round({identifier(column)}, 9) + 0.0" if kind == "DOUBLE" else identifier(column)
+                f"round({identifier(column)}, 6) + 0.0" if kind == "DOUBLE" else identifier(column)
                 for column, kind, *_ in con.execute(f"DESCRIBE {relation}").fetchall()
             ]
             row = con.execute(

@@ -88,7 +88,6 @@ def make(folder: Path, customers: int) -> dict[str, Any]:
         create_identity_tables(con)
         create_control_tables(con)
         create_increment_tables(con)
-        create_privacy_tables(con)
         create_prediction_tables(con)
         create_privacy_tables(con)
     share_parse(_project(folder), folder / "target")
