@@ -88,13 +88,16 @@ def test_the_day_is_the_local_one_when_clocks_change(
 
 
 def with_a_hole_in_the_rates(seed: int) -> Company | None:
-    """A random company in euros and dollars without the rates of one order's week, or None."""
+    """A random company in euros and dollars without the rates of one sale's week, or None."""
     company = random_company(seed)
     oracle = Oracle(company)
     days = [
         oracle.day_of(order["ordered_at"])
         for order in newest(company["shop.orders"], "order_id")
-        if order["currency"] == "USD" and oracle.day_of(order["ordered_at"]) <= oracle.as_of
+        if order["currency"] == "USD"
+        and order["status"] in SALES
+        and (order["total_amount"] or 0) >= 0
+        and oracle.day_of(order["ordered_at"]) <= oracle.as_of
     ]
     if not days or oracle.reporting in (None, "USD"):
         return None

@@ -175,6 +175,13 @@ def test_whole_numbers(con, text: str, whole: int | None):
     assert cast_column(con, [text], "integer") == [whole]
 
 
+@pytest.mark.parametrize("kind", ["money", "unit_price", "quantity", "rate"])
+def test_more_than_anybody_means_is_no_number(con, kind: str):
+    """One slip of the keyboard overflows the sum over all orders, and nothing is published."""
+    most = 10 ** WHOLE_DIGITS[kind]
+    assert cast_column(con, [str(most), str(most - 1), str(-most)], kind) == [None, most - 1, None]
+
+
 def test_two_currencies_in_one_column_are_no_numbers(con):
     """Dollars are added to euros because both signs were thrown away."""
     assert cast_column(con, ["$5", "€7"], "money") == [None, None]
