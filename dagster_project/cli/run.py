@@ -22,7 +22,7 @@ from dagster_project.operations.status import (
     refused_files,
     waiting_files,
 )
-from dagster_project.operations.stopping import Stopped, StopSignals
+from dagster_project.operations.stopping import Stopped, StopSignals, free_import_lock
 from dagster_project.publish import current_manifest
 from dagster_project.settings import PROJECT_ROOT, Settings
 from dagster_project.warehouse import connect
@@ -113,6 +113,7 @@ def run_and_show(
             on_step=stopping_between_steps(steps, signals),
         )
     finally:
+        free_import_lock()
         with suppress(ValueError):
             steps.stop()
     _tell_alerts(console, settings)

@@ -4,6 +4,7 @@ Dagster replaces the handlers while it executes and says of neither which one ca
 signal in a pipe does (``signal.set_wakeup_fd``).
 """
 
+import _imp
 import os
 import signal
 from types import FrameType
@@ -57,3 +58,19 @@ class StopSignals:
 
 def _raise(number: int, _: FrameType | None) -> None:
     raise Stopped(number)
+
+
+def free_import_lock() -> None:
+    """Let go of Python's import lock if this thread holds it outside of any import.
+
+    A handler, Dagster's or ours, may raise between the moment where an import takes that lock and
+    the one where it would let go of it. Every other thread that imports anything then waits for
+    ever, and whoever waits for that thread too (seen in a test of 2026-11-30: the progress display,
+    at Ctrl-C). To be called once such an exception has been caught.
+    """
+    while True:
+        try:
+            _imp.release_lock()
+        except RuntimeError:
+            # Another thread's, or nobody's.
+            return

@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from dagster_project.operations.stopping import free_import_lock
+
 PROGRAM = """
 import signal, sys, time
 from dagster_project.operations.stopping import Stopped, StopSignals
@@ -40,3 +42,26 @@ def test_the_exit_code_is_the_signals(who, number, code):
     os.kill(process.pid, number)
     assert process.wait(timeout=20) == code
     process.stdout.close()
+
+
+INTERRUPTED = """
+import _imp, sys, threading
+from dagster_project.operations.stopping import free_import_lock
+_imp.acquire_lock()
+_imp.acquire_lock()
+if sys.argv[1] == "freed":
+    free_import_lock()
+other = threading.Thread(target=lambda: __import__("colorsys"), daemon=True)
+other.start()
+other.join(5)
+sys.exit(other.is_alive())
+"""
+
+
+@pytest.mark.parametrize(("how", "hangs"), [("freed", 0), ("left", 1)])
+def test_an_interrupted_import_does_not_hold_up_other_threads(how, hangs):
+    """Ctrl-C while something is imported: the progress display waits for ever, and so does the
+    person in front of it."""
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED, how], timeout=30, check=False)
+    assert done.returncode == hangs
+    free_import_lock()  # Where nobody holds it, nothing happens.
