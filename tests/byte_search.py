@@ -68,7 +68,7 @@ def contents(path: Path) -> Iterator[tuple[str, bytes]]:
     yield from unpacked(str(path), data)
     if path.suffix == ".duckdb":
         yield from database_texts(path)
-    elif path.suffix == ".parquet":
+    elif path.suffix == ".parquet" and data.endswith(b"PAR1"):
         with duckdb.connect() as con:
             yield str(path), texts(con, f"read_parquet('{path}')")
     elif data.startswith(b"SQLite format 3\0"):

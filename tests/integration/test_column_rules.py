@@ -45,6 +45,8 @@ def test_broken_rows_are_counted_as_they_are_shown(project, rule_tests, tmp_path
                 FROM marts.orders WHERE order_id = 'o2';
             INSERT INTO broken SELECT * REPLACE ('odd' AS order_id, NULL AS is_sale)
                 FROM marts.orders WHERE order_id = 'o3';
+            INSERT INTO broken SELECT * REPLACE ('void' AS order_id, NULL AS order_total)
+                FROM marts.orders WHERE is_sale LIMIT 1;
             DROP TABLE marts.orders;
             CREATE TABLE marts.orders AS FROM broken;
             """
@@ -62,5 +64,6 @@ def test_broken_rows_are_counted_as_they_are_shown(project, rule_tests, tmp_path
         "accepted_values(status)": 1,
         "accepted_values(no_sale_reason)": 0,
         "a_sale_or_a_reason": 2,
+        "a_sale_has_a_total": 1,
         "no_sale_has_no_revenue": 2,
     }

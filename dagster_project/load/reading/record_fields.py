@@ -108,7 +108,9 @@ def is_quoted_throughout(text: str, delimiter: str, quote: str) -> bool:
     if fields is None:
         return False
     filled = sum(bool(field) for field in fields)
-    signs = text.count(delimiter + quote) + text.startswith(quote)
+    around = re.escape(delimiter)
+    empty = len(re.findall(rf"(?:^|{around}){quote}{quote}(?={around}|$)", text))
+    signs = text.count(delimiter + quote) + text.startswith(quote) - empty
     return filled > 1 and signs >= filled
 
 

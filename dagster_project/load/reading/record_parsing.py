@@ -71,8 +71,14 @@ def _csv_record(line: int, text: str, signs: FieldSigns, width: int) -> Record:
     cells = signs.split(text)
     if signs.is_standard and text.startswith(OTHER_QUOTES):
         quote = text[0]
-        if is_quoted_throughout(text, signs.delimiter, quote):
-            cells = FieldSigns(signs.delimiter, quote).split(text)
+        others = FieldSigns(signs.delimiter, quote).split(text)
+        # An apostrophe may be a text of its own: of two readings the one that has the width.
+        if (
+            others is not None
+            and len(others) == width
+            and is_quoted_throughout(text, signs.delimiter, quote)
+        ):
+            cells = others
     if cells is None:
         return Record(
             line,

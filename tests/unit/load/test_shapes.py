@@ -27,6 +27,19 @@ def test_a_stray_quote_in_the_header_hides_no_record(landing, header: str):
     assert (summary.accepted, summary.records) == (3, 3)
 
 
+@pytest.mark.parametrize("text", ["'", "''", "'x'", "`", "``"])
+def test_an_apostrophe_that_is_a_text_stays_one(landing, text: str):
+    """A record whose town is an apostrophe is refused, or its town is lost, because other files
+    have theirs for quotes."""
+    rows = (f"{text},{text},2026-01-01,paid", '2,"a, b",2026-01-02,paid')
+    landing.put("shop/orders.csv", "\n".join(["order_id,city,ordered_at,status", *rows, ""]))
+    landing.load()
+    assert landing.query("SELECT order_id, city FROM shop.orders ORDER BY _line") == [
+        (text, text),
+        ("2", "a, b"),
+    ]
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize(
     "row",
