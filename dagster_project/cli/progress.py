@@ -2,6 +2,7 @@
 
 from typing import IO, Any
 
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.progress import Progress, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
@@ -56,6 +57,9 @@ class Steps:
                 redirect_stdout=False,
                 redirect_stderr=False,
             )
+            # Makes rich import its widths of characters here and not in the display's thread, which
+            # an import that Ctrl-C cuts short would hold up or break.
+            cell_len("✓")
             self.progress.start()
         if state == "start":
             self.tasks[step] = self.progress.add_task(title, total=1, is_failed=False)

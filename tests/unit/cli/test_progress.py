@@ -2,6 +2,7 @@
 
 import io
 import logging
+import subprocess
 import sys
 
 from dagster_project.cli.progress import Steps
@@ -32,3 +33,29 @@ def test_the_screen_shows_progress_and_nothing_else():
     assert "✗" in last
     assert "failed" in last
     assert "✓" in [line for line in shown.splitlines() if "Load files" in line][-1]
+
+
+PROGRAM = """
+import io, sys, time
+from dagster_project.cli.progress import Steps
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+steps = Steps()
+steps(Terminal(), "start", "load", 0)
+before = set(sys.modules)
+time.sleep(0.5)
+steps(Terminal(), "success", "load", 1)
+steps.stop()
+print(sorted(set(sys.modules) - before))
+"""
+
+
+def test_the_displays_thread_imports_nothing():
+    """Ctrl-C during an import holds up the display, or a trace of its thread is on the screen."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "[]", done.stdout
