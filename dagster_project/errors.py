@@ -9,12 +9,14 @@ class HourglassError(Exception):
 
     ``exit_code`` is what the command line returns: 1 the run or check failed, 2 the call or the
     configuration is wrong, 3 somebody else is at work (a run is under way, the warehouse is open).
+    ``may_pass``: the same can succeed later although nobody mended anything here.
     """
 
-    def __init__(self, message: str, exit_code: int = 1) -> None:
+    def __init__(self, message: str, exit_code: int = 1, *, may_pass: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.exit_code = exit_code
+        self.may_pass = may_pass
 
 
 class UsageError(HourglassError):
@@ -28,4 +30,4 @@ class BusyError(HourglassError):
     """Another process holds what this one needs; trying again later can succeed."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, exit_code=3)
+        super().__init__(message, exit_code=3, may_pass=True)

@@ -86,28 +86,33 @@ def told_plainly(
 ) -> Iterator[None]:
     """Turn a person's error into a failure without a stack trace, and retry locks and IO only; a
     run that fails from these all the same is marked for the sensor."""
-    last = context.op_execution_context.retry_number >= RETRIES
+    is_last = context.op_execution_context.retry_number >= RETRIES
     try:
         yield
-    except BusyError as error:
-        if last:
-            mark_may_pass(context.instance, context.run_id)
-            raise dg.Failure(description=error.message, allow_retries=False) from None
-        context.log.warning(f"{error.message} Trying again in {RETRY_SECONDS} s.")
-        raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_SECONDS) from None
-    except HourglassError as error:
-        raise dg.Failure(description=error.message, allow_retries=False) from None
-    except (OSError, duckdb.Error) as error:
-        if is_of_the_disk(error):
-            mark_may_pass(context.instance, context.run_id)
-            told = disk_failure(context.resources.settings, error)
+    except (HourglassError, OSError, duckdb.Error) as error:
+        told = _told(context, error)
+        if isinstance(error, BusyError) and not is_last:
+            context.log.warning(f"{error.message} Trying again in {RETRY_SECONDS} s.")
+            raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_SECONDS) from None
+        if told is not None:
+            if told.may_pass:
+                mark_may_pass(context.instance, context.run_id)
             raise dg.Failure(description=told.message, allow_retries=False) from None
         if not isinstance(error, OSError):
             raise
-        if last:
+        if is_last:
             mark_may_pass(context.instance, context.run_id)
         context.log.warning(traceback.format_exc(limit=3))
         raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_SECONDS) from error
+
+
+def _told(
+    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, error: Exception
+) -> HourglassError | None:
+    """What a person is told of ``error``; None when only its trace says what it is."""
+    if isinstance(error, HourglassError):
+        return error
+    return disk_failure(context.resources.settings, error) if is_of_the_disk(error) else None
 
 
 def build_resources(settings: Settings, project: PreparedProject) -> dict[str, object]:

@@ -69,7 +69,8 @@ def require_room(settings: Settings) -> None:
     if room.free < room.needed:
         raise HourglassError(
             f"{room.sentence} The run was not started; the version in force stays. Make room, or "
-            "keep fewer versions (HOURGLASS_KEEP_VERSIONS), then run again."
+            "keep fewer versions (HOURGLASS_KEEP_VERSIONS), then run again.",
+            may_pass=True,
         )
 
 
@@ -91,14 +92,16 @@ def disk_failure(settings: Settings, error: BaseException) -> HourglassError:
     if room.free < room.needed:
         return HourglassError(
             f"{where or settings.data_dir} could not be written ({why}). {room.sentence} The "
-            "version in force stays. Make room, then run again."
+            "version in force stays. Make room, then run again.",
+            may_pass=True,
         )
     return HourglassError(
         f"{where or settings.data_dir} could not be read or written ({why}): the disk was full, "
         "the folder is not this user's, or the file is damaged. The version in force stays. Run "
         "again; if it fails again with room on the disk, move "
         f"{settings.warehouse_path} aside: the next run builds it from landing/ and the published "
-        "versions."
+        "versions.",
+        may_pass=True,
     )
 
 

@@ -144,7 +144,8 @@ class RemoteFolder:
                     raise HourglassError(
                         f"{self.url} could not be {what} ({type(error).__name__}) in {TRIES} "
                         f"tries. Check the network and {self._setting}; what was brought over "
-                        "stays, and the next run goes on."
+                        "stays, and the next run goes on.",
+                        may_pass=True,
                     ) from None
                 time.sleep(PAUSE_SECONDS * 2 ** (number - 1))
         raise AssertionError
