@@ -40,6 +40,9 @@ COMPARED = (
     "email_reach",
     "sms_reach",
     "call_reach",
+    "won_deal_amount",
+    "win_rate",
+    "audience_size",
 )
 
 

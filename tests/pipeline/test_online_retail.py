@@ -11,6 +11,7 @@ import pytest
 from dagster_project.load import load_landing
 from dagster_project.settings import load_settings
 from dagster_project.warehouse import connect
+from tests.metrics_by_hand import published_faults
 from tests.pipeline.conftest import Company
 from tests.pipeline.digests import mart_digests
 from tests.soak import SOAK, seeded
@@ -74,6 +75,11 @@ def test_customers_and_their_first_cohort(retail):
         "WHERE period_kind = 'month' AND cohort_start = DATE '2010-12-01' AND period_number <= 4 "
         "ORDER BY 1"
     ) == [(0, 885, 885), (1, 885, 324), (2, 885, 286), (3, 885, 340), (4, 885, 321)]
+
+
+def test_each_metric_is_its_mart(retail):
+    """A real shop's owner is told another number by a metric than the mart holds."""
+    assert published_faults(retail.marts_path) == []
 
 
 def deliver(

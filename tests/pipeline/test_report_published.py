@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser import open_page
+from tests.metrics_by_hand import published_faults
 from tests.unit.report.report_parsed import parse, table_rows
 
 
@@ -29,6 +30,11 @@ def test_every_section_has_its_source(page):
     absent = [p.text for p in page.all("p") if p.has_class("absent")]
     assert absent == []
     assert len(page.all("figure")) >= 6
+
+
+def test_each_metric_is_its_mart(sample_company):
+    """The report, a dashboard and the command line show another number than the mart holds."""
+    assert published_faults(sample_company.marts_path) == []
 
 
 def test_headline_and_reconciliation(sample_company, page):

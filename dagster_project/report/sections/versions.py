@@ -9,8 +9,10 @@ from dagster_project.report.language import nt, t
 
 # The marts that this part of the report reads.
 MARTS: tuple[str, ...] = (
+    "audiences",
     "channel_scorecard",
     "customers",
+    "deal_pipeline",
     "orders",
     "satisfaction",
     "service_quality",

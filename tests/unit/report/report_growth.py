@@ -83,16 +83,24 @@ _FILL = """
     select
         'd' || i as deal_id, ['new', 'offer', null][1 + i % 3] as stage,
         if(i % 4 = 0, 'open', if(i % 4 = 1, 'lost', 'won')) as status,
+        if(i % 4 = 0, null, i % 4 > 1) as is_won,
+        date '2024-03-01' + interval (i % 3) month as created_date,
+        if(i % 4 = 0, null, date '2024-03-01' + interval (i % 3) month) as closed_date,
+        if(i % 2 = 0, 'ann', null) as owner_id,
         if(i % 5 = 0, null, 100.5 * i) as amount, i as age_days
     from range(40) as t(i);
 
     insert into deal_pipeline by name
     select
-        m.month, 'main' as pipeline, 'offer' as stage, o.owner_id, 4 + o.i as opened, 2 as won,
-        1 as lost, 1000.5 as opened_amount, 600.25 + o.i as won_amount, 200 as lost_amount,
-        30 as closed_days
-    from (select unnest([date '2024-03-01', date '2024-04-01', date '2024-05-01']) as month) as m,
-        (values (0, 'ann'), (1, '(none)')) as o(i, owner_id);
+        created_date as month, 'main' as pipeline, coalesce(stage, '(none)') as stage,
+        coalesce(owner_id, '(none)') as owner_id, count(*) as opened,
+        count(*) filter (status = 'won') as won, count(*) filter (status = 'lost') as lost,
+        coalesce(sum(amount), 0) as opened_amount,
+        coalesce(sum(amount) filter (status = 'won'), 0) as won_amount,
+        coalesce(sum(amount) filter (status = 'lost'), 0) as lost_amount,
+        coalesce(sum(age_days) filter (status <> 'open'), 0) as closed_days
+    from deals
+    group by all;
 
     insert into value_by_segment by name
     select
