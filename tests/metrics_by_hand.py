@@ -29,6 +29,9 @@ BY_HAND = {
     "gross_revenue": f"select sum(gross_revenue) {_SALES}",
     "refunded_amount": f"select sum(refunded_amount) {_SALES}",
     "gross_margin": f"select sum(gross_margin) {_SALES}",
+    "costed_revenue": f"select sum(net_revenue) {_SALES} and gross_margin is not null",
+    "costed_share": "select sum(case when gross_margin is not null then net_revenue end) "
+    f"/ sum(net_revenue) {_SALES}",
     "refunded_share": f"select sum(refunded_amount) / sum(gross_revenue) {_SALES}",
     "sales": f"select count(*) {_SALES}",
     "customers": f"select count(distinct customer_id) {_SALES}",

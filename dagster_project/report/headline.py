@@ -17,6 +17,7 @@ from dagster_project.report.language import t
 COMPARED = (
     "net_revenue",
     "gross_margin",
+    "costed_share",
     "sales",
     "average_order_value",
     "refunded_share",

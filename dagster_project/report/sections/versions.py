@@ -32,10 +32,15 @@ def build(context: Context) -> Section:
         ),
     }
     now = headline.compared(context)
-    known = [name for name in headline.COMPARED if now[name] is not None]
+    kept = context.kept[:_SHOWN]
+    # A line of zeros is a source that was never delivered: visits, spend, cost per new customer.
+    known = [
+        name
+        for name in headline.COMPARED
+        if now[name] is not None and (now[name] or any(one.headline.get(name) for one in kept))
+    ]
     if not known:
         return Section(**section, absent=context.absent(t("No sales"), "shop.orders"))
-    kept = context.kept[:_SHOWN]
     blocks: list[Block] = []
     if not kept:
         blocks.append(Note(t("No earlier version is kept, so there is nothing to compare with.")))

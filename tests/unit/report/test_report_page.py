@@ -89,6 +89,7 @@ def test_empty_marts_say_what_is_absent(empty_marts, rendered):
     assert absent == [
         "No sales: shop.orders was not delivered.",
         "No sales: shop.orders was not delivered.",
+        "No sales: shop.orders was not delivered.",
         "No customers: no record bears an identifier.",
         "No sales of identified buyers: shop.orders was not delivered.",
         "No sales of identified buyers: shop.orders was not delivered.",
@@ -115,6 +116,17 @@ def test_empty_marts_say_what_is_absent(empty_marts, rendered):
         "No files were delivered.",
     ]
     assert not page.all("figure")
+
+
+def test_what_was_never_delivered_has_no_line_of_zeros(empty_marts, rendered):
+    """A shop without visits or spend is told that a new customer costs it nothing."""
+    company.fill(empty_marts)
+    for mart in ("channel_scorecard", "service_quality", "audiences"):
+        empty_marts.execute(f"delete from {mart}")
+    table = parse(rendered(empty_marts)).by_id("versions-headline")
+    assert "Net revenue" in table.text
+    for label in ("Visits", "Spend", "Cost per new customer", "Calls offered"):
+        assert label not in table.text
 
 
 def test_a_source_that_came_empty_handed_is_told_from_an_absent_one(empty_marts, rendered):
