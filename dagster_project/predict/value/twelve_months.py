@@ -226,7 +226,7 @@ def _choose(methods: list[_Method], held_out: Customers, days: int, models: list
         model = "expected_orders" if kind == "orders" else "predicted_value"
         for prefix, found in (("holdout", chosen), ("baseline", rule)):
             note = best.name if prefix == "holdout" else methods[0].name
-            for metric in ("mae", "rmse", "total_ratio"):
+            for metric in ("mae", "rmse", "total_ratio", "predicted_total", "actual_total"):
                 models.append(
                     ModelRow(model, f"{prefix}_{metric}", found.get(f"{kind}_{metric}"), note)
                 )
@@ -251,13 +251,15 @@ def _choose(methods: list[_Method], held_out: Customers, days: int, models: list
 
 
 def _errors(predicted: Array, actual: Array, kind: str) -> dict[str, float]:
-    """Mean absolute error, root mean square error, and predicted / actual in total."""
+    """Mean absolute error, root mean square error, and what was predicted and came in total."""
     error = predicted - actual
+    total = float(actual.sum())
     found = {
+        f"{kind}_predicted_total": float(predicted.sum()),
+        f"{kind}_actual_total": total,
         f"{kind}_mae": float(np.abs(error).mean()),
         f"{kind}_rmse": float(np.sqrt((error**2).mean())),
     }
-    total = float(actual.sum())
     if total > 0:
         found[f"{kind}_total_ratio"] = float(predicted.sum()) / total
     return found

@@ -108,16 +108,20 @@ def closed_horizon(context: Context, quality: Quality) -> Table:
             days = formats.count(published(quality, model, "horizon_days"))
             cells = [Cell(label.format(days=days)), percent_cell(predicted), percent_cell(actual)]
             lines.append([*cells, percent_cell(predicted / actual if actual else None)])
-    for model, label in (
-        ("expected_orders", t("Purchases of known customers, {days} days")),
-        ("predicted_value", t("Net revenue of known customers, {days} days")),
+    for model, label, written in (
+        ("expected_orders", t("Purchases of known customers, {days} days"), formats.count),
+        ("predicted_value", t("Net revenue of known customers, {days} days"), context.money.whole),
     ):
         ratio = published(quality, model, "holdout_total_ratio")
         if ratio is not None:
             days = formats.count(published(quality, model, "holdout_days"))
             name = label.format(days=days)
-            missing = Cell(formats.NO_VALUE)
-            lines.append([Cell(name), missing, missing, percent_cell(ratio)])
+            totals = [
+                Cell(written(total), total)
+                for which in ("predicted", "actual")
+                for total in [published(quality, model, f"holdout_{which}_total")]
+            ]
+            lines.append([Cell(name), *totals, percent_cell(ratio)])
     return Table(
         "value-closed",
         t("The last closed horizon: predicted beside actual"),

@@ -80,6 +80,8 @@ _FILL = """
     ('expected_orders', 'holdout_days', 182, null), ('expected_orders', 'holdout_rmse', 1.2, null),
     ('expected_orders', 'baseline_rmse', 2.4, null), ('expected_orders', 'beats_baseline', 1, null),
     ('expected_orders', 'holdout_total_ratio', 0.93, null),
+    ('expected_orders', 'holdout_predicted_total', 930, null),
+    ('expected_orders', 'holdout_actual_total', 1000, null),
     ('churn_propensity', 'predicted_rate', 0.4, null),
     ('churn_propensity', 'actual_rate', 0.5, null),
     ('churn_propensity', 'horizon_days', 90, null),

@@ -73,7 +73,7 @@ def test_the_last_closed_horizon_stands_beside_what_happened(page, marts):
     rows = table_rows(page, "value-closed")
     assert [[cell.text for cell in row] for row in rows] == [
         ["Customers who leave, 90 days", "40.0%", "50.0%", "80.0%"],
-        ["Purchases of known customers, 182 days", "–", "–", "93.0%"],
+        ["Purchases of known customers, 182 days", "930", "1,000", "93.0%"],
     ]
     (staying,) = marts.execute("select sum(1 - churn_probability) from customer_value").fetchone()
     facts = page.by_id("value").all("dl")[0].all("data")
