@@ -46,8 +46,13 @@ _CONTRAST = """
     const element = walker.currentNode.parentElement;
     if (!walker.currentNode.data.trim() || !element.checkVisibility()) continue;
     if (element.closest("script, .unseen, .skip, .tip")) continue;
-    const one = luminance(rgba(getComputedStyle(element).color));
-    const other = luminance(behind(element));
+    const ground = behind(element);
+    let opacity = 1;
+    for (let e = element; e; e = e.parentElement) opacity *= getComputedStyle(e).opacity;
+    const color = rgba(getComputedStyle(element).color).map(
+      (v, i) => v * opacity + ground[i] * (1 - opacity));
+    const one = luminance(color);
+    const other = luminance(ground);
     const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
     if (ratio < worst.ratio) {
       worst = {ratio, text: walker.currentNode.data.trim(), tag: element.outerHTML.slice(0, 120)};
@@ -96,9 +101,10 @@ def empty_report(tmp_path_factory) -> Path:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 360])
-def test_opens_clean_legible_and_as_wide_as_the_screen(report, scheme, width):
+def test_opens_clean_legible_and_as_wide_as_the_screen(report, empty_report, scheme, width):
     """A page logs errors, asks the network, scrolls sideways, or is grey on grey."""
-    paths = sorted(report.rglob("*.html"))
+    # Pages without their source are drawn another way in the menu: one of them is enough.
+    paths = [*sorted(report.rglob("*.html")), empty_report / "index.html"]
     with open_page(paths[0], width=width, scheme=scheme, is_mobile=width < 500) as seen:
         for path in paths:
             seen.page.goto(path.as_uri())
@@ -122,7 +128,7 @@ def test_empty_report_opens_clean(empty_report, width):
             seen.page.goto(path.as_uri())
             assert seen.page.evaluate(_PAGE_WIDTH) == [width, width], path
         seen.page.goto((empty_report / "index.html").as_uri())
-        assert seen.page.get_by_text("No sales: shop.orders was not").count() == 1
+        assert seen.page.get_by_text("No sales: shop.orders was not").first.is_visible()
         assert seen.errors == []
 
 
