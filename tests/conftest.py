@@ -1,6 +1,7 @@
 """Fixtures that every test may use."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,26 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("needs the real data sets in ../shared/data, which this machine lacks")
     return SHARED_DATA
+
+
+@pytest.fixture
+def mounted(tmp_path):
+    """A function that makes a folder of so many megabytes."""
+    if os.geteuid() != 0:
+        pytest.skip("only root mounts a file system in memory")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def mounted(megabytes: int) -> Path:
+        told = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)],
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        if told.returncode:
+            pytest.skip(f"no file system can be mounted here: {told.stderr.strip()}")
+        return folder
+
+    yield mounted
+    subprocess.run(["umount", "-l", str(folder)], check=False, capture_output=True)

@@ -4,6 +4,7 @@ import os
 import sys
 from datetime import date
 from importlib import metadata
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -213,3 +214,23 @@ def main() -> None:
     except Stopped as stopped:
         sys.stderr.write(f"hourglass: {stopped}\n")
         raise SystemExit(stopped.exit_code) from None
+    except Exception as error:
+        from dagster_project.operations.disk import disk_failure, is_of_the_disk
+        from dagster_project.settings import load_settings
+
+        if not is_of_the_disk(error):
+            raise
+        told = disk_failure(load_settings(data_dir=_data_dir(sys.argv)), error)
+        sys.stderr.write(f"hourglass: {told.message}\n")
+        raise SystemExit(told.exit_code) from None
+
+
+def _data_dir(arguments: list[str]) -> Path | None:
+    """What stands behind ``--data-dir``; the last one counts, as in the commands."""
+    found = None
+    for name, value in pairwise([*arguments, ""]):
+        if name == "--data-dir":
+            found = value
+        elif name.startswith("--data-dir="):
+            found = name.partition("=")[2]
+    return Path(found) if found else None

@@ -24,7 +24,7 @@ def forget(
     from dagster_project.errors import UsageError
     from dagster_project.operations.lock import run_lock
     from dagster_project.privacy.erasure import forget as erase
-    from dagster_project.privacy.erasure import preview, resume
+    from dagster_project.privacy.erasure import not_erased_yet, preview, resume
     from dagster_project.settings import load_settings
 
     settings = load_settings(data_dir=data_dir)
@@ -33,6 +33,12 @@ def forget(
     with run_lock(settings):
         for done in resume(settings):
             typer.echo(done.sentence())
+        asked = len(keys)
+        keys = not_erased_yet(settings, keys)
+        if len(keys) < asked:
+            typer.echo(f"{asked - len(keys)} of {asked} keys: erased already.")
+        if not keys:
+            raise typer.Exit
         found = preview(settings, keys)
         typer.echo(f"{found.people:,} people, {sum(found.records.values()):,} raw rows:")
         for table, rows in found.records.items():

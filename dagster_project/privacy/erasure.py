@@ -38,7 +38,7 @@ from dagster_project.privacy.retention import (
 from dagster_project.privacy.rows import find_rows, found_keys, set_keys
 from dagster_project.privacy.search import Patterns
 from dagster_project.privacy.statement import write_statement
-from dagster_project.privacy.subject import Subject, find_customers, subject_of
+from dagster_project.privacy.subject import Subject, erased_before, find_customers, subject_of
 from dagster_project.privacy.tables import create_privacy_tables
 from dagster_project.privacy.version_copy import Erased, sale_sums
 from dagster_project.privacy.versions import rewrite_versions, version_names
@@ -106,6 +106,14 @@ def preview(settings: Settings, keys: Sequence[str]) -> Preview:
             "SELECT system || '.' || table_name, count(*) FROM erase_rows GROUP BY 1 ORDER BY 1"
         ).fetchall()
     return Preview(found.people, dict(rows))
+
+
+def not_erased_yet(settings: Settings, keys: Sequence[str]) -> list[str]:
+    """``keys`` without those whose person an erasure took before: asked twice, done once."""
+    with connect(settings) as con:
+        prepare_tables(con)
+        gone = erased_before(con, settings, keys)
+    return [key for key in keys if key not in gone]
 
 
 def purge_expired(settings: Settings, as_of: date) -> Erasure | None:

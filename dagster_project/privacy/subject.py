@@ -14,6 +14,7 @@ import duckdb
 
 from dagster_project.errors import UsageError
 from dagster_project.identity.registry.id_assignment import keyed_hash
+from dagster_project.identity.registry.tables import hash_key
 from dagster_project.identity.rules.guards import load_guards
 from dagster_project.identity.rules.normalisation import normaliser
 from dagster_project.privacy.references import (
@@ -96,6 +97,32 @@ def find_customers(con: duckdb.DuckDBPyConnection, settings: Settings, keys: Seq
         if not own:
             raise UsageError(NOBODY)
         found |= own
+    return found
+
+
+def erased_before(
+    con: duckdb.DuckDBPyConnection, settings: Settings, keys: Sequence[str]
+) -> set[str]:
+    """Those of ``keys`` under which nobody is known because the person was erased."""
+    prepare_values(con, settings)
+    hashed = hash_key(con)
+    stones = set(con.execute("SELECT kind, value_hash FROM identity.tombstones").fetchall())
+    guards = load_guards()
+    found = set()
+    for key in keys:
+        table, _, record = key.strip().partition("/")
+        values = {RECORDS.get(tuple(table.split("."))): record}
+        values |= {
+            kind: normaliser(kind, guards, settings.phone_region)(key.strip())[0]
+            for kind in ADDRESSES
+        }
+        meant = {
+            (kind, tombstone(hashed, kind, value))
+            for kind, value in values.items()
+            if kind and value
+        }
+        if meant & stones and not _by_key(con, settings, key.strip()):
+            found.add(key)
     return found
 
 

@@ -1,12 +1,8 @@
 """A disk that is full while a run works: tried on small file systems in memory."""
 
-import os
 import shutil
-import subprocess
-from pathlib import Path
 
 import dagster as dg
-import pytest
 
 from dagster_project.defs.resources import told_plainly
 from dagster_project.load import create_raw_tables, load_landing
@@ -16,29 +12,6 @@ from dagster_project.quality import gate
 from dagster_project.settings import load_settings
 from dagster_project.warehouse import connect
 from tests.small_warehouse import fill, pass_gate, report_page, write_suites
-
-
-@pytest.fixture
-def mounted(tmp_path):
-    """A function that makes a folder of so many megabytes."""
-    if os.geteuid() != 0:
-        pytest.skip("only root mounts a file system in memory")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-
-    def mounted(megabytes: int) -> Path:
-        told = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)],
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-        if told.returncode:
-            pytest.skip(f"no file system can be mounted here: {told.stderr.strip()}")
-        return folder
-
-    yield mounted
-    subprocess.run(["umount", "-l", str(folder)], check=False, capture_output=True)
 
 
 def failure_of(settings, work) -> str:

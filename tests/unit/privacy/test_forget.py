@@ -10,7 +10,7 @@ from dagster_project.errors import UsageError
 from dagster_project.identity.inspection.explain import explain
 from dagster_project.identity.registry.tables import hash_key
 from dagster_project.load.run import load_landing
-from dagster_project.privacy.erasure import forget, prepare_tables
+from dagster_project.privacy.erasure import forget, not_erased_yet, prepare_tables
 from dagster_project.privacy.statement import is_genuine
 from dagster_project.publish import rollback
 from dagster_project.warehouse import connect
@@ -48,6 +48,13 @@ def test_nothing_of_the_person_is_left(forgotten):
     (export,) = exports.glob("vip/*.csv")
     assert "bob@example.com" in export.read_text()
     assert search(forgotten.after.settings.data_dir, ALICE) == []
+
+
+def test_who_was_erased_before_is_not_unknown(forgotten):
+    """Whoever asks twice, or again after a full disk, is told that the key is mistaken."""
+    unknown = ["bob@example.com", "crm.contacts/C-000009", SHARED_PHONE]
+    erased = [" Alice@example.com", "crm.contacts/C-000001", "07700 900123"]
+    assert not_erased_yet(forgotten.after.settings, [*erased, *unknown]) == unknown
 
 
 def test_everybody_else_stays(forgotten):
