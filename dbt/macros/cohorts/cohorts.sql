@@ -35,64 +35,16 @@
     end
 {%- endmacro %}
 
-{# Common table expressions up to `cohort_cells`, over `kinds` (period_kind), `customers` (customer_id,
-   first_order_date, last_order_date) and `costs` (period_kind, cohort_start, spend). With `cut`, a
-   column of `costs` and of a table `cuts` (customer_id, and the cuts that each is in), the cohorts
-   of every cut stand apart. #}
-{% macro cohort_ctes(cut=none) -%}
+{# Common table expressions up to `cohort_sums`, a row per cohort and period in which somebody of it
+   bought, over `kinds` (period_kind) and `customers` (customer_id, first_order_date, order_count).
+   With `cut`, a column of a table `cuts` (customer_id, and the cuts that each is in), the cohorts of
+   every cut stand apart. #}
+{% macro cohort_sums_ctes(cut=none) -%}
 {%- set apart = cut ~ ', ' if cut else '' -%}
-{%- set so_far -%}
-    over (
-        partition by {{ apart }}period_kind, cohort_start
-        order by period_number
-        rows between unbounded preceding and current row
-    )
-{%- endset -%}
-members as (
-    select
-        {%- if cut %}
-        cuts.{{ cut }},
-        {%- endif %}
-        kinds.period_kind,
-        {{ cohort_start('kinds.period_kind', 'customers.first_order_date') }} as cohort_start,
-        customers.first_order_date,
-        {{ cohort_period(
-            'kinds.period_kind', 'customers.first_order_date', 'customers.last_order_date'
-        ) }} as last_period_number
-    from customers
-    {%- if cut %}
-    inner join cuts
-        on customers.customer_id = cuts.customer_id
-    {%- endif %}
-    cross join kinds
-),
-
-cohorts as (
-    select
-        {{ apart }}
-        period_kind,
-        cohort_start,
-        count(*) as cohort_size,
-        {{ cohort_period('period_kind', 'min(first_order_date)', as_of()) }} as last_period_number
-    from members
-    group by {{ apart }}period_kind, cohort_start
-),
-
--- The last period in which a customer bought: on or after any earlier one, they are active.
-last_periods as (
-    select
-        {{ apart }}
-        period_kind,
-        cohort_start,
-        last_period_number as period_number,
-        count(*) as customers
-    from members
-    group by {{ apart }}period_kind, cohort_start, last_period_number
-),
-
 sales as (
     select
         orders.customer_id,
+        customers.first_order_date,
         kinds.period_kind,
         {{ cohort_start('kinds.period_kind', 'customers.first_order_date') }} as cohort_start,
         {{ cohort_period(
@@ -103,6 +55,8 @@ sales as (
             'customers.first_order_date',
             add_days('orders.order_date', '-orders.days_since_previous_order')
         ) }} as previous_period_number,
+        orders.order_number = 1 as is_first_sale,
+        orders.order_number = customers.order_count as is_last_sale,
         orders.net_revenue,
         orders.gross_margin
     from {{ ref('orders') }} as orders
@@ -112,26 +66,74 @@ sales as (
     where orders.is_sale
 ),
 
--- A customer counts once a period: at the sale whose predecessor lies in an earlier one.
-active as (
+-- A customer counts once a period: at the sale whose predecessor lies in an earlier one. The last
+-- sale says for how long they were active: in its period, or later than any earlier one.
+cohort_sums as (
     select
         {{ apart }}
         period_kind,
         cohort_start,
         period_number,
+        min(first_order_date) as first_order_date,
+        {{ count_if('is_first_sale') }} as new_customers,
+        {{ count_if('is_last_sale') }} as last_time_customers,
         {{ count_if(
             'previous_period_number is null or previous_period_number < period_number'
         ) }} as active_customers,
-        sum(net_revenue) as net_revenue,
-        case when count(*) = count(gross_margin) then sum(gross_margin) end as gross_margin,
-        sum(gross_margin) as known_margin,
-        sum(case when gross_margin is not null then net_revenue else 0 end) as costed_revenue
+        cast(sum(net_revenue) as decimal(18, 2)) as net_revenue,
+        case when count(*) = count(gross_margin) then cast(sum(gross_margin) as decimal(18, 2)) end
+            as gross_margin,
+        cast(sum(gross_margin) as decimal(18, 2)) as known_margin,
+        cast(sum(case when gross_margin is not null then net_revenue else 0 end) as decimal(18, 2))
+            as costed_revenue
     from sales
     {%- if cut %}
     inner join cuts
         on sales.customer_id = cuts.customer_id
     {%- endif %}
     group by {{ apart }}period_kind, cohort_start, period_number
+)
+{%- endmacro %}
+
+{# Common table expressions from `cohort_sums` to `cohort_cells`, a row for every period that a cohort
+   has seen, with `costs` (period_kind, cohort_start, spend). `cuts`: columns of both that cohorts
+   stand apart by. #}
+{% macro cohort_cells_ctes(cuts=[]) -%}
+{%- set of_cohort = cuts + ['period_kind', 'cohort_start'] -%}
+{%- set so_far -%}
+    over (
+        partition by cohort_number
+        order by period_number
+        rows between unbounded preceding and current row
+    )
+{%- endset -%}
+-- Hundreds of thousands of cells are joined and ordered by a number, not by texts.
+cohorts as (
+    select
+        {{ of_cohort | join(', ') }},
+        row_number() over (order by {{ of_cohort | join(', ') }}) as cohort_number,
+        cast(sum(new_customers) as bigint) as cohort_size,
+        {{ cohort_period('period_kind', 'min(first_order_date)', as_of()) }} as last_period_number
+    from cohort_sums
+    group by {{ of_cohort | join(', ') }}
+),
+
+numbered_sums as (
+    select
+        cohorts.cohort_number,
+        cohort_sums.period_number,
+        cohort_sums.last_time_customers,
+        cohort_sums.active_customers,
+        cohort_sums.net_revenue,
+        cohort_sums.gross_margin,
+        cohort_sums.known_margin,
+        cohort_sums.costed_revenue
+    from cohort_sums
+    inner join cohorts
+        on
+            {%- for column in of_cohort %}
+            {{ 'and ' if not loop.first }}cohort_sums.{{ column }} = cohorts.{{ column }}
+            {%- endfor %}
 ),
 
 periods as (
@@ -140,55 +142,41 @@ periods as (
 
 cells as (
     select
-        {%- if cut %}
-        cohorts.{{ cut }},
-        {%- endif %}
-        cohorts.period_kind,
-        cohorts.cohort_start,
+        {%- for column in of_cohort %}
+        cohorts.{{ column }},
+        {%- endfor %}
+        cohorts.cohort_number,
         periods.number as period_number,
         cohorts.cohort_size,
-        coalesce(active.active_customers, 0) as active_customers,
-        coalesce(last_periods.customers, 0) as last_time_customers,
-        coalesce(active.net_revenue, 0) as net_revenue,
-        case when active.cohort_start is null then 0 else active.gross_margin end as gross_margin,
-        active.known_margin,
-        coalesce(active.costed_revenue, 0) as costed_revenue,
+        coalesce(sums.active_customers, 0) as active_customers,
+        coalesce(sums.last_time_customers, 0) as last_time_customers,
+        coalesce(sums.net_revenue, 0) as net_revenue,
+        case when sums.cohort_number is null then 0 else sums.gross_margin end as gross_margin,
+        sums.known_margin,
+        coalesce(sums.costed_revenue, 0) as costed_revenue,
         costs.spend
     from cohorts
     inner join periods
         on cohorts.last_period_number >= periods.number
-    left join active
+    left join numbered_sums as sums
         on
-            {%- if cut %}
-            cohorts.{{ cut }} = active.{{ cut }} and
-            {%- endif %}
-            cohorts.period_kind = active.period_kind
-            and cohorts.cohort_start = active.cohort_start
-            and periods.number = active.period_number
-    left join last_periods
-        on
-            {%- if cut %}
-            cohorts.{{ cut }} = last_periods.{{ cut }} and
-            {%- endif %}
-            cohorts.period_kind = last_periods.period_kind
-            and cohorts.cohort_start = last_periods.cohort_start
-            and periods.number = last_periods.period_number
+            cohorts.cohort_number = sums.cohort_number
+            and periods.number = sums.period_number
     left join costs
         on
-            {%- if cut %}
-            cohorts.{{ cut }} = costs.{{ cut }} and
-            {%- endif %}
-            cohorts.period_kind = costs.period_kind
-            and cohorts.cohort_start = costs.cohort_start
+            {%- for column in of_cohort %}
+            {{ 'and ' if not loop.first }}cohorts.{{ column }} = costs.{{ column }}
+            {%- endfor %}
 ),
 
 summed as (
     select
         *,
+        -- In the same order as the others, which is sorted once.
         sum(last_time_customers) over (
-            partition by {{ apart }}period_kind, cohort_start
-            order by period_number desc
-            rows between unbounded preceding and current row
+            partition by cohort_number
+            order by period_number
+            rows between current row and unbounded following
         ) as active_or_later_customers,
         sum(net_revenue) {{ so_far }} as cumulative_net_revenue,
         -- One product without a cost would leave every cohort without a payback.
@@ -197,35 +185,52 @@ summed as (
     from cells
 ),
 
+-- Few cohorts have a spend to pay back.
+paybacks as (
+    select
+        cohort_number,
+        min(period_number) as payback_period
+    from summed
+    where cumulative_known_margin >= spend
+    group by cohort_number
+),
+
 cohort_cells as (
     select
-        {{ apart }}
-        period_kind,
-        cohort_start,
-        period_number,
-        cohort_size,
-        active_customers,
-        cast(active_or_later_customers as bigint) as active_or_later_customers,
-        {{ safe_ratio('active_customers', 'cohort_size') }} as retention_rate,
-        {{ safe_ratio('active_or_later_customers', 'cohort_size') }} as retention_rate_or_later,
-        cast(net_revenue as decimal(18, 2)) as net_revenue,
-        cast(cumulative_net_revenue as decimal(18, 2)) as cumulative_net_revenue,
+        {%- for column in of_cohort %}
+        summed.{{ column }},
+        {%- endfor %}
+        summed.period_number,
+        summed.cohort_size,
+        summed.active_customers,
+        cast(summed.active_or_later_customers as bigint) as active_or_later_customers,
+        {{ safe_ratio('summed.active_customers', 'summed.cohort_size') }} as retention_rate,
+        {{ safe_ratio('summed.active_or_later_customers', 'summed.cohort_size') }}
+            as retention_rate_or_later,
+        cast(summed.net_revenue as decimal(18, 2)) as net_revenue,
+        cast(summed.cumulative_net_revenue as decimal(18, 2)) as cumulative_net_revenue,
         {{ from_cents(pro_rata(
-            to_cents('cast(cumulative_net_revenue as decimal(18, 2))'), '1', 'cohort_size'
+            to_cents('cast(summed.cumulative_net_revenue as decimal(18, 2))'),
+            '1',
+            'summed.cohort_size'
         )) }} as cumulative_revenue_per_customer,
-        cast(gross_margin as decimal(18, 2)) as gross_margin,
-        cast(cumulative_known_margin as decimal(18, 2)) as cumulative_known_margin,
-        {{ safe_ratio('cumulative_costed_revenue', 'cumulative_net_revenue') }}
+        cast(summed.gross_margin as decimal(18, 2)) as gross_margin,
+        cast(summed.cumulative_known_margin as decimal(18, 2)) as cumulative_known_margin,
+        {{ safe_ratio('summed.cumulative_costed_revenue', 'summed.cumulative_net_revenue') }}
             as margin_known_share,
-        {{ from_cents(pro_rata(to_cents('spend'), '1', 'cohort_size')) }} as acquisition_cost,
-        {{ safe_ratio('cumulative_known_margin', 'spend') }} as payback_ratio,
-        cast(
-            min(case when cumulative_known_margin >= spend then period_number end) over (
-                partition by {{ apart }}period_kind, cohort_start
-            ) as integer
-        ) as payback_period,
-        {{ cohort_period_end('period_kind', 'cohort_start', 'period_number') }}
-            <= {{ add_days(as_of(), 1) }} as is_complete
+        {{ from_cents(pro_rata(to_cents('summed.spend'), '1', 'summed.cohort_size')) }}
+            as acquisition_cost,
+        {{ safe_ratio('summed.cumulative_known_margin', 'summed.spend') }} as payback_ratio,
+        cast(paybacks.payback_period as integer) as payback_period,
+        {{ cohort_is_complete('summed.period_kind', 'summed.cohort_start', 'summed.period_number') }}
+            as is_complete
     from summed
+    left join paybacks
+        on summed.cohort_number = paybacks.cohort_number
 )
+{%- endmacro %}
+
+{# Whether a period is over for the last customer that the cohort can have. #}
+{% macro cohort_is_complete(period_kind, cohort_start, period_number) -%}
+    {{ cohort_period_end(period_kind, cohort_start, period_number) }} <= {{ add_days(as_of(), 1) }}
 {%- endmacro %}

@@ -23,11 +23,36 @@
 (true /* within {{ expression }} */)
 {%- endmacro %}
 
+{# The same for a table that does not hold the key: that its expression is one that `query` gives, which
+   reads a table that is_within() has cut. #}
+{% macro is_among(expression, query) -%}
+(true /* {{ expression }} among {{ query }} */)
+{%- endmacro %}
+
 {# Rows that came into a model or went from it since this model was built, with all its columns. A row
    that changed is there as it was and as it is. #}
 {% macro changes_of(model) -%}
 {%- set relation = ref(model) -%}
 {changes of {{ model }}}
+{%- endmacro %}
+
+{# Rows of some columns, the key among them, that a model has now and had not when this one was built,
+   or the other way round: a product whose stock alone moved is not there. A row that stayed came and
+   went, so that it is there an even number of times. #}
+{% macro changes_in(model, columns) -%}
+(
+    select {{ columns | join(', ') }}
+    from {{ changes_of(model) }} as changed
+    group by {{ columns | join(', ') }}
+    having count(*) % 2 = 1
+)
+{%- endmacro %}
+
+{# A condition of keys that are rebuilt every time, because any row of a model, or of a raw table of
+   `system`, may change them: who reads it so needs nothing of what changed in it. #}
+{% macro at_any_change_of(model, system=none) -%}
+{%- set relation = source(system, model) if system else ref(model) -%}
+{any change of {{ system ~ '.' ~ model if system else model }}}
 {%- endmacro %}
 
 {# Records of a raw table that were loaded since this model was built. Where records went, or a file was

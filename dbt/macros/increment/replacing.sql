@@ -19,7 +19,7 @@
     {%- for input in inputs.models if input in states -%}
         {%- do state.inputs.update({input: states[input].generation}) -%}
     {%- endfor -%}
-    {%- set is_filed = declared.kind == 'key' and inputs.raw -%}
+    {%- set is_filed = '{new records of ' in declared.keys_sql -%}
     {%- if is_filed -%}
         {%- do adapter.add_query(
             'create or replace temp table files_now__' ~ name ~ ' as ' ~ increment_files(inputs.raw)
@@ -31,7 +31,8 @@
         {%- set way = replace_part(target, declared, inputs, own, is_filed, state) -%}
     {%- endif -%}
     {%- if way == 'whole' -%}
-        {%- set way = replace_whole(target, state) -%}
+        {#- Nobody asks what differs: there is nothing to compare for. -#}
+        {%- set way = replace_whole(target, state) if increment_is_followed() else 'anew' -%}
     {%- endif -%}
     {%- if way == 'anew' -%}
         {%- do adapter.add_query(
@@ -101,12 +102,17 @@
     {%- if found[1] -%}{{ return('whole') }}{%- endif -%}
     {%- set within = '(\\1 in (select key from keys__' ~ name ~ '))' -%}
     {%- set part = modules.re.sub('\\(true /\\* within (.*?) \\*/\\)', within, compiled_code, flags=modules.re.S) -%}
+    {%- set among = '(\\1 in (\\2))' -%}
+    {%- set part = modules.re.sub('\\(true /\\* (.*?) among (.*?) \\*/\\)', among, part, flags=modules.re.S) -%}
     {%- set of_keys = '(' ~ declared.key ~ ' in (select key from keys__' ~ name ~ '))' -%}
-    {%- set is_changed = fetched(
+    {%- do adapter.add_query(
         'create or replace temp table fresh__' ~ name ~ ' as select * from ' ~ target ~ ' limit 0; '
         ~ 'insert into fresh__' ~ name ~ ' by name ' ~ part ~ '; '
-        ~ 'delete from fresh__' ~ name ~ ' where not ' ~ of_keys ~ '; '
-        ~ rows_that_differ(
+        ~ 'delete from fresh__' ~ name ~ ' where not ' ~ of_keys
+    ) -%}
+    {%- set is_followed = increment_is_followed() -%}
+    {%- set is_changed = not is_followed or fetched(
+        rows_that_differ(
             'select * from ' ~ target ~ ' where ' ~ of_keys, 'select * from fresh__' ~ name
         )
     )[0][0] -%}
@@ -119,7 +125,11 @@
         drop table keys__{{ name }}
     {%- endset -%}
     {%- do adapter.add_query(replacing) -%}
-    {%- do keep_changes(is_changed, state) -%}
+    {%- if is_followed -%}
+        {%- do keep_changes(is_changed, state) -%}
+    {%- else -%}
+        {%- do state.update({'generation': none}) -%}
+    {%- endif -%}
     {{ return('part' if is_changed else 'kept') }}
 {% endmacro %}
 
@@ -133,13 +143,15 @@
         {%- set changes = '(select * from ' ~ ref(input) ~ ' where false)'
             if before == state.inputs.get(input)
             else '(select * from increment.' ~ input ~ ' where _generation > ' ~ before ~ ')' -%}
-        {%- do keys.update({'sql': keys.sql | replace('{changes of ' ~ input ~ '}', changes)}) -%}
+        {%- do keys.update({'sql': keys.sql | replace('{changes of ' ~ input ~ '}', changes)
+            | replace('{any change of ' ~ input ~ '}', 'true')}) -%}
     {%- endfor -%}
     {%- for source in inputs.raw -%}
         {%- set records = '(select * from ' ~ source ~ ' where _file_hash in (select file_hash from '
             ~ '(from files_now__' ~ model.name ~ ' except from files_before__' ~ model.name
             ~ ") where source = '" ~ source ~ "'))" -%}
-        {%- do keys.update({'sql': keys.sql | replace('{new records of ' ~ source ~ '}', records)}) -%}
+        {%- do keys.update({'sql': keys.sql | replace('{new records of ' ~ source ~ '}', records)
+            | replace('{any change of ' ~ source ~ '}', 'true')}) -%}
     {%- endfor -%}
     {{ return(keys.sql) }}
 {% endmacro %}

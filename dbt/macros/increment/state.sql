@@ -40,6 +40,18 @@
     {{ return(inputs) }}
 {% endmacro %}
 
+{# Whether a model that goes on from build to build reads this one: only then is it worth knowing
+   which rows of it differ. #}
+{% macro increment_is_followed() %}
+    {%- for node in graph.nodes.values() if node.resource_type == 'model' -%}
+        {%- if model.unique_id in node.depends_on.nodes
+            and ('increment_by(' in node.raw_code or 'keeps_changes(' in node.raw_code) -%}
+            {{ return(true) }}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(false) }}
+{% endmacro %}
+
 {# Changes with whatever decides over the table besides the rows that it reads: its compiled SQL with
    all macros and variables, seeds, the settings that it names, dbt and DuckDB. #}
 {% macro increment_fingerprint(sql, inputs, settings) %}
@@ -103,7 +115,7 @@
         and '{as_of before}' not in declared.keys_sql -%}
         {%- do moved.append('as_of') -%}
     {%- endif -%}
-    {%- for name in inputs.models -%}
+    {%- for name in inputs.models if ('{any change of ' ~ name ~ '}') not in declared.keys_sql -%}
         {%- set before = own.inputs.get(name) -%}
         {%- set now = states.get(name) -%}
         {%- if before is none or now is none or before > now.generation or before < now.kept_from
@@ -111,7 +123,12 @@
             {%- do moved.append(name) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- if moved or inputs.others or (inputs.raw and declared.kind == 'keeps') -%}
+    {%- for name in inputs.raw
+        if ('{new records of ' ~ name ~ '}') not in declared.keys_sql
+        and ('{any change of ' ~ name ~ '}') not in declared.keys_sql -%}
+        {%- do moved.append(name) -%}
+    {%- endfor -%}
+    {%- if moved or inputs.others -%}
         {{ return('whole') }}
     {%- endif -%}
     {{ return('part' if declared.kind == 'key' else 'kept') }}

@@ -23,9 +23,11 @@ from tests.integration.dbt_core.company import (
 FIRST_DAY = date(2024, 3, 1)
 RAW = (
     *("shop.web_events", "shop.orders", "shop.order_lines", "shop.refunds", "shop.accounts"),
+    *("shop.products", "shop.exchange_rates", "crm.deals"),
     *("marketing.messages", "marketing.social_interactions", "marketing.campaigns"),
-    "call_center.calls",
+    *("marketing.ad_spend", "call_center.calls"),
 )
+CHANNELS = ("direct", "organic_search", "referral", "paid_search", "email", "sms", "call_center")
 
 
 class History:
@@ -41,12 +43,18 @@ class History:
         self.address = {f"u{n}@x.test": f"c{n % 6}" for n in range(5)}
         self.calls = {f"q{n}": f"c{n % 4}" for n in range(6)}
         self.guests: dict[str, str] = {}
+        self.contacts = {f"k{n}": f"c{n % 3}" for n in range(4)}
+        self.effects = dict.fromkeys(CHANNELS, 0.5)
+        self.won_deals = self.draw.choice([None, "sales"])
         self.steps: dict[str, Callable[[duckdb.DuckDBPyConnection], None]] = {
             "a day": self._a_day,
             "another day": self._a_day,
             "the day after": self._a_day,
             "late events": self._late_events,
             "an update": self._an_update,
+            "a catalogue": self._a_catalogue,
+            "another rate": self._another_rate,
+            "other journeys": self._other_journeys,
             "a replaced file": self._a_replaced_file,
             "a file dated otherwise": self._another_date,
             "a file read again": self._read_again,
@@ -70,6 +78,10 @@ class History:
             {"campaign_id": f"k{n}", "name": f"Name {n}", "channel": "email"} for n in range(3)
         ]
         self.file(con, {"marketing.campaigns": campaigns}, FIRST_DAY)
+        # Every day has a rate: a build without one is stopped.
+        first = FIRST_DAY - timedelta(days=20)
+        self._rates(con, [first + timedelta(days=5 * n) for n in range(60)])
+        self._a_catalogue(con)
         self._decide(con)
 
     def step(self, con: duckdb.DuckDBPyConnection) -> str:
@@ -84,8 +96,9 @@ class History:
         for table in ("identity.assignments", "identity.identifiers", "identity.customers"):
             con.execute(f"DELETE FROM {table}")
         con.execute("DELETE FROM control.parameters")
+        con.execute("DELETE FROM predictions.channel_removal_effects")
         people = {*self.owner.values(), *self.address.values(), *self.calls.values()}
-        people |= {*self.guests.values()}
+        people |= {*self.guests.values(), *self.contacts.values()}
         fill(
             con,
             {
@@ -97,12 +110,21 @@ class History:
                     *(belongs(c, "accounts", a) for a, c in self.owner.items()),
                     *(belongs(c, "orders", o) for o, c in self.guests.items()),
                     *(belongs(c, "calls", q, "call_center") for q, c in self.calls.items()),
+                    *(belongs(c, "contacts", k, "crm") for k, c in self.contacts.items()),
+                ],
+                "predictions.channel_removal_effects": [
+                    {"channel": channel, "removal_effect": effect}
+                    for channel, effect in self.effects.items()
                 ],
                 "identity.identifiers": [
                     known_as("email", raw, c) for raw, c in self.address.items()
                 ],
                 "control.parameters": parameters(
-                    as_of=self.day, time_zone=self.time_zone, lookback_days=self.lookback
+                    as_of=self.day,
+                    time_zone=self.time_zone,
+                    lookback_days=self.lookback,
+                    currency="GBP",
+                    won_deals=self.won_deals,
                 ),
             },
         )
@@ -179,6 +201,8 @@ class History:
                     "visitor_id": draw.choice([None, f"v{draw.randint(0, 9)}"]),
                     "ordered_at": moment(),
                     "status": draw.choice(["paid", "paid", "refunded", "cancelled"]),
+                    "currency": draw.choice([None, "GBP", "USD"]),
+                    "sales_channel": draw.choice(["web", "store", None]),
                     "total_amount": Decimal(draw.randint(1, 5000)) / 100,
                     "updated_at": draw.choice([None, moment()]),
                 }
@@ -190,6 +214,7 @@ class History:
                     "product_id": f"p{draw.randint(0, 3)}",
                     "quantity": Decimal(draw.randint(1, 3)),
                     "unit_price": Decimal(draw.randint(1, 900)) / 100,
+                    "kind": draw.choice([None, None, None, "gift_card"]),
                 }
                 for line in range(1, draw.randint(1, 4))
             ]
@@ -210,8 +235,33 @@ class History:
                         "order_id": draw.choice([None, f"o{draw.randint(0, 40)}"]),
                         "account_id": draw.choice(accounts),
                         "product_id": draw.choice([None, "p1", "p2"]),
+                        "quantity": draw.choice([None, Decimal(1), Decimal(2)]),
                         "refunded_at": moment(),
                         "amount": Decimal(draw.randint(1, 900)) / 100,
+                    }
+                    for _ in some(4)
+                ],
+                "crm.deals": [
+                    {
+                        "deal_id": f"d{draw.randint(0, 6)}",
+                        "contact_id": draw.choice([None, *self.contacts]),
+                        "amount": Decimal(draw.randint(1, 5000)) / 100,
+                        "currency": draw.choice([None, "USD"]),
+                        "created_at": (created := moment()),
+                        "closed_at": created + timedelta(days=draw.randint(0, 9)),
+                        "is_won": draw.choice([True, True, False]),
+                    }
+                    for _ in some(2)
+                ],
+                "marketing.ad_spend": [
+                    {
+                        "spend_date": moment().date(),
+                        "channel": draw.choice(["email", "sms", "Google Ads"]),
+                        "campaign_id": draw.choice(["k0", "k1"]),
+                        "cost": Decimal(draw.randint(1, 900)) / 100,
+                        "currency": draw.choice([None, "USD"]),
+                        "impressions": 1,
+                        "clicks": 1,
                     }
                     for _ in some(2)
                 ],
@@ -244,7 +294,7 @@ class History:
                         "disposition": draw.choice(["answered", "answered", "missed"]),
                         "campaign_id": draw.choice([None, "k2", "new"]),
                     }
-                    for _ in some(2)
+                    for _ in some(6)
                 ],
             },
             draw.choice([None, last, last + timedelta(days=1)]),
@@ -266,6 +316,39 @@ class History:
             for n, name in enumerate(names)
         ]
         self.file(con, {"marketing.campaigns": rows}, self.day)
+
+    def _a_catalogue(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Stock moves every day; now and then a category, a cost or what is a service does too."""
+        rows = [
+            {
+                "product_id": f"p{n}",
+                "category": self.draw.choice(["tea", "tea", "cups", None]),
+                "is_service": self.draw.random() < 0.1,
+                "unit_cost": self.draw.choice([None, Decimal(1), Decimal(1), Decimal(2)]),
+                "stock_on_hand": self.draw.randint(0, 9),
+            }
+            for n in range(3)
+        ]
+        self.file(con, {"shop.products": rows}, self.day)
+
+    def _rates(self, con: duckdb.DuckDBPyConnection, days: list[date]) -> None:
+        rows = [
+            {
+                "rate_date": day,
+                "from_currency": "USD",
+                "to_currency": "GBP",
+                "rate": Decimal(self.draw.randint(70, 90)) / 100,
+            }
+            for day in days
+        ]
+        self.file(con, {"shop.exchange_rates": rows}, None)
+
+    def _another_rate(self, con: duckdb.DuckDBPyConnection) -> None:
+        self._rates(con, [FIRST_DAY + timedelta(days=self.draw.randint(0, 60))])
+
+    def _other_journeys(self, con: duckdb.DuckDBPyConnection) -> None:
+        """The Markov chain weighs channels by all journeys, so that it moves with any of them."""
+        self.effects = {channel: self.draw.randint(0, 9) / 10 for channel in CHANNELS}
 
     def _a_file(self, con: duckdb.DuckDBPyConnection) -> str:
         rows = con.execute("SELECT file_hash FROM ledger.files ORDER BY 1").fetchall()
@@ -306,7 +389,7 @@ class History:
 
     def _a_merge(self, con: duckdb.DuckDBPyConnection) -> None:
         lost, kept = self._any("c", 6), self._any("c", 6)
-        for known in (self.owner, self.address, self.calls, self.guests):
+        for known in (self.owner, self.address, self.calls, self.guests, self.contacts):
             known.update({key: kept for key, owner in known.items() if owner == lost})
 
     def _a_split(self, con: duckdb.DuckDBPyConnection) -> None:

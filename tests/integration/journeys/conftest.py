@@ -25,6 +25,8 @@ MODELS = (
     "int_journey_steps",
     "int_journey_transition_counts",
     "int_attribution_credits",
+    "int_attribution_ranges",
+    "int_attribution_markov",
     "attribution_touchpoints",
     "int_ad_spend_converted",
     "marketing_spend",

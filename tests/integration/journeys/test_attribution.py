@@ -33,6 +33,8 @@ BUILT = (
 )
 CREDITED = (
     "int_attribution_credits",
+    "int_attribution_ranges",
+    "int_attribution_markov",
     "attribution_touchpoints",
     "int_ad_spend_converted",
     "marketing_spend",

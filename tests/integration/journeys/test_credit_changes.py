@@ -37,7 +37,9 @@ few = settings(
 def credit(journeys: Journeys, tables: dict) -> dict[str, list[tuple]]:
     """Order to everything that the marts say of its credit."""
     journeys.fill(**tables, channel_removal_effects=EFFECTS)
-    journeys.build(*BUILT, "int_attribution_credits", "attribution_touchpoints")
+    journeys.build(
+        *BUILT, "int_attribution_credits", "int_attribution_markov", "attribution_touchpoints"
+    )
     found: dict[str, list[tuple]] = {row["order_id"]: [] for row in tables["orders"]}
     for order, *rest in journeys.rows("SELECT * FROM marts.attribution_touchpoints ORDER BY ALL"):
         found[order].append(tuple(rest))

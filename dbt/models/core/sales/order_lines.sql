@@ -1,10 +1,22 @@
 -- Lines after refunds: what is left of their share of the amount charged, of its part without tax
 -- and shipping, and of the goods. Shares are differences between rounded running totals, so that
 -- the lines of an order add up to the order to the cent.
+{% call increment_by('order_id') %}
+select order_id from {{ changes_of('int_order_lines_valued') }} as lines
+
+union all
+
+select order_id from {{ changes_of('int_order_lines_returned') }} as returned
+
+union all
+
+select order_id from {{ changes_of('int_refunds_allocated') }} as allocated
+{% endcall %}
 with
 
 lines as (
     select * from {{ ref('int_order_lines_valued') }}
+    where {{ is_within('order_id') }}
 ),
 
 returned as (

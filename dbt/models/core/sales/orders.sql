@@ -1,9 +1,31 @@
 -- Orders after refunds. Only sales have money: other orders keep order_total, and 0 elsewhere.
-{{ keeps_changes() }}
+{%- set buyer = 'coalesce(o.customer_id, o.order_id)' %}
+{% call increment_by('coalesce(customer_id, order_id)') %}
+select {{ buyer }} from {{ changes_of('int_orders_valued') }} as o
+
+union all
+
+select {{ buyer }}
+from {{ ref('int_orders_valued') }} as o
+inner join {{ changes_of('int_orders_refunded') }} as refunded on o.order_id = refunded.order_id
+
+union all
+
+select {{ buyer }}
+from {{ ref('int_orders_valued') }} as o
+inner join {{ changes_of('int_refunds_allocated') }} as allocated on o.order_id = allocated.order_id
+
+union all
+
+select {{ buyer }}
+from {{ ref('int_orders_valued') }} as o
+inner join {{ changes_of('order_lines') }} as lines on o.order_id = lines.order_id
+{% endcall %}
 with
 
 orders as (
     select * from {{ ref('int_orders_valued') }}
+    where {{ is_within('coalesce(customer_id, order_id)') }}
 ),
 
 refunded as (
@@ -26,6 +48,7 @@ lines as (
         count(gross_margin) as costed_line_count,
         sum(net_revenue - gross_margin) as kept_cost
     from {{ ref('order_lines') }}
+    where {{ is_among('order_id', 'select orders.order_id from orders') }}
     group by order_id
 ),
 

@@ -1,6 +1,7 @@
 -- Spend in the reporting currency, under the channel that the marketing system's word means.
 -- A day without a rate leaves spend NULL: no guess is added to a total, and int_missing_rates stops
 -- the run.
+{{ keeps_changes() }}
 with
 
 spend as (

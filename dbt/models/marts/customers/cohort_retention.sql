@@ -11,7 +11,7 @@ customers as (
     select
         customer_id,
         first_order_date,
-        last_order_date
+        order_count
     from {{ ref('int_customers_purchased') }}
 ),
 
@@ -34,6 +34,8 @@ costs as (
     having sum(spend) > 0
 ),
 
-{{ cohort_ctes() }}
+{{ cohort_sums_ctes() }},
+
+{{ cohort_cells_ctes() }}
 
 select * from cohort_cells

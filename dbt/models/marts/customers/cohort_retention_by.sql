@@ -1,109 +1,55 @@
 {%- set kinds = cohort_period_kinds() -%}
-{%- set dimensions = {
-    'acquisition_channel': 'profiles.acquisition_channel',
-    'first_category': 'begun.first_category',
-    'first_sales_channel': 'begun.first_sales_channel',
-    'region': 'profiles.region',
-    'segment': 'profiles.rfm_segment',
-} -%}
-with
-
-kinds as (
+{%- set cuts = ['dimension', 'dimension_value'] -%}
+{%- set key -%}
+    concat(dimension, ':', dimension_value, ':', period_kind, ':', cast(cohort_start as {{ dbt.type_string() }}))
+{%- endset -%}
+{%- set spend_kinds -%}
     {%- for kind in kinds %}
     select '{{ kind }}' as period_kind{{ " union all" if not loop.last }}
     {%- endfor %}
-),
+{%- endset -%}
+{% call increment_by(key) %}
+select {{ key }} from {{ changes_of('int_cohort_sums') }} as sums
 
-customers as (
+union all
+
+select {{ key }}
+from (
     select
-        customer_id,
-        first_order_date,
-        last_order_date
-    from {{ ref('int_customers_purchased') }}
-),
+        'acquisition_channel' as dimension,
+        days.channel as dimension_value,
+        kinds.period_kind,
+        {{ cohort_start('kinds.period_kind', 'days.spend_date') }} as cohort_start
+    from {{ changes_of('int_ad_spend_converted') }} as days
+    cross join ({{ spend_kinds }}) as kinds
+) as spent
 
-profiles as (
-    select
-        customer_id,
-        acquisition_channel,
-        region,
-        rfm_segment
-    from {{ ref('customers') }}
-),
+union all
 
-begun as (
-    select * from {{ ref('int_customers_begun') }}
-),
-
-dimensions as (
-    {%- for dimension in dimensions %}
-    select '{{ dimension }}' as dimension{{ " union all" if not loop.last }}
-    {%- endfor %}
-),
-
-valued as (
-    select
-        begun.customer_id,
-        dimensions.dimension,
-        coalesce(
-            case dimensions.dimension
-                {%- for dimension, column in dimensions.items() %}
-                when '{{ dimension }}' then {{ column }}
-                {%- endfor %}
-            end,
-            '(none)'
-        ) as dimension_value
-    from begun
-    left join profiles
-        on begun.customer_id = profiles.customer_id
-    cross join dimensions
-),
-
-ranked_values as (
+select {{ key }}
+from (
     select
         dimension,
         dimension_value,
-        row_number() over (
-            partition by dimension
-            order by count(*) desc, dimension_value
-        ) as place
-    from valued
-    group by dimension, dimension_value
-),
+        period_kind,
+        cohort_start,
+        min(first_order_date) as first_order_date
+    from {{ ref('int_cohort_sums') }}
+    group by dimension, dimension_value, period_kind, cohort_start
+) as begun
+where
+    {{ cohort_period('period_kind', 'first_order_date', as_of_before()) }}
+    <> {{ cohort_period('period_kind', 'first_order_date', as_of()) }}
 
-named_values as (
-    select
-        dimension,
-        dimension_value,
-        case when place <= 50 then dimension_value else '(other)' end as shown_value
-    from ranked_values
-),
+union all
 
--- Tens of millions of rows are grouped by a number, not by two texts.
-numbered_values as (
-    select
-        *,
-        dense_rank() over (order by dimension, shown_value) as cut_number
-    from named_values
-),
+select {{ key }}
+from {{ rows_before() }} as cells
+where is_complete <> ({{ cohort_is_complete('period_kind', 'cohort_start', 'period_number') }})
+{% endcall %}
+with
 
-cut_names as (
-    select distinct
-        cut_number,
-        dimension,
-        shown_value as dimension_value
-    from numbered_values
-),
-
-cuts as (
-    select
-        valued.customer_id,
-        numbered_values.cut_number
-    from valued
-    inner join numbered_values
-        on
-            valued.dimension = numbered_values.dimension
-            and valued.dimension_value = numbered_values.dimension_value
+kinds as ({{ spend_kinds }}
 ),
 
 -- Spend is known by channel only.
@@ -119,46 +65,21 @@ spend as (
 
 costs as (
     select
-        cut_names.cut_number,
-        spend.period_kind,
-        spend.cohort_start,
-        cast(sum(spend.spend) as decimal(18, 2)) as spend
+        'acquisition_channel' as dimension,
+        channel as dimension_value,
+        period_kind,
+        cohort_start,
+        cast(sum(spend) as decimal(18, 2)) as spend
     from spend
-    inner join cut_names
-        on
-            spend.channel = cut_names.dimension_value
-            and cut_names.dimension = 'acquisition_channel'
-    group by cut_names.cut_number, spend.period_kind, spend.cohort_start
-    having sum(spend.spend) > 0
+    group by channel, period_kind, cohort_start
+    having sum(spend) > 0
 ),
 
-{{ cohort_ctes(cut='cut_number') }},
+cohort_sums as (
+    select * from {{ ref('int_cohort_sums') }}
+    where {{ is_within(key) }}
+),
 
-final as (
-    select
-        cut_names.dimension,
-        cut_names.dimension_value,
-        cohort_cells.period_kind,
-        cohort_cells.cohort_start,
-        cohort_cells.period_number,
-        cohort_cells.cohort_size,
-        cohort_cells.active_customers,
-        cohort_cells.active_or_later_customers,
-        cohort_cells.retention_rate,
-        cohort_cells.retention_rate_or_later,
-        cohort_cells.net_revenue,
-        cohort_cells.cumulative_net_revenue,
-        cohort_cells.cumulative_revenue_per_customer,
-        cohort_cells.gross_margin,
-        cohort_cells.cumulative_known_margin,
-        cohort_cells.margin_known_share,
-        cohort_cells.acquisition_cost,
-        cohort_cells.payback_ratio,
-        cohort_cells.payback_period,
-        cohort_cells.is_complete
-    from cohort_cells
-    inner join cut_names
-        on cohort_cells.cut_number = cut_names.cut_number
-)
+{{ cohort_cells_ctes(cuts=cuts) }}
 
-select * from final
+select * from cohort_cells

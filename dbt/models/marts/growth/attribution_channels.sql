@@ -4,16 +4,17 @@ with
 -- Summed before the models become rows: the detail is read once, not once a model.
 credits as (
     select
-        month,
-        channel,
-        coalesce(campaign_id, '(none)') as campaign_id,
+        c.month,
+        c.channel,
+        coalesce(c.campaign_id, '(none)') as campaign_id,
         {%- for model in models %}
-        sum(credit_{{ model }}) as credit_{{ model }},
-        sum(cents_{{ model }}) as cents_{{ model }},
+        sum({{ credited('credit', model) }}) as credit_{{ model }},
+        sum({{ credited('cents', model) }}) as cents_{{ model }},
         {%- endfor %}
-        sale_kind
-    from {{ ref('int_attribution_credits') }}
-    group by month, channel, coalesce(campaign_id, '(none)'), sale_kind
+        c.sale_kind
+    from {{ ref('int_attribution_credits') }} as c
+    {{ join_markov_credits() }}
+    group by c.month, c.channel, coalesce(c.campaign_id, '(none)'), c.sale_kind
 ),
 
 models as (

@@ -1,8 +1,17 @@
-{%- set models = attribution_models() -%}
+{%- set models = attribution_models(of_the_sale_alone=true) -%}
+-- The Markov chain moves the credit of all sales with several channels: its rows are one key.
+{% call increment_by("case model when 'markov' then 'model:markov' else order_id end") %}
+select order_id from {{ changes_of('int_attribution_credits') }} as changed
+
+union all
+
+select 'model:markov' where {{ at_any_change_of('int_attribution_markov') }}
+{% endcall %}
 with
 
 credits as (
     select * from {{ ref('int_attribution_credits') }}
+    where {{ is_within('order_id') }}
 ),
 
 models as (
@@ -32,6 +41,22 @@ unpivoted as (
         end as cents
     from credits as c
     cross join models as m
+
+    union all
+
+    select
+        c.order_id,
+        'markov' as model,
+        c.position,
+        c.touchpoint_id,
+        c.channel,
+        c.campaign_id,
+        c.path_length,
+        {{ credited('credit', 'markov') }} as credit,
+        {{ credited('cents', 'markov') }} as cents
+    from {{ ref('int_attribution_credits') }} as c
+    {{ join_markov_credits() }}
+    where {{ is_within("'model:markov'") }}
 ),
 
 final as (

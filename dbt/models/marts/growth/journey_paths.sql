@@ -1,7 +1,32 @@
 with
 
+-- How far the models are apart: the largest difference that any channel's credit for the sale
+-- shows between two models.
+markov_credits as (
+    select
+        order_id,
+        channel,
+        sum(credit_markov) as credit
+    from {{ ref('int_attribution_markov') }}
+    group by order_id, channel
+),
+
+spreads as (
+    select
+        r.order_id,
+        max(greatest(r.highest_credit, m.credit) - least(r.lowest_credit, m.credit))
+            as credit_spread
+    from {{ ref('int_attribution_ranges') }} as r
+    inner join markov_credits as m on r.order_id = m.order_id and r.channel = m.channel
+    group by r.order_id
+),
+
 journeys as (
-    select * from {{ ref('int_journeys_summed') }}
+    select
+        j.*,
+        case when j.outcome = 'sale' then coalesce(s.credit_spread, 0) end as credit_spread
+    from {{ ref('int_journeys_summed') }} as j
+    left join spreads as s on j.order_id = s.order_id
 ),
 
 written as (

@@ -1,5 +1,6 @@
 -- The rate of every currency on every day on which it has an amount. Amounts join on equality, so
 -- that a million orders meet as many rows and not the whole history of rates.
+{{ keeps_changes() }}
 select
     days.currency,
     days.money_date,

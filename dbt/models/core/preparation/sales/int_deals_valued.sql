@@ -1,4 +1,5 @@
 -- Deals with their customer and their amount in the reporting currency.
+{{ keeps_changes() }}
 with
 
 deals as (

@@ -2,6 +2,7 @@
 -- lines of that product first, up to what was charged for them; the rest of it, and refunds that
 -- name no product, are shared among the lines in proportion to what is left of them. Goods come
 -- back where a quantity is named, or where nothing is left of the line's amount.
+{{ keeps_changes() }}
 with
 
 lines as (

@@ -2,14 +2,31 @@
 -- tax, shipping and discounts, is shared out in proportion to the lines' own amounts; shares are
 -- differences between rounded running totals, so that they add up to the total to the cent. The
 -- total is that without the gift cards that were sold.
+{%- set of_product = ['product_id', 'category', 'is_service', 'unit_cost'] %}
+{% call increment_by('order_id') %}
+select order_id from {{ changes_of('stg_shop__order_lines') }} as lines
+
+union all
+
+select order_id from {{ changes_of('int_orders_valued') }} as orders
+
+union all
+
+select lines.order_id
+from {{ ref('stg_shop__order_lines') }} as lines
+inner join {{ changes_in('stg_shop__products', of_product) }} as products
+    on lines.product_id = products.product_id
+{% endcall %}
 with
 
 lines as (
     select * from {{ ref('stg_shop__order_lines') }}
+    where {{ is_within('order_id') }}
 ),
 
 orders as (
     select * from {{ ref('int_orders_valued') }}
+    where {{ is_within('order_id') }}
 ),
 
 products as (

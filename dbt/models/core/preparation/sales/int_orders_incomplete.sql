@@ -1,5 +1,6 @@
 -- Orders of which a line stands in quarantine and no newer delivery has brought their lines since:
 -- lines are replaced as a set.
+{{ keeps_changes() }}
 with
 
 refused as (

@@ -1,5 +1,6 @@
 -- What refunds that name the order, or its status, give back of each sale. An order whose status
 -- says that it was refunded, while no refund was delivered for it, was refunded in full.
+{{ keeps_changes() }}
 with
 
 orders as (

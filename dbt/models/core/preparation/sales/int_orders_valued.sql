@@ -1,11 +1,66 @@
--- depends_on: {{ ref('int_missing_rates') }}
 -- Orders with their buyer, their place in business time and their amounts in the reporting currency.
 -- The total is that of what was sold: a gift card brings revenue when it is spent, so that those
--- sold are taken off it and stand apart.
+-- sold are taken off it and stand apart. int_missing_rates stops the run before any is valued.
+{% call increment_by('order_id') %}
+select order_id from {{ changes_of('stg_shop__orders') }} as changed
+
+union all
+
+select order_id from {{ changes_of('stg_shop__web_events') }} as events
+where event_name = 'order_placed' and order_id is not null
+
+union all
+
+select order_id from {{ changes_of('stg_shop__order_lines') }} as lines
+
+union all
+
+select reference from {{ changes_of('int_owners_resolved') }} as owners
+where reference_kind = 'order'
+
+union all
+
+select order_id from {{ changes_of('int_orders_incomplete') }} as incomplete
+
+union all
+
+-- Days are worked out before the join, which is one on equality then.
+select o.order_id
+from (
+    select
+        order_id,
+        currency,
+        {{ business_date('ordered_at') }} as money_date
+    from {{ ref('stg_shop__orders') }}
+    where currency is not null
+) as o
+inner join {{ changes_in('int_money_daily_rates', ['currency', 'money_date', 'rate']) }} as r
+    on o.currency = r.currency and o.money_date = r.money_date
+
+union all
+
+select concat('deal:', deal_id) from {{ changes_of('int_deals_valued') }} as deals
+
+union all
+
+-- The shop's first order makes every won deal one that is no sale.
+select concat('deal:', d.deal_id)
+from {{ ref('int_deals_valued') }} as d
+left join {{ rows_before() }} as sold on sold.order_id = concat('deal:', d.deal_id)
+where
+    d.status = 'won'
+    and (sold.order_id is not null) <> {{ won_deals_are_sales() }}
+    and {{ at_any_change_of('orders', system='shop') }}
+
+union all
+
+select '' where not {{ at_any_change_of('int_missing_rates') }}
+{% endcall %}
 with
 
 orders as (
     select * from {{ ref('stg_shop__orders') }}
+    where {{ is_within('order_id') }}
 ),
 
 -- The tracker may know the visitor of an order that does not say so itself.
@@ -21,6 +76,7 @@ placed as (
     where
         event_name = 'order_placed'
         and order_id is not null
+        and {{ is_within('order_id') }}
 ),
 
 -- What lines say of an order without a total, and of the gift cards in it.
@@ -35,8 +91,8 @@ lines_summed as (
     inner join orders
         on lines.order_id = orders.order_id
     where
-        orders.total_amount is null
-        or lines.kind = 'gift_card'
+        (orders.total_amount is null or lines.kind = 'gift_card')
+        and {{ is_within('lines.order_id') }}
     group by lines.order_id
 ),
 
@@ -173,6 +229,7 @@ sold_deals as (
         status = 'won'
         and coalesce(amount, 0) >= 0
         and {{ won_deals_are_sales() }}
+        and {{ is_within("concat('deal:', deal_id)") }}
 ),
 
 final as (

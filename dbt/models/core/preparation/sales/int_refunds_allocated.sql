@@ -4,6 +4,7 @@
 -- Taking back the latest line first is a stack: a line puts its units on top, a refund takes units
 -- off the top. So every unit has a height, a refund meets at each height the line that was put
 -- there last, and a window over the heights answers for all refunds at once.
+{{ keeps_changes() }}
 with
 
 lines as (

@@ -1,11 +1,20 @@
--- Every model's share of every touch, as columns, from one pass over the paths. Money is divided as
--- running totals in whole cents: a touch gets the rounded total up to it minus the one before, and
--- the last touch closes the sale, so that shares sum to the sale whatever the rounding.
-{%- set models = attribution_models() %}
+-- The share of every touch by every model that looks at the sale alone, as columns, from one pass
+-- over the paths: int_attribution_markov has the other. Money is divided as running totals in whole
+-- cents: a touch gets the rounded total up to it minus the one before, and the last touch closes the
+-- sale, so that shares sum to the sale whatever the rounding.
+{%- set models = attribution_models(of_the_sale_alone=true) %}
+{% call increment_by('order_id') %}
+select order_id from {{ changes_of('orders') }} as changed
+
+union all
+
+select order_id from {{ changes_of('int_attribution_paths') }} as paths
+{% endcall %}
 with
 
 paths as (
     select * from {{ ref('int_attribution_paths') }}
+    where {{ is_within('order_id') }}
 ),
 
 sales as (
@@ -16,24 +25,15 @@ sales as (
         case when is_first_order then 'first' else 'repeat' end as sale_kind,
         {{ to_cents('coalesce(net_revenue, 0)') }} as cents
     from {{ ref('orders') }}
-    where is_sale
-),
-
-effects as (
-    select
-        channel,
-        removal_effect
-    from {{ source('predictions', 'channel_removal_effects') }}
+    where is_sale and {{ is_within('order_id') }}
 ),
 
 channels_counted as (
     select
-        paths.*,
-        coalesce(effects.removal_effect, 0) as removal_effect,
-        count(*) over (partition by paths.order_id, paths.channel) as channel_touches,
-        min(paths.position) over (partition by paths.order_id, paths.channel) as channel_first
+        *,
+        count(*) over (partition by order_id, channel) as channel_touches,
+        min(position) over (partition by order_id, channel) as channel_first
     from paths
-    left join effects on paths.channel = effects.channel
 ),
 
 measured as (
@@ -47,8 +47,7 @@ measured as (
             as identified_at,
         sum(case when position = channel_first then 1 else 0 end) over (partition by order_id)
             as distinct_channels,
-        max(touched_at) over (partition by order_id) as last_touched_at,
-        sum(removal_effect) over (partition by order_id) as effect_total
+        max(touched_at) over (partition by order_id) as last_touched_at
     from channels_counted
 ),
 
@@ -65,12 +64,6 @@ weighed as (
             -{{ date_diff_seconds('touched_at', 'last_touched_at') }}
             / (86400.0e0 * {{ setting('half_life_days') }})
         ) as decay_weight,
-        -- A channel on a sale's path always has an effect: without one the table is empty, and
-        -- equal shares keep the sale whole.
-        case
-            when effect_total > 0 then removal_effect / effect_total
-            else 1e0 / path_length
-        end as markov_weight,
         1e0 / (distinct_channels * channel_touches) as shapley_weight
     from measured
 ),
@@ -99,9 +92,6 @@ summed as (
         sum(decay_weight) over (
             partition by order_id order by position rows between unbounded preceding and current row
         ) as decay_running,
-        sum(markov_weight) over (
-            partition by order_id order by position rows between unbounded preceding and current row
-        ) as markov_running,
         sum(shapley_weight) over (
             partition by order_id order by position rows between unbounded preceding and current row
         ) as shapley_running,
@@ -150,8 +140,6 @@ credited as (
         ) / role_total as running_w_shaped,
         decay_weight / decay_total as credit_time_decay,
         decay_running / decay_total as running_time_decay,
-        markov_weight as credit_markov,
-        markov_running as running_markov,
         shapley_weight as credit_shapley,
         shapley_running as running_shapley
     from summed
@@ -161,6 +149,7 @@ rounded as (
     select
         c.*,
         s.month,
+        s.cents,
         {%- for model in models %}
         case
             when c.position = c.path_length then s.cents
@@ -181,6 +170,8 @@ touched as (
         channel,
         campaign_id,
         month,
+        distinct_channels as channel_count,
+        cents,
         {%- for model in models %}
         round(cast(credit_{{ model }} as double), 12) as credit_{{ model }},
         cents_{{ model }} - coalesce(
@@ -204,6 +195,8 @@ untouched as (
         '(none)' as channel,
         cast(null as {{ dbt.type_string() }}) as campaign_id,
         s.month,
+        0 as channel_count,
+        s.cents,
         {%- for model in models %}
         cast(1 as double) as credit_{{ model }},
         s.cents as cents_{{ model }},

@@ -1,8 +1,16 @@
 -- Every journey once, its path written four ways, and what came of it.
+{% call increment_by("case outcome when 'sale' then journey_id else person end") %}
+select party from {{ changes_of('int_journey_steps') }} as steps
+
+union all
+
+select concat('sale:', order_id) from {{ changes_of('orders') }} as changed
+{% endcall %}
 with
 
 steps as (
     select * from {{ ref('int_journey_steps') }}
+    where {{ is_within('party') }}
 ),
 
 sales as (
@@ -13,26 +21,18 @@ sales as (
         ordered_at,
         {{ to_cents('coalesce(net_revenue, 0)') }} as cents
     from {{ ref('orders') }}
-    where is_sale
-),
-
-touches as (
-    select
-        touchpoint_id,
-        customer_id,
-        visitor_id
-    from {{ ref('touchpoints') }}
+    where is_sale and {{ is_within("concat('sale:', order_id)") }}
 ),
 
 -- Most journeys have one touch, and joining texts in order is dear: it is done for the others.
 paths as (
     select
         journey_id,
+        party,
         outcome,
         order_id,
         1 as touch_count,
         touched_at as first_touched_at,
-        touchpoint_id as first_touchpoint_id,
         channel as path
     from steps
     where touch_count = 1
@@ -41,11 +41,11 @@ paths as (
 
     select
         journey_id,
+        min(party) as party,
         min(outcome) as outcome,
         min(order_id) as order_id,
         count(*) as touch_count,
         min(touched_at) as first_touched_at,
-        min(case when position = 1 then touchpoint_id end) as first_touchpoint_id,
         {{ string_agg('channel', ' > ', 'position') }} as path
     from steps
     where touch_count > 1
@@ -81,38 +81,6 @@ spellings as (
     group by e.path
 ),
 
--- How far the models are apart: the largest difference that any channel's credit for the sale
--- shows between two models.
-channel_credits as (
-    select
-        order_id,
-        {%- for model in attribution_models() %}
-        sum(credit_{{ model }}) as credit_{{ model }},
-        {%- endfor %}
-        channel
-    from {{ ref('int_attribution_credits') }}
-    group by order_id, channel
-),
-
-spreads as (
-    select
-        order_id,
-        max(
-            greatest(
-                {%- for model in attribution_models() %}
-                credit_{{ model }}{{ "," if not loop.last }}
-                {%- endfor %}
-            )
-            - least(
-                {%- for model in attribution_models() %}
-                credit_{{ model }}{{ "," if not loop.last }}
-                {%- endfor %}
-            )
-        ) as credit_spread
-    from channel_credits
-    group by order_id
-),
-
 sold as (
     select
         concat('sale:', s.order_id) as journey_id,
@@ -126,7 +94,6 @@ sold as (
         coalesce(p.touch_count, 0) as touch_count,
         {{ date_diff_seconds('p.first_touched_at', 's.ordered_at') }} / 86400e0 as days,
         s.cents,
-        d.credit_spread,
         coalesce(p.path, '(none)') as path_unique,
         coalesce(w.path_exposure, '(none)') as path_exposure,
         coalesce(w.path_first, '(none)') as path_first,
@@ -134,7 +101,6 @@ sold as (
     from sales as s
     left join paths as p on s.order_id = p.order_id
     left join spellings as w on p.path = w.path
-    left join spreads as d on s.order_id = d.order_id
 ),
 
 lost as (
@@ -142,21 +108,16 @@ lost as (
         p.journey_id,
         'loss' as outcome,
         p.order_id,
-        case
-            when t.customer_id is not null then concat('customer:', t.customer_id)
-            else concat('visitor:', t.visitor_id)
-        end as person,
+        p.party as person,
         p.touch_count,
         cast(null as double) as days,
         cast(0 as bigint) as cents,
-        cast(null as double) as credit_spread,
         p.path as path_unique,
         w.path_exposure,
         w.path_first,
         w.path_frequency
     from paths as p
     inner join spellings as w on p.path = w.path
-    inner join touches as t on p.first_touchpoint_id = t.touchpoint_id
     where p.outcome = 'loss'
 ),
 
