@@ -6,7 +6,7 @@ texts (report, gate record) replaced.
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from dagster_project.publish.flip import (
     sync_folder,
     sync_tree,
 )
+from dagster_project.publish.unchanged import unchanged_parquet
 from dagster_project.publish.versions import (
     DATABASE,
     NAME_FORMAT,
@@ -35,17 +36,19 @@ from dagster_project.publish.versions import (
 )
 from dagster_project.publish.writing import described_files, write_json, write_parquet
 from dagster_project.quality.fingerprint import fingerprint_of
+from dagster_project.quality.results import Fingerprint
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect_file, identifier, quoted
 
 
 def rewrite_versions(settings: Settings, names: Sequence[str], erased: Erased) -> None:
     """Rewrite the versions of these names that still exist; the one in force stays in force."""
+    earlier = None
     for name in names:
         with publishing(settings):
             present = {version.name for version in list_versions(settings)}
             if name in present:
-                _rewrite(settings, version_of(settings, name), erased)
+                earlier = _rewrite(settings, version_of(settings, name), erased, earlier)
     # Direct identifiers whose marts are gone: a published/ that was lost, or cleaned by hand.
     with publishing(settings):
         marts = {version.name for version in list_versions(settings)}
@@ -63,12 +66,15 @@ def version_names(settings: Settings) -> list[str]:
     return sorted(found)
 
 
-def _rewrite(settings: Settings, old: PublishedVersion, erased: Erased) -> None:
+def _rewrite(
+    settings: Settings, old: PublishedVersion, erased: Erased, earlier: PublishedVersion | None
+) -> PublishedVersion:
+    """The new version, which shares files that are equal with ``earlier``, rewritten before it."""
     before, new = _successor(settings, old), _next(settings, old)
     if before.published.exists() and erased.memory.erasure_id in _erasures(before):
         # Killed after the copy was complete.
         discard(old)
-        return
+        return before
     is_in_force = version_in_force(settings) == old
     published, restricted = building_folder(new.published), building_folder(new.restricted)
     for folder in (published, restricted):
@@ -88,14 +94,18 @@ def _rewrite(settings: Settings, old: PublishedVersion, erased: Erased) -> None:
         )
         copy_database(con, old.database, published / DATABASE, erased)
         marts = _described(con, published / DATABASE, restricted / RESTRICTED_DATABASE)
-        _write_parquet(con, published)
+        _write_parquet(con, published, unchanged_parquet(earlier, marts, marts))
     (restricted / RESTRICTED_DATABASE).chmod(0o600)
     _copy_texts(old.published, published, erased.patterns)
     # The copy, for its comparison with the version before names ids.
     manifest = json.loads((published / "manifest.json").read_text(encoding="utf-8"))
     manifest["version"] = new.name
+    # Which wrote these files and their digests.
+    manifest["duckdb_version"] = duckdb.__version__
     manifest["marts"] = {
-        name: {**facts, **marts.get(name, {})} for name, facts in manifest["marts"].items()
+        name: facts | ({"rows": mark.rows, "digest": mark.digest} if mark else {})
+        for name, facts in manifest["marts"].items()
+        for mark in [marts.get(name)]
     }
     manifest["erasures"] = [*manifest.get("erasures", []), erased.memory.erasure_id]
     (published / "manifest.json").unlink(missing_ok=True)
@@ -111,6 +121,7 @@ def _rewrite(settings: Settings, old: PublishedVersion, erased: Erased) -> None:
             building_folder(folder).rename(folder)
             sync_folder(folder.parent)
     discard(old)
+    return new
 
 
 def _rewrite_restricted(settings: Settings, old: PublishedVersion, erased: Erased) -> None:
@@ -150,9 +161,9 @@ def _erasures(version: PublishedVersion) -> list[str]:
     return json.loads(path.read_text(encoding="utf-8")).get("erasures", [])
 
 
-def _described(con: duckdb.DuckDBPyConnection, *databases: Path) -> dict[str, dict[str, int | str]]:
+def _described(con: duckdb.DuckDBPyConnection, *databases: Path) -> dict[str, Fingerprint]:
     """Rows and digest of every mart of the new files."""
-    found: dict[str, dict[str, int | str]] = {}
+    found: dict[str, Fingerprint] = {}
     for path in databases:
         con.execute(f"ATTACH {quoted(str(path))} AS new_version (READ_ONLY)")
         try:
@@ -161,14 +172,15 @@ def _described(con: duckdb.DuckDBPyConnection, *databases: Path) -> dict[str, di
                 "WHERE database_name = 'new_version' AND schema_name = 'main'"
             ).fetchall()
             for (name,) in names:
-                mark = fingerprint_of(con, f"new_version.main.{identifier(name)}", name)
-                found[name] = {"rows": mark.rows, "digest": mark.digest}
+                found[name] = fingerprint_of(con, f"new_version.main.{identifier(name)}", name)
         finally:
             con.execute("DETACH new_version")
     return found
 
 
-def _write_parquet(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
+def _write_parquet(
+    con: duckdb.DuckDBPyConnection, folder: Path, unchanged: Mapping[str, Path]
+) -> None:
     (folder / "parquet").mkdir()
     con.execute(f"ATTACH {quoted(str(folder / DATABASE))} AS new_version (READ_ONLY)")
     try:
@@ -185,7 +197,8 @@ def _write_parquet(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
             "WHERE database_name = 'new_version' AND schema_name = 'main'"
         ).fetchall():
             path = folder / "parquet" / f"{name}.parquet"
-            write_parquet(con, f"new_version.main.{identifier(name)}", path, said.get(name, {}))
+            table = f"new_version.main.{identifier(name)}"
+            write_parquet(con, table, path, said.get(name, {}), unchanged.get(name))
     finally:
         con.execute("DETACH new_version")
 

@@ -80,7 +80,8 @@ def publish(
         try:
             say("writing the marts")
             moment = version.published_at.replace(tzinfo=None)
-            unchanged = unchanged_parquet(before, marts, gate)
+            public = [name for name, schema in marts.items() if schema == "marts"]
+            unchanged = unchanged_parquet(before, public, gate.fingerprints)
             linked = write_marts(con, published, marts, moment, unchanged)
             write_restricted(con, restricted, marts, moment)
             say("verifying the copy")

@@ -1,13 +1,14 @@
 """Unchanged files: the Parquet of marts that hold what the version before them holds.
 
 They are linked, not written again: seven versions cost the disk what changed between them. Nobody
-writes into a file of a version; an erasure makes new ones (``privacy/versions.py``).
+writes into a file of a version: an erasure makes new ones, which versions share as the old ones did
+(``privacy/versions.py``).
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,14 +16,14 @@ import duckdb
 
 from dagster_project.publish.versions import PublishedVersion
 from dagster_project.quality.fingerprint import VOLATILE_COLUMNS
-from dagster_project.quality.results import GateRecord
+from dagster_project.quality.results import Fingerprint
 from dagster_project.quality.volume import MANIFEST
 
 
 def unchanged_parquet(
-    before: PublishedVersion | None, marts: Mapping[str, str], gate: GateRecord
+    before: PublishedVersion | None, marts: Iterable[str], now: Mapping[str, Fingerprint]
 ) -> dict[str, Path]:
-    """The file in ``before`` of each public mart whose rows are those that ``gate`` checked.
+    """The file in ``before`` of each of ``marts`` whose rows are those of ``now``.
 
     Only files that are still, byte by byte, what was verified when they were written. A digest of
     another DuckDB version says nothing.
@@ -36,11 +37,11 @@ def unchanged_parquet(
     if manifest.get("duckdb_version") != duckdb.__version__:
         return {}
     found = {}
-    for name, schema in marts.items():
+    for name in marts:
         place = f"parquet/{name}.parquet"
-        then, now = manifest.get("marts", {}).get(name), gate.fingerprints.get(name)
-        is_same = then and now and (then["rows"], then["digest"]) == (now.rows, now.digest)
-        if schema == "marts" and is_same and name not in VOLATILE_COLUMNS:
+        then, mark = manifest.get("marts", {}).get(name), now.get(name)
+        is_same = then and mark and (then["rows"], then["digest"]) == (mark.rows, mark.digest)
+        if is_same and name not in VOLATILE_COLUMNS:
             written = manifest.get("files", {}).get(place, {}).get("sha256")
             with suppress(OSError), (before.published / place).open("rb") as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() == written:

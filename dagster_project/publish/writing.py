@@ -57,28 +57,33 @@ def write_marts(
         linked = set()
         for name in names:
             path = folder / "parquet" / f"{name}.parquet"
-            said = descriptions.get(name, {})
-            earlier = unchanged.get(name)
-            if earlier and _metadata_of(con, earlier) == _metadata(said) and link(earlier, path):
+            table, said = f"{target}.main.{identifier(name)}", descriptions.get(name, {})
+            if write_parquet(con, table, path, said, unchanged.get(name)):
                 linked.add(name)
-            else:
-                write_parquet(con, f"{target}.main.{identifier(name)}", path, said)
     return linked
 
 
 def write_parquet(
-    con: duckdb.DuckDBPyConnection, table: str, path: Path, said: Mapping[str | None, str]
-) -> None:
+    con: duckdb.DuckDBPyConnection,
+    table: str,
+    path: Path,
+    said: Mapping[str | None, str],
+    unchanged: Path | None = None,
+) -> bool:
     """Write ``table`` (as SQL names it) to ``path``, with what is ``said`` of it and its columns.
 
-    The file's metadata hold ``description``, of the mart (the key None), and ``columns``, a JSON
-    object with that of each column: DuckDB writes none at the columns themselves.
+    True when it was linked instead: ``unchanged`` holds these rows, and says the same of them. The
+    file's metadata hold ``description``, of the mart (the key None), and ``columns``, a JSON object
+    with that of each column: DuckDB writes none at the columns themselves.
     """
+    if unchanged and _metadata_of(con, unchanged) == _metadata(said) and link(unchanged, path):
+        return True
     pairs = ", ".join(f"{key}: {quoted(text)}" for key, text in _metadata(said).items())
     con.execute(
         f"COPY {table} TO {quoted(str(path))} "
         f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{pairs}}})"
     )
+    return False
 
 
 def _metadata(said: Mapping[str | None, str]) -> dict[str, str]:

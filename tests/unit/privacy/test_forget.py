@@ -1,6 +1,7 @@
 """P8: an erased person is gone from every file that the product keeps, and it can be shown."""
 
 import json
+import os
 import shutil
 
 import duckdb
@@ -177,6 +178,28 @@ def test_kept_versions_stay_versions(forgotten):
             "WHERE key = 'description'"
         ).fetchall()
         assert said == [(b"People's profiles",)]
+
+
+def test_versions_share_files_before_an_erasure_and_after(company):
+    """The person stays in a file that an old version shares with a new one; or the disk, on which
+    seven versions shared their files, is full of seven copies of them after one erasure."""
+    versions = company.settings.published_dir / "versions"
+    old = [versions / name / "parquet" for name in sorted(p.name for p in versions.iterdir())]
+    for path in old[0].iterdir():
+        later = old[1] / path.name
+        assert later.read_bytes() == path.read_bytes()
+        later.unlink()
+        os.link(path, later)
+    forget(company.settings, ["alice@example.com"])
+    assert search(company.settings.published_dir, ALICE) == []
+    new = [versions / name / "parquet" for name in sorted(p.name for p in versions.iterdir())]
+    assert not {*old} & {*new}
+    # The marts that the manifest counts.
+    for mart in ("customers", "orders"):
+        assert (new[1] / f"{mart}.parquet").samefile(new[0] / f"{mart}.parquet")
+    shutil.rmtree(new[0])
+    with duckdb.connect() as con:
+        assert con.execute(f"SELECT count(*) FROM '{new[1]}/orders.parquet'").fetchone() == (1,)
 
 
 def test_a_role_mailbox_that_nobody_else_bears_goes_too(company):
