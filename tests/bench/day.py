@@ -3,11 +3,16 @@
 The shop is that of :mod:`tests.bench.shop`, three years of it in raw tables, a file a month; the
 last day lies aside. ``first``: every model, in a warehouse that has none. The day: the last day's
 file comes and ``as_of`` moves on. ``whole``: the same inputs again, with nothing to go on from.
-What the day and ``whole`` leave must be equal, table by table. Load, identity, predictions and
-publish are not in it.
+What the day and ``whole`` leave must be equal, table by table. ``straight``: the compiled SQL of
+all models, as one script in one connection. Load, identity, publish and all predictions but the
+Markov chain, which moves with the day, are not in it. The figures go to docs/benchmarks.md.
 """
 
 import json
+import os
+import platform
+import re
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -16,17 +21,29 @@ from pathlib import Path
 import duckdb
 
 from dagster_project.contracts import load_contract
-from dagster_project.settings import Settings
+from dagster_project.predict.journeys.markov import write_removal_effects
+from dagster_project.settings import PROJECT_ROOT, Settings
 from dagster_project.transform.increments import create_increment_tables, forget_increments
 from dagster_project.warehouse import connect, identifier
 from tests.bench import marts
-from tests.bench.pipeline import Measured, measure
+from tests.bench.pipeline import Measured, measure, straight_sql
 from tests.bench.shop_draw import AS_OF
 
 # The last full day of the shop: its draws end with the day before as_of.
 LAST = f"(DATE '{AS_OF}' - 1)"
 SCHEMAS = ("staging", "intermediate", "marts", "restricted")
 SHOWN = 14
+PAGE = PROJECT_ROOT / "docs" / "benchmarks.md"
+HEAD = """# Benchmarks
+
+Written by `make bench ARGS=day` (`DAY_CUSTOMERS` sets the size; each size keeps its own section). A
+generated shop of three years: all models in a warehouse that has none (first), then with another
+day's records (the day), then the day's inputs again with nothing to go on from (whole). Straight
+is the same compiled SQL as one script in one DuckDB connection, without dbt, contracts and states.
+Load, identity, publish and all predictions but the Markov chain are not in it. Seconds of a model
+are those that dbt counts: the day's, then the whole's. Processor seconds say what a machine with
+other work on it cost, too.
+"""
 
 
 def make(folder: Path, customers: int) -> None:
@@ -80,6 +97,8 @@ def deliver(folder: Path) -> int:
             ).fetchone()
             records += row[0] if row else 0
         con.execute("UPDATE control.parameters SET as_of = as_of + 1")
+        # Of the journeys before the day: what counts is that the chain moves.
+        write_removal_effects(con)
     return records
 
 
@@ -122,7 +141,6 @@ def models(folder: Path) -> tuple[Measured, dict[str, float], dict[str, str]]:
 
 def bench(customers: int) -> Iterable[tuple[str, str]]:
     """Rows (what, figure): all, a day more, the same whole, and by model what the day cost."""
-    what = f"A day more, {customers:,} customers"
     with tempfile.TemporaryDirectory(prefix="hourglass-day-") as name:
         folder = Path(name)
         command = [sys.executable, "-m", "tests.bench.day", name, str(customers)]
@@ -134,25 +152,74 @@ def bench(customers: int) -> Iterable[tuple[str, str]]:
         forget(folder)
         whole, in_full, _ = models(folder)
         differing = sorted(k for k, v in fingerprints(folder).items() if left.get(k) != v)
+        warehouse = Settings(data_dir=folder).warehouse_path
+        straight, straight_used = straight_sql(warehouse, folder / "target", folder)
     ours, theirs = sum(by_model.values()), sum(in_full.values())
-    yield f"{what}: records of the day", f"{records:,}"
-    yield f"{what}: all models, first", f"{first.seconds:.1f} s, peak {first.peak_mb:,.0f} MB"
-    yield f"{what}: all models, whole", f"{whole.seconds:.1f} s, peak {whole.peak_mb:,.0f} MB"
-    yield f"{what}: the day", f"{day.seconds:.1f} s, peak {day.peak_mb:,.0f} MB"
-    yield f"{what}: in the models", f"{ours:.1f} s / {theirs:.1f} s whole = {ours / theirs:.2f}"
-    yield f"{what}: tables that differ", ", ".join(differing) or "none"
-    yield from _by_model(what, by_model, in_full, ways)
+    rows = [
+        ("records of the day", f"{records:,}"),
+        ("all models, first", _shown(first)),
+        ("all models, whole", _shown(whole)),
+        ("all models, straight", f"{straight:.1f} s, {straight_used:.1f} s of processors"),
+        ("the day", _shown(day)),
+        ("the day / whole", f"{day.processor_seconds / whole.processor_seconds:.2f} of processors"),
+        ("the day / straight", f"{day.processor_seconds / straight_used:.2f} of processors"),
+        ("in the models", f"{ours:.1f} s / {theirs:.1f} s whole = {ours / theirs:.2f}"),
+        ("tables that differ", ", ".join(differing) or "none"),
+        *_by_model(by_model, in_full, ways),
+    ]
+    write_page(PAGE, customers, rows)
+    return [(f"A day more, {customers:,} customers: {what}", figure) for what, figure in rows]
+
+
+def _shown(measured: Measured) -> str:
+    return (
+        f"{measured.seconds:.1f} s, {measured.processor_seconds:.1f} s of processors, "
+        f"peak {measured.peak_mb:,.0f} MB"
+    )
 
 
 def _by_model(
-    what: str, day: Mapping[str, float], whole: Mapping[str, float], ways: Mapping[str, str]
+    day: Mapping[str, float], whole: Mapping[str, float], ways: Mapping[str, str]
 ) -> Iterable[tuple[str, str]]:
     slowest = sorted(day, key=day.__getitem__, reverse=True)
     for model in [*slowest[:SHOWN], *(m for m in slowest[SHOWN:] if m in ways and whole[m] > 1)]:
         yield (
-            f"{what}: {model}",
+            model,
             f"{day[model]:.2f} s / {whole.get(model, 0):.2f} s ({ways.get(model, 'always whole')})",
         )
+
+
+def write_page(page: Path, customers: int, rows: Iterable[tuple[str, str]]) -> None:
+    """Put the figures of this size in their section of the page; other sizes keep theirs."""
+    sections = {}
+    if page.exists():
+        for section in page.read_text(encoding="utf-8").split("\n## ")[1:]:
+            size = int(re.sub(r"\D", "", section.partition("\n")[0]))
+            sections[size] = f"## {section.strip()}"
+    table = "\n".join(f"| {what} | {figure} |" for what, figure in rows)
+    sections[customers] = (
+        f"## {customers:,} customers\n\n{_machine()}\n\n| what | figure |\n| --- | --- |\n{table}"
+    )
+    text = "\n\n".join([HEAD.strip(), *(sections[size] for size in sorted(sections))])
+    page.write_text(text + "\n", encoding="utf-8")
+
+
+def _machine() -> str:
+    """Of which code the figures are, and on what."""
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    load = os.getloadavg()[2]
+    return (
+        f"Commit {commit or 'unknown'}; {os.cpu_count()} processors ({platform.machine()}), "
+        f"{memory:.0f} GB; DuckDB {duckdb.__version__}; load of the last quarter of an hour "
+        f"{load:.1f}."
+    )
 
 
 if __name__ == "__main__":

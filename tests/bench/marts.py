@@ -54,10 +54,11 @@ COUNTERPARTS = {
     "sessions": "int_sessions_formed int_sessions_channeled int_sessions_identified",
     "touchpoints": "int_people_referenced int_campaigns_named int_clicks_opened touchpoints",
     "attribution_touchpoints": (
-        "int_attribution_paths int_attribution_credits attribution_touchpoints"
+        "int_attribution_paths int_attribution_credits int_attribution_markov "
+        "attribution_touchpoints"
     ),
     "attribution_channels": "int_ad_spend_converted marketing_spend attribution_channels",
-    "journey_paths": "int_journey_steps int_journeys_summed journey_paths",
+    "journey_paths": "int_journey_steps int_journeys_summed int_attribution_ranges journey_paths",
     "journey_transitions": "int_journey_transition_counts journey_transitions",
     "cohort_retention": "cohort_retention",
     "retention_monthly": "int_customer_months_summed retention_monthly",
