@@ -38,6 +38,8 @@ class History:
         self.day = FIRST_DAY + timedelta(days=60)
         self.files = 0
         self.lookback = 30
+        # Whether the last step changed a setting, which has what names it made anew.
+        self.is_set_otherwise = False
         self.time_zone = self.draw.choice(("UTC", "America/New_York", "Asia/Tokyo"))
         self.owner = {f"a{n}": f"c{n % 5}" for n in range(7)}
         self.address = {f"u{n}@x.test": f"c{n % 6}" for n in range(5)}
@@ -87,7 +89,9 @@ class History:
     def step(self, con: duckdb.DuckDBPyConnection) -> str:
         """Have something happen; what."""
         name = self.draw.choice(list(self.steps))
+        lookback = self.lookback
         self.steps[name](con)
+        self.is_set_otherwise = self.lookback != lookback
         self._decide(con)
         return name
 
