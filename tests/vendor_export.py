@@ -2,8 +2,8 @@
 
 A file there was written by hand from the vendor's documentation; its people are invented. The rows
 that it gives are in ``rows/<system>.<table>.csv``, with the columns that any row has a value in;
-``outcome.yml`` says how many records there are, which rules leave some out, and what is refused as
-[line, column, reason]. After a wanted change UPDATE_SNAPSHOTS=1 writes both anew, to be reviewed.
+``outcome.yml`` says how many records there are, which rules leave some out, what is refused as
+[line, column, reason], and which columns no table takes, from which docs/vendors.md has them. After a wanted change UPDATE_SNAPSHOTS=1 writes both anew, to be reviewed.
 """
 
 import csv
@@ -59,8 +59,8 @@ class Delivered:
 
     @property
     def outcome(self) -> dict[str, Any]:
-        """Records, those accepted, those left out by rule, and (line, column, reason) of what is in
-        quarantine, single cells included. P1 holds for every file.
+        """Records, those accepted, those left out by rule, (line, column, reason) of what is in
+        quarantine, single cells included, and the columns not read. P1 holds for every file.
         """
         uneven = self.con.execute(
             "SELECT path FROM ledger.files WHERE records <> accepted + quarantined + left_out"
@@ -74,7 +74,23 @@ class Delivered:
             "accepted": self.summary.accepted,
             "left_out": dict(rules),
             "refused": [list(row) for row in self.refused],
+            "not_read": self.not_read,
         }
+
+    @property
+    def not_read(self) -> list[str]:
+        """Columns that are kept beside the rows, in the order of the files.
+
+        Without what only holds others: of ``billing`` an empty one stands for ``billing.city``.
+        """
+        events = self.con.execute(
+            "SELECT column_name, target FROM ledger.schema_events "
+            "WHERE kind = 'unknown_column' AND column_name IS NOT NULL ORDER BY rowid"
+        ).fetchall()
+        known = load_mappings()
+        names = {name: known[target] for name, target in events}
+        inner = {*names, *(column for mapping in names.values() for column in mapping.columns)}
+        return [name for name in names if not any(o.startswith(f"{name}.") for o in inner)]
 
     @property
     def refused(self) -> list[tuple[Any, ...]]:

@@ -10,7 +10,7 @@ from dagster_project.contracts import load_contract
 from dagster_project.contracts.generate.exposures import exposures_file
 from dagster_project.contracts.generate.reference import reference_files
 from dagster_project.contracts.generate.staging import staging_files
-from dagster_project.contracts.generate.vendors import vendors_file
+from dagster_project.contracts.generate.vendors import columns_not_read, vendors_file
 from dagster_project.contracts.mapping import load_mappings
 from dagster_project.settings import PROJECT_ROOT
 
@@ -23,7 +23,7 @@ def generated_files() -> dict[str, str]:
     return {
         **staging_files(load_contract()),
         **exposures_file(PROJECT_ROOT),
-        **vendors_file(load_mappings()),
+        **vendors_file(load_mappings(), columns_not_read(PROJECT_ROOT)),
         **reference_files(),
     }
 
