@@ -177,8 +177,8 @@ def read_customers(con: duckdb.DuckDBPyConnection, as_of: date, horizon_days: in
     found = con.execute(
         """
         WITH future AS (
-            SELECT customer_id, count(*) AS purchases, sum(net_revenue) AS net_revenue,
-                   min(day) AS next_day
+            SELECT customer_id, count(*) AS purchases, sum(orders) AS orders,
+                   sum(net_revenue) AS net_revenue, min(day) AS next_day
             FROM prediction_days WHERE day > $as_of AND day <= $until GROUP BY customer_id
         ),
         later AS (
@@ -197,6 +197,7 @@ def read_customers(con: duckdb.DuckDBPyConnection, as_of: date, horizon_days: in
                    min(day) AS first_date,
                    max(day) AS last_date,
                    cast(count(*) AS DOUBLE) AS purchase_days,
+                   cast(sum(orders) AS DOUBLE) AS order_count,
                    cast(count(*) - 1 AS DOUBLE) AS frequency,
                    cast(max(day) - min(day) AS DOUBLE) AS recency,
                    cast($as_of - min(day) AS DOUBLE) AS age,
@@ -236,16 +237,17 @@ def read_customers(con: duckdb.DuckDBPyConnection, as_of: date, horizon_days: in
                cast(coalesce(goods.category_count, 0) AS DOUBLE) AS category_count,
                cast(coalesce(calls.call_count, 0) AS DOUBLE) AS call_count,
                cast(coalesce(future.purchases, 0) AS DOUBLE) AS future_purchases,
+               cast(coalesce(future.orders, 0) AS DOUBLE) AS future_orders,
                cast(coalesce(future.net_revenue, 0) AS DOUBLE) AS future_revenue,
                cast(future.next_day - $as_of AS DOUBLE) AS days_to_next
         FROM customers
         LEFT JOIN goods USING (customer_id)
         LEFT JOIN calls USING (customer_id)
         LEFT JOIN future USING (customer_id)
-        ORDER BY first_date, last_date, purchase_days, net_revenue, repeat_value,
+        ORDER BY first_date, last_date, purchase_days, order_count, net_revenue, repeat_value,
                  average_order_value, recent_purchase_days, recent_revenue, discount_share,
                  weekend_share, sales_channels, active_months, category_count, call_count,
-                 future_purchases, future_revenue, days_to_next
+                 future_purchases, future_orders, future_revenue, days_to_next
         """,
         {
             "as_of": as_of,

@@ -5,6 +5,7 @@ what was predicted of the days after them with what then happened; companies dra
 season and growth are predicted for a whole year. The figures are written to docs/models.md.
 """
 
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -26,7 +27,7 @@ from dagster_project.predict.propensity.estimate import (
 from dagster_project.predict.step import one_arithmetic_thread
 from dagster_project.predict.value.alive import probability_alive
 from dagster_project.predict.value.next_order import date_next_orders
-from dagster_project.predict.value.shrunk import ShrunkRate, shrunk_mean
+from dagster_project.predict.value.shrunk import ShrunkRate, orders_per_purchase, shrunk_mean
 from dagster_project.predict.value.twelve_months import predict_values
 from dagster_project.settings import PROJECT_ROOT
 from tests.bench import models_demand, models_recommended
@@ -61,7 +62,7 @@ def _all() -> Iterable[Row]:
             data_dir = Path(folder)
             landing = data_dir / "landing"
             landing.mkdir()
-            (landing / "uci_online_retail").symlink_to(source, target_is_directory=True)
+            shutil.copytree(source, landing / "uci_online_retail")
             measure(
                 [sys.executable, "-m", "dagster_project.cli", "run", "--data-dir", str(data_dir)]
             )
@@ -129,10 +130,11 @@ def _value(con: duckdb.DuckDBPyConnection, name: str, cut: date, days: int) -> I
     dates = date_next_orders(customers, values)
     horizon = min(days, span.days // 3)
     earlier = inputs.read_customers(con, cut - timedelta(days=horizon), horizon)
-    rule = ShrunkRate.learn(earlier, horizon).expected(customers, days) * shrunk_mean(customers)
+    worth = orders_per_purchase(customers) * shrunk_mean(customers)
+    rule = ShrunkRate.learn(earlier, horizon).expected(customers, days) * worth
     trees = HistGradientBoostingRegressor(loss="poisson", random_state=0)
     trees.fit(earlier.matrix(), earlier["future_purchases"])
-    boosted = trees.predict(customers.matrix()) * days / horizon * shrunk_mean(customers)
+    boosted = trees.predict(customers.matrix()) * days / horizon * worth
     then = _then(con, customers, days)
     actual = np.maximum(then["future_revenue"], 0.0)
     yield (

@@ -1,11 +1,10 @@
-"""Gamma-Gamma: what a purchase of a customer is worth.
+"""Gamma-Gamma: what an order of a customer is worth.
 
 Fader, Hardie and Lee (2005), RFM and CLV: Using Iso-Value Curves for Customer Base Analysis,
 Journal of Marketing Research 42(4), in the notation of Fader and Hardie (2013), The Gamma-Gamma
 Model of Monetary Value. Purchases of a customer are Gamma(p, nu), nu is Gamma(q, gamma).
 
-Here a purchase is a day with a sale, its value the net revenue of that day, and the day of the
-first sale is left out, as the model of the frequency leaves it out.
+Here a purchase is an order, its value the order's net revenue; the first counts like all others.
 """
 
 import numpy as np

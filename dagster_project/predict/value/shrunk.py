@@ -13,8 +13,8 @@ from dagster_project.predict.likelihood import Array
 # A customer of two days has no rate yet: nobody is taken as younger than this.
 YOUNGEST_DAYS = 30.0
 BANDS = 5
-# The population's mean counts as this many orders of the customer's own.
-PRIOR_ORDERS = 1.0
+# The population's mean counts as this many of the customer's own orders, or days with a purchase.
+PRIOR = 1.0
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,20 @@ class ShrunkRate:
 
 
 def shrunk_mean(customers: Customers) -> Array:
-    """Net revenue per day with a purchase, shrunk towards the mean of all such days."""
-    days = customers["purchase_days"]
+    """Net revenue per order, shrunk towards the mean of all orders."""
     revenue = np.maximum(customers["net_revenue"], 0.0)
-    overall = revenue.sum() / days.sum() if len(days) else 0.0
-    return (revenue + PRIOR_ORDERS * overall) / (days + PRIOR_ORDERS)
+    return _shrunk(revenue, customers["order_count"])
+
+
+def orders_per_purchase(customers: Customers) -> Array:
+    """Orders on a day with a purchase, shrunk towards the mean of all such days.
+
+    How often somebody buys is counted in days, since an order split in two is no second visit;
+    what is published is counted in orders.
+    """
+    return _shrunk(customers["order_count"], customers["purchase_days"])
+
+
+def _shrunk(total: Array, count: Array) -> Array:
+    overall = total.sum() / count.sum() if len(count) else 0.0
+    return (total + PRIOR * overall) / (count + PRIOR)

@@ -20,12 +20,12 @@ from dagster_project.predict.value.boosted import YEARS_HISTORY_DAYS, fit_booste
 from dagster_project.predict.value.frequency import Frequency
 from dagster_project.predict.value.market import YEAR_DAYS, Market, fit_seasonal
 from dagster_project.predict.value.order_value import OnePrice, OrderValue, fit_order_value
-from dagster_project.predict.value.shrunk import ShrunkRate, shrunk_mean
+from dagster_project.predict.value.shrunk import ShrunkRate, orders_per_purchase, shrunk_mean
 
 SHORTEST_HOLDOUT_DAYS, LONGEST_HOLDOUT_DAYS = 14, 182
 RULE = "shrunk_rate"
 
-# Purchases expected of each customer in the next so many days.
+# Days with a purchase expected of each customer in the next so many days.
 Expected = Callable[[Customers, float], Array]
 
 
@@ -55,8 +55,12 @@ class _Method:
     """One way to value: expected orders, and what an order is worth, of customers of one day."""
 
     name: str
-    expected: Expected
+    purchases: Expected
     order_value: Callable[[Customers], Array]
+
+    def expected(self, customers: Customers, days: float) -> Array:
+        """Orders expected of each customer in the next so many days."""
+        return self.purchases(customers, days) * orders_per_purchase(customers)
 
 
 def simple_lifetime_value(customers: Customers) -> tuple[Array, list[ModelRow]]:
@@ -198,7 +202,7 @@ def _choose(methods: list[_Method], held_out: Customers, days: int, models: list
     The loss is the Tweedie deviance, of a sum of randomly many amounts: in it ten large customers
     do not outvote all others. The smallest is in force; its gain is published in standard errors.
     """
-    actual = held_out["future_purchases"]
+    actual = held_out["future_orders"]
     revenue = np.maximum(held_out["future_revenue"], 0.0)
     best, best_loss, gain = None, np.zeros(0), 0.0
     models.append(

@@ -36,7 +36,7 @@ def record(context: Context, quality: Quality) -> Table:
         lines.append([Cell(label), Cell(measure), *values, Cell(verdict, status=state)])
 
     for model, label, write in (
-        ("expected_orders", t("Purchases of a customer"), lambda v: formats.decimal(v)),
+        ("expected_orders", t("Orders of a customer"), lambda v: formats.decimal(v)),
         ("predicted_value", t("Value of a customer"), context.money.exact),
     ):
         found = published(quality, model, "holdout_rmse")
@@ -109,7 +109,7 @@ def closed_horizon(context: Context, quality: Quality) -> Table:
             cells = [Cell(label.format(days=days)), percent_cell(predicted), percent_cell(actual)]
             lines.append([*cells, percent_cell(predicted / actual if actual else None)])
     for model, label, written in (
-        ("expected_orders", t("Purchases of known customers, {days} days"), formats.count),
+        ("expected_orders", t("Orders of known customers, {days} days"), formats.count),
         ("predicted_value", t("Net revenue of known customers, {days} days"), context.money.whole),
     ):
         ratio = published(quality, model, "holdout_total_ratio")

@@ -135,7 +135,7 @@ def _facts(context: Context, totals: Row, quality: Quality) -> Facts:
             context.money.whole(totals["value"]),
             totals["value"],
         ),
-        (t("Expected purchases"), formats.count(totals["orders"]), totals["orders"]),
+        (t("Expected orders"), formats.count(totals["orders"]), totals["orders"]),
     ]
     if horizon and totals["judged"]:
         staying = t("about {alive} of {predicted}").format(

@@ -46,8 +46,8 @@ def test_people_who_are_not_profiled_are_counted_and_not_predicted(marts, page):
 def test_a_model_that_is_no_better_is_said_to_be(page):
     """A rule of thumb would be sold as machine learning."""
     rows = {row[0].text: row for row in table_rows(page, "value-record")}
-    assert list(rows) == ["Purchases of a customer", "Who leaves"]
-    assert "Better than the simple rule" in rows["Purchases of a customer"][4].text
+    assert list(rows) == ["Orders of a customer", "Who leaves"]
+    assert "Better than the simple rule" in rows["Orders of a customer"][4].text
     leaving = rows["Who leaves"]
     assert "No better" in leaving[4].text
     # Of the two candidates the one with the smaller Brier score, not the larger area.
@@ -73,7 +73,7 @@ def test_the_last_closed_horizon_stands_beside_what_happened(page, marts):
     rows = table_rows(page, "value-closed")
     assert [[cell.text for cell in row] for row in rows] == [
         ["Customers who leave, 90 days", "40.0%", "50.0%", "80.0%"],
-        ["Purchases of known customers, 182 days", "930", "1,000", "93.0%"],
+        ["Orders of known customers, 182 days", "930", "1,000", "93.0%"],
     ]
     (staying,) = marts.execute("select sum(1 - churn_probability) from customer_value").fetchone()
     facts = page.by_id("value").all("dl")[0].all("data")

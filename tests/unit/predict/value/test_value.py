@@ -86,17 +86,39 @@ def test_value_is_orders_times_order_value(company, two_years):
 
 def test_one_price_everywhere_is_the_order_value(company, two_years):
     """A shop with one price is told no value of a customer, or one without its model of orders."""
-    con = company([(*row[:2], 20.0) for row in two_years])
+    orders = [(*row[:2], 20.0) for row in two_years]
+    # Some place two orders on one day: the price of an order is no other for it.
+    con = company([*orders, *orders[::50]])
     span, customers = customers_of(con)
     found = value.predict_values(con, customers, span)
-    # Two orders on one day are one purchase of twice the price.
-    single = customers["net_revenue"] == 20.0 * customers["purchase_days"]
-    assert single.all()
+    assert (customers["order_count"] > customers["purchase_days"]).any()
     assert found.order_value == pytest.approx(20.0)
     assert found.predicted_value == pytest.approx(found.expected_orders * 20.0)
     methods = {row.model for row in found.models if row.metric == "deviance"}
     assert len(methods) == 3
     assert sum("one_price" in method for method in methods) == 2
+
+
+def test_expected_orders_count_orders_and_not_days(company, two_years):
+    """Who orders twice on every day that they buy is shown half of their orders to come.
+
+    Source: everybody's history, in which each order is delivered as two of half the amount: as many
+    days, twice the orders, and the same money.
+    """
+    halves = [(*row[:2], row[2] / 2) for row in two_years]
+    found = []
+    for orders in (two_years, [*halves, *halves]):
+        con = company(orders)
+        span, customers = customers_of(con)
+        rule = value._methods(con, None, None, customers, span.first, [])[0]
+        by_id = np.argsort(customers.customer_id)
+        found.append(
+            (rule.expected(customers, 90)[by_id], value.predict_values(con, customers, span))
+        )
+    (once, whole), (twice, split) = found
+    assert twice == pytest.approx(2 * once)
+    assert split.expected_orders.sum() == pytest.approx(2 * whole.expected_orders.sum(), rel=0.1)
+    assert split.predicted_value.sum() == pytest.approx(whole.predicted_value.sum(), rel=0.1)
 
 
 def test_holdout_errors_are_of_what_was_not_seen(company, two_years):
@@ -119,7 +141,7 @@ def test_holdout_errors_are_of_what_was_not_seen(company, two_years):
     for name, day, worth in two_years:
         if day > cutoff and name in later:
             later[name].append((day, worth))
-    orders = np.array([len({day for day, _ in later[name]}) for name in past.customer_id])
+    orders = np.array([len(later[name]) for name in past.customer_id])
     revenue = np.array([sum(worth for _, worth in later[name]) for name in past.customer_id])
     assert len(methods) == 3
     for method in methods:
@@ -193,9 +215,9 @@ def test_a_young_customer_has_no_pace_yet(company, two_years):
 def test_shrunk_mean_lies_between_own_and_all(company, two_years):
     """One large first order would be promised for ever. Source: the definition."""
     _, customers = customers_of(company(two_years))
-    own = customers["net_revenue"] / customers["purchase_days"]
-    overall = customers["net_revenue"].sum() / customers["purchase_days"].sum()
+    own = customers["net_revenue"] / customers["order_count"]
+    overall = customers["net_revenue"].sum() / customers["order_count"].sum()
     found = shrunk.shrunk_mean(customers)
     assert (np.abs(found - overall) <= np.abs(own - overall) + 1e-9).all()
-    weight = customers["purchase_days"] / (customers["purchase_days"] + shrunk.PRIOR_ORDERS)
+    weight = customers["order_count"] / (customers["order_count"] + shrunk.PRIOR)
     assert found == pytest.approx(weight * own + (1 - weight) * overall)
