@@ -3,7 +3,8 @@
 A file there was written by hand from the vendor's documentation; its people are invented. The rows
 that it gives are in ``rows/<system>.<table>.csv``, with the columns that any row has a value in;
 ``outcome.yml`` says how many records there are, which rules leave some out, what is refused as
-[line, column, reason], and which columns no table takes, from which docs/vendors.md has them. After a wanted change UPDATE_SNAPSHOTS=1 writes both anew, to be reviewed.
+[line, column, reason], and which columns no table takes (docs/vendors.md tells them from there).
+After a wanted change UPDATE_SNAPSHOTS=1 writes both anew, to be reviewed.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""The page of vendors' exports that are understood, from the shipped mappings and their examples."""
+"""The page of vendors' exports that are understood, from the shipped mappings and examples."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ PATH = "docs/vendors.md"
 # What became of the examples in each vendor's documented format; a test holds it to the loader.
 EXAMPLES = "tests/vendor_exports"
 _HEAD = """\
-<!-- Written by make contracts from dagster_project/contracts/mappings/ and tests/vendor_exports/. -->
+<!-- Written by make contracts from the shipped mappings and tests/vendor_exports/. -->
 # Vendors' exports
 
 A file in `landing/<mapping>/` is read through that mapping. What a mapping may say stands in
@@ -19,9 +19,9 @@ A file in `landing/<mapping>/` is read through that mapping. What a mapping may 
 included, and `hourglass mappings test MAPPING FILE` shows the rows that a file gives.
 
 Of each mapping stands here which columns of the export it reads, which of the vendor's documented
-columns it does not (those of the example in `tests/vendor_exports/`), what they give, and what of the
-tables it does not fill. A column that is not read is kept beside the rows and reported, and reaches
-no table.
+columns it does not (those of the example in `tests/vendor_exports/`), what they give, and what of
+the tables it does not fill. A column that is not read is kept beside the rows and reported, and
+reaches no table.
 
 | mapping | feeds | files |
 | --- | --- | --- |

@@ -4,6 +4,8 @@ The files, the rows that they give and what is refused lie in ``tests/vendor_exp
 """
 
 import os
+from collections import defaultdict
+from decimal import Decimal
 
 import pytest
 
@@ -93,6 +95,30 @@ def test_rules_about_events_without_a_word_list_them():
         for rule in ("other_event", "other_action"):
             if rule in mapping.leave_out:
                 assert mapping.leave_out[rule].count_by, name
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, found in MAPPINGS.items() if "shop.order_lines" in found.tables]
+)
+def test_amounts_of_an_order_add_up(name):
+    """A discount that the vendor names for the order and again for its lines is shown twice.
+
+    Source: what was charged = goods - discounts of lines - discount of the order + shipping, with
+    or without the taxes, as the vendor's prices hold them.
+    """
+    tables = expected_tables(name)
+    goods: dict[str, Decimal] = defaultdict(Decimal)
+    for line in tables["shop.order_lines"]:
+        product = Decimal(line["quantity"]) * Decimal(line["unit_price"])
+        amount = Decimal(line.get("line_amount", product))
+        goods[line["order_id"]] += amount - Decimal(line.get("discount_amount", 0))
+    for order in tables["shop.orders"]:
+        discount, shipping, tax, total = (
+            Decimal(order.get(f"{what}_amount", 0))
+            for what in ("discount", "shipping", "tax", "total")
+        )
+        owed = goods[order["order_id"]] - discount + shipping
+        assert min(abs(owed - total), abs(owed + tax - total)) < Decimal("0.01"), order["order_id"]
 
 
 def test_shopify_orders_and_products_name_articles_alike():

@@ -1,11 +1,14 @@
 """The same exports written in another way: encoding, archive, time zone, units, other columns."""
 
+import csv
 import gzip
 import re
 import zipfile
+from datetime import datetime
 
 import duckdb
 import pytest
+import xlsxwriter
 
 from dagster_project.contracts.mapping import MAPPINGS_DIR, read_mapping
 from tests.vendor_export import EXPORTS, Deliver, deliverer, expected_tables
@@ -85,6 +88,40 @@ def test_heap_table_of_one_event(tmp_path, deliver):
     path.write_text("user_id,event_id,time,type\n5551,7006,2026-01-10 09:03:00,click\n")
     found = deliver("heap_events", path)
     assert found.refused == [(None, "event_table_name", "missing_column")]
+
+
+def test_asterisk_without_the_columns_that_its_settings_add(tmp_path, deliver):
+    """Calls are lost where cdr.conf says neither loguniqueid nor newcdrcolumns."""
+    lines = (EXPORTS / "asterisk_cdr" / "Master.csv").read_text().splitlines()
+    path = tmp_path / "Master.csv"
+    path.write_text("".join(f"{line.rsplit(',', 2)[0]}\n" for line in lines))
+    found = deliver("asterisk_cdr", path)
+    assert found.refused == []
+    expected = expected_tables("asterisk_cdr")["call_center.calls"]
+    # Without its id a call is known by its channel and start: one per record of a queue.
+    calls = {row["call_id"]: row for row in found.rows("call_center.calls")}
+    assert len(calls) == len(expected) + 1
+    assert {row["customer_phone"] for row in calls.values()} == {
+        row["customer_phone"] for row in expected
+    }
+
+
+def test_uci_online_retail_as_the_workbook_that_it_is(tmp_path, deliver):
+    """The data set cannot be delivered as it is downloaded."""
+    source = EXPORTS / "uci_online_retail" / "online_retail_II.csv"
+    header, *rows = csv.reader(source.read_text().splitlines())
+    path = tmp_path / "online_retail_II.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet("Year 2009-2010")
+        as_time = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
+        sheet.write_row(0, 0, header)
+        for place, (invoice, code, name, units, at, price, customer, country) in enumerate(rows, 1):
+            cells = [int(invoice), code, name, int(units), None, float(price), float(customer)]
+            sheet.write_row(place, 0, [*cells, country])
+            sheet.write_datetime(place, 4, datetime.fromisoformat(at), as_time)
+    from_text = deliver("uci_online_retail", source).tables
+    own = deliverer(tmp_path / "book")
+    assert own("uci_online_retail", path).tables == from_text
 
 
 @pytest.mark.parametrize("name", ["export.jsonl", "export.jsonl.gz"])
