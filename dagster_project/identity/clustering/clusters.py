@@ -14,8 +14,9 @@ from dagster_project.identity.matching.field_errors import FieldErrors
 from dagster_project.identity.rules.guards import Guards
 from dagster_project.identity.rules.likeness import CONTRADICTION_BITS, LEVELS, contradicts
 
-# Above this a component is not compared all with all: its size alone makes the guard cut it.
-_COMPARED_WHOLE = 400
+# Components of these sizes are compared all with all: two are a link, and the size alone of a
+# larger one makes the guard cut it.
+_COMPARED_FROM, _COMPARED_WHOLE = 3, 400
 
 
 def cluster_profiles(
@@ -55,33 +56,12 @@ def cluster_profiles(
     )
     pairs = np.array(sorted(cannot), np.int64).reshape(-1, 2)
     create_table(con, "id_cannot", {"a": pairs[:, 0], "b": pairs[:, 1]})
+    sizes = np.bincount(labels, minlength=1)
+    # Planning the comparison takes longer than a small company takes otherwise.
+    several = ((sizes >= _COMPARED_FROM) & (sizes <= _COMPARED_WHOLE)).any()
+    contradicting = f"{_contradicting(nodes, links, errors)} UNION ALL" if several else ""
     apart = con.execute(
-        f"""
-        WITH several AS (
-            SELECT component FROM id_component
-            GROUP BY component HAVING count(*) BETWEEN 3 AND {_COMPARED_WHOLE}
-        ),
-        pairs AS (
-            SELECT l.rid AS rid_a, r.rid AS rid_b
-            FROM several AS s
-            JOIN id_component AS l ON l.component = s.component
-            JOIN id_component AS r ON r.component = s.component AND r.rid > l.rid
-        ),
-        compared AS (
-            SELECT p.*, {LEVELS}
-            FROM pairs AS p
-            JOIN {nodes} AS a ON a.rid = p.rid_a
-            JOIN {nodes} AS b ON b.rid = p.rid_b
-        ),
-        contradicting AS (
-            SELECT c.rid_a AS a, c.rid_b AS b, {CONTRADICTION_BITS} AS bits FROM compared AS c
-            WHERE {contradicts(errors.explained)}
-              AND NOT EXISTS (SELECT 1 FROM {links} AS k WHERE k.a = c.rid_a AND k.b = c.rid_b)
-            UNION ALL
-            SELECT a, b, CAST('inf' AS DOUBLE) FROM id_cannot
-        )
-        SELECT a, b, bits FROM contradicting ORDER BY a, b
-        """
+        f"{contradicting} SELECT a, b, CAST('inf' AS DOUBLE) AS bits FROM id_cannot ORDER BY a, b"
     ).fetchnumpy()
     found = cluster(
         size,
@@ -100,6 +80,32 @@ def cluster_profiles(
     members = make_from(con, "members", {"rid": np.arange(size), "cluster": joined})
     cut = make_from(con, "cut_links", {"a": left[found.cut], "b": right[found.cut]})
     return members, cut
+
+
+def _contradicting(nodes: Frame, links: Frame, errors: FieldErrors) -> str:
+    """Query (a, b, bits) of the pairs within a component of ``id_component`` that contradict."""
+    return f"""
+        SELECT a, b, bits FROM (
+            WITH several AS (
+                SELECT component FROM id_component GROUP BY component
+                HAVING count(*) BETWEEN {_COMPARED_FROM} AND {_COMPARED_WHOLE}
+            ),
+            pairs AS (
+                SELECT l.rid AS rid_a, r.rid AS rid_b
+                FROM several AS s
+                JOIN id_component AS l ON l.component = s.component
+                JOIN id_component AS r ON r.component = s.component AND r.rid > l.rid
+            ),
+            compared AS (
+                SELECT p.*, {LEVELS}
+                FROM pairs AS p
+                JOIN {nodes} AS a ON a.rid = p.rid_a
+                JOIN {nodes} AS b ON b.rid = p.rid_b
+            )
+            SELECT c.rid_a AS a, c.rid_b AS b, {CONTRADICTION_BITS} AS bits FROM compared AS c
+            WHERE {contradicts(errors.explained)}
+              AND NOT EXISTS (SELECT 1 FROM {links} AS k WHERE k.a = c.rid_a AND k.b = c.rid_b)
+        )"""
 
 
 def combine(con: duckdb.DuckDBPyConnection, members: Frame, attached: Frame, links: Frame) -> Frame:

@@ -5,6 +5,7 @@ block has a limit of records per key: ``block_limit``, or, unless the block is a
 largest of a falling ladder with which it gives no more than ``pairs_per_record`` pairs a profile.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -17,6 +18,8 @@ COLUMNS = (
     "first_key, first_names, last_key, last_names, patronymic, birth, national_id, email, phone, "
     "loyalty_card, postal_code, street, house, flat, city, gender"
 )
+# Keys that are held at once, in some tens of bytes each.
+_KEYS_AT_ONCE = 1_000_000
 
 
 def profiles_of(relation: str | Frame, number: str) -> str:
@@ -24,19 +27,22 @@ def profiles_of(relation: str | Frame, number: str) -> str:
     return f"SELECT {number} AS rid, {COLUMNS} FROM {relation} WHERE is_profile"
 
 
-def keys_of(linkage: Linkage, relation: str | Frame, number: str) -> str:
-    """Query (rid, block, key) of every key of every profile in ``relation``.
+def keys_of(
+    linkage: Linkage, relation: str | Frame, number: str, blocks: Sequence[int] = ()
+) -> str:
+    """Query (rid, block, key) of every key of every profile in ``relation``, in ``blocks`` or all.
 
     Keys are hashes: a collision costs one comparison and can link nobody.
     """
+    blocks = blocks or range(len(linkage.blocks))
+    expressions = list(linkage.blocks.values())
     # One scan: a query for each block would read all profiles 25 times.
-    values = ", ".join(f"({sql}) AS k{block}" for block, sql in enumerate(linkage.blocks.values()))
-    count = len(linkage.blocks)
-    keys = ", ".join(f"CASE WHEN k{n} IS NOT NULL THEN hash(k{n}) END" for n in range(count))
+    values = ", ".join(f"({expressions[block]}) AS k{block}" for block in blocks)
+    keys = ", ".join(f"CASE WHEN k{n} IS NOT NULL THEN hash(k{n}) END" for n in blocks)
     return f"""
         SELECT rid, block, key
         FROM (
-            SELECT rid, unnest(range({count})) AS block, unnest([{keys}]) AS key
+            SELECT rid, unnest({list(blocks)}) AS block, unnest([{keys}]) AS key
             FROM (SELECT rid, {values} FROM ({profiles_of(relation, number)}))
         )
         WHERE key IS NOT NULL"""
@@ -61,35 +67,34 @@ def block_all(
     sizes = make_empty(con, "block_sizes")
     keys = make_empty(con, "block_keys")
     oversized = make_empty(con, "oversized_keys")
-    # Block by block: all keys of a million people at once do not fit into memory.
-    for block, expression in enumerate(linkage.blocks.values()):
+    # So many blocks at once as fit into memory: one by one of a million people, all of a thousand.
+    together = max(1, _KEYS_AT_ONCE // max(profiles, 1))
+    for first in range(0, len(linkage.blocks), together):
+        blocks = range(first, min(first + together, len(linkage.blocks)))
         con.execute(
-            f"""
-            CREATE OR REPLACE TEMP TABLE id_block AS
-            SELECT rid, hash({expression}) AS key
-            FROM ({profiles_of(nodes, "rid")}) WHERE ({expression}) IS NOT NULL
-            """
+            "CREATE OR REPLACE TEMP TABLE id_block AS "
+            + keys_of(linkage, nodes, "rid", blocks=blocks)
         )
         con.execute(
             f"""
             CREATE OR REPLACE TEMP TABLE id_block_keys AS
-            SELECT key, least(count(*), {linkage.block_limit + 1}) AS records
-            FROM id_block GROUP BY key
+            SELECT block, key, least(count(*), {linkage.block_limit + 1}) AS records
+            FROM id_block GROUP BY block, key
             """
         )
         con.execute(
-            f"INSERT INTO {sizes} SELECT {block}, records, count(*) FROM id_block_keys "
-            "GROUP BY records"
+            f"INSERT INTO {sizes} SELECT block, records, count(*) FROM id_block_keys "
+            "GROUP BY block, records"
         )
         con.execute(
-            f"INSERT INTO {oversized} SELECT {block}, key FROM id_block_keys "
+            f"INSERT INTO {oversized} SELECT block, key FROM id_block_keys "
             f"WHERE records > {linkage.block_limit}"
         )
         con.execute(
             f"""
             INSERT INTO {keys}
-            SELECT b.rid, {block}, b.key, k.records
-            FROM id_block AS b JOIN id_block_keys AS k ON k.key = b.key
+            SELECT b.rid, b.block, b.key, k.records
+            FROM id_block AS b JOIN id_block_keys AS k ON k.block = b.block AND k.key = b.key
             WHERE k.records BETWEEN 2 AND {linkage.block_limit}
             """
         )

@@ -11,7 +11,7 @@ import duckdb
 import numpy as np
 
 from dagster_project.identity.clustering.connected_components import components
-from dagster_project.identity.frames import Frame, create_table, make
+from dagster_project.identity.frames import Frame, create_table, make, make_empty
 from dagster_project.identity.records.further_values import FURTHER
 from dagster_project.identity.records.identifiers import Records
 from dagster_project.identity.rules.guards import Guards
@@ -134,7 +134,11 @@ def link_by_identifiers(
     overshared = _overshared(con, guards, records)
     con.execute(f"DELETE FROM id_shared WHERE vid IN (SELECT vid FROM {overshared})")
     _witnessed(con, bearers)
-    links = make(con, "proven_links", _ruled(records.nodes, "id_shared"))
+    # Where no two profiles share anything, planning their comparison is most of what it takes.
+    if con.execute("SELECT 1 FROM id_shared LIMIT 1").fetchall():
+        links = make(con, "proven_links", _ruled(records.nodes, "id_shared"))
+    else:
+        links = make_empty(con, "proven_links")
     return ProvenLinks(links, overshared)
 
 
@@ -186,6 +190,8 @@ def _overshared(con: duckdb.DuckDBPyConnection, guards: Guards, records: Records
         WHERE profiles > CASE kind {limits} END AND profiles <= {guards.profiles_per_value}
         """
     )
+    if not con.execute("SELECT 1 FROM id_busy LIMIT 1").fetchall():
+        return make_empty(con, "overshared")
     con.execute(
         "CREATE OR REPLACE TEMP TABLE id_busy_shared AS "
         "SELECT * FROM id_shared WHERE vid IN (SELECT vid FROM id_busy)"

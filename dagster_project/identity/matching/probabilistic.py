@@ -10,6 +10,7 @@ is rounded to steps. So it stays the same from day to day until it really change
 known which pairs that touches (``increment``).
 """
 
+import json
 import logging
 import math
 import re
@@ -18,6 +19,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -220,7 +222,7 @@ def score(
         scratch.execute(f"CREATE VIEW candidates AS FROM read_parquet({candidates})")
         scratch.execute(f"CREATE TABLE profiles AS FROM read_parquet({profiles})")
         if _count(scratch, "candidates"):
-            found = _predicted(scratch, folder, rules, probability)
+            found = _predicted(scratch, rules, probability)
             scratch.execute(f"COPY ({found}) TO {scores} (FORMAT parquet)")
             con.execute(f"INSERT INTO {scores_frame} SELECT * FROM read_parquet({scores})")
     return scores_frame
@@ -256,36 +258,63 @@ def _weigh(
     )
 
 
-def _predicted(
-    scratch: duckdb.DuckDBPyConnection, folder: Path, rules: RuleSet, probability: float
-) -> str:
-    """Query for what Splink found."""
-    from splink import DuckDBAPI, Linker
-
-    logging.getLogger("splink").setLevel(logging.ERROR)
-    api = DuckDBAPI(connection=scratch, materialisation="parquet", materialisation_dir=folder)
-    linker = Linker(
-        api.register("profiles"),
-        splink_settings(rules.model, probability),
-        log_level=None,
-        # A second of checks of column names that the tests of this module make anyway.
-        validate_settings=False,
-    )
+def _predicted(scratch: duckdb.DuckDBPyConnection, rules: RuleSet, probability: float) -> str:
+    """Query for what Splink finds among ``candidates`` of ``profiles``."""
     for field in frequency_floors(rules.model):
         scratch.execute(
             f"CREATE TABLE frequency_{field} AS SELECT DISTINCT {field}, {field}_tf AS tf_{field} "
             f"FROM profiles WHERE {field} IS NOT NULL"
         )
-        linker.table_management.register_term_frequency_lookup(
-            api.register(f"frequency_{field}"), field
-        )
-    linker.table_management.register_blocked_pairs_for_predict(api.register("candidates"))
-    found = linker.inference.predict(
-        threshold_match_probability=rules.linkage.review, warning_mode="never"
+    tables = scratch.execute("SELECT sql FROM duckdb_tables() ORDER BY table_name").fetchall()
+    found = _splinks_query(
+        json.dumps(rules.model),
+        probability,
+        rules.linkage.review,
+        tuple(sql for (sql,) in tables),
     )
     return (
         "SELECT least(rid_l, rid_r), greatest(rid_l, rid_r), match_probability, match_weight, "
-        f"{_BITS} FROM {found.physical_name}"
+        f"{_BITS} FROM ({found})"
+    )
+
+
+@lru_cache(maxsize=16)
+def _splinks_query(model: str, probability: float, review: float, tables: tuple[str, ...]) -> str:
+    """Splink's query of the pairs that reach ``review``, over ``tables`` and ``candidates``.
+
+    Splink writes it on empty tables, and once for a process: that takes longer than the scores of a
+    few thousand pairs.
+    """
+    from splink import DuckDBAPI, Linker
+
+    logging.getLogger("splink").setLevel(logging.ERROR)
+    empty = connect_file(":memory:")
+    try:
+        for sql in tables:
+            empty.execute(sql)
+        empty.execute(
+            "CREATE TABLE candidates (join_key_l BIGINT, join_key_r BIGINT, match_key VARCHAR)"
+        )
+        api = DuckDBAPI(connection=empty)
+        reviewed = json.loads(model)
+        linker = Linker(
+            api.register("profiles"),
+            splink_settings(reviewed, probability),
+            log_level=None,
+            # A second of checks of column names that the tests of this module make anyway.
+            validate_settings=False,
+        )
+        for field in frequency_floors(reviewed):
+            linker.table_management.register_term_frequency_lookup(
+                api.register(f"frequency_{field}"), field
+            )
+        linker.table_management.register_blocked_pairs_for_predict(api.register("candidates"))
+        found = linker.inference.predict(threshold_match_probability=review, warning_mode="never")
+    finally:
+        empty.close()
+    # It reads the profiles of each side from a table of its own; here all are of some candidate.
+    return re.sub(
+        r"__splink__df_pruned_predict_input_[lr]_\w{9}", "profiles", found.sql_used_to_create
     )
 
 
@@ -312,7 +341,7 @@ def _half(limit: str) -> str:
     return f"{float(number) / 2}{unit}"
 
 
-def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
+def _count(con: duckdb.DuckDBPyConnection, table: str | Frame) -> int:
     row = con.execute(f"SELECT count(*) FROM {table}").fetchone()
     return row[0] if row else 0
 
@@ -339,6 +368,8 @@ def link_by_score(
     by a telephone between different last names: families and companies have two Emmas, and a new
     last name after a marriage looks just like that. Such pairs are for a person to decide.
     """
+    if not _count(con, scores):
+        return ProbableLinks(make_empty(con, "scored"), make_empty(con, "probable_links"))
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE id_stopped AS
