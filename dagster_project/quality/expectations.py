@@ -83,6 +83,8 @@ class ExpectationRunner:
             from dagster_project.quality.dialect import URL, connector
 
             context = gx.get_context(mode="ephemeral")
+            # It is saved nowhere, and would be written as YAML three times a mart all the same.
+            context._save_project_config = lambda: None
             context.enable_analytics(False)
             context.variables.progress_bars = {"globally": False, "metric_calculations": False}
             # A pooled connection would keep the warehouse open after the gate.
