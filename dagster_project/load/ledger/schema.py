@@ -66,6 +66,9 @@ LEDGER_TABLES: dict[str, str] = {
     """,
 }
 
+# So few rows are handed over as parameters, in a sixth of the time that reading Arrow takes.
+_FEW = 20
+
 
 def raw_name(system: str, table: str) -> str:
     """The raw table as a quoted SQL name."""
@@ -88,18 +91,29 @@ def create_raw_tables(con: duckdb.DuckDBPyConnection) -> None:
         "WHERE database_name = current_database()"
     ).fetchall():
         known.setdefault((schema, table_name), set()).add(column)
+    missing = []
     for schema, tables in _tables().items():
-        con.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(schema)}")
+        missing.append(f"CREATE SCHEMA IF NOT EXISTS {identifier(schema)}")
         for table_name, columns in tables.items():
             table = raw_name(schema, table_name)
             found = known.get((schema, table_name))
             if found is None:
                 listed = (f"{identifier(column)} {kind}" for column, kind in columns.items())
-                con.execute(f"CREATE TABLE {table} ({', '.join(listed)})")
+                missing.append(f"CREATE TABLE {table} ({', '.join(listed)})")
                 continue
-            for column in columns.keys() - found:
-                kind = columns[column]
-                con.execute(f"ALTER TABLE {table} ADD COLUMN {identifier(column)} {kind}")
+            missing += (
+                f"ALTER TABLE {table} ADD COLUMN {identifier(column)} {columns[column]}"
+                for column in columns.keys() - found
+            )
+    # All together: by itself each waits for the disk.
+    con.begin()
+    try:
+        for statement in missing:
+            con.execute(statement)
+        con.commit()
+    except BaseException:
+        con.rollback()
+        raise
 
 
 def _tables() -> dict[str, dict[str, dict[str, str]]]:
@@ -123,6 +137,10 @@ def insert_rows(
 ) -> None:
     """Append Python rows to a table by position; one statement, however many rows."""
     if not rows:
+        return
+    if len(rows) <= _FEW:
+        marks = ", ".join([f"({', '.join('?' * len(rows[0]))})"] * len(rows))
+        con.execute(f"INSERT INTO {table} VALUES {marks}", [cell for row in rows for cell in row])
         return
     import pyarrow as pa
 
