@@ -8,7 +8,7 @@ import sys
 SOAK = os.environ.get("SOAK") == "1"
 
 # Seeds of the random companies that marts are compared on.
-COMPANIES = range(50 if SOAK else 5)
+COMPANIES = range(50 if SOAK else 3)
 
 # Seeds of the histories on which increments are compared with whole builds.
 HISTORIES = range(100 if SOAK else 3)

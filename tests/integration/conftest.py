@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from dagster_project.transform.increments import create_increment_tables
 from dagster_project.transform.project import DBT_DIR, DBT_EXECUTABLE
 from tests.integration.dbt_core.company import Company, shop_of_one_week
 from tests.made_once import made_once
+
+# Rows of one statement.
+AT_ONCE = 200
 
 
 @dataclass(frozen=True)
@@ -62,11 +66,19 @@ def create_tables(con: duckdb.DuckDBPyConnection) -> None:
 def fill(con: duckdb.DuckDBPyConnection, company: Company) -> None:
     """Insert the company's rows; columns that a row does not name are NULL."""
     for table, rows in company.items():
+        alike: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
         for row in rows:
-            marks = ", ".join("?" * len(row))
-            con.execute(
-                f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", list(row.values())
-            )
+            alike[tuple(row)].append(row)
+        for columns, some in alike.items():
+            marks = f"({', '.join('?' * len(columns))})"
+            # By itself a row takes a millisecond, and there are thousands of them.
+            for first in range(0, len(some), AT_ONCE):
+                part = some[first : first + AT_ONCE]
+                con.execute(
+                    f"INSERT INTO {table} ({', '.join(columns)}) VALUES "
+                    f"{', '.join([marks] * len(part))}",
+                    [value for row in part for value in row.values()],
+                )
 
 
 def _building_order(manifest: dict[str, Any]) -> list[dict[str, Any]]:

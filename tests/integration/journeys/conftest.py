@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from dagster_project.transform.project import DBT_DIR
-from tests.integration.conftest import Project
+from tests.integration.conftest import Project, fill
 
 SEEDS_DIR = DBT_DIR / "seeds" / "journeys"
 MODELS = (
@@ -118,11 +118,8 @@ class Journeys:
         """Replace inputs, named by the table without its schema; every other input is emptied."""
         for table in INPUTS:
             self.con.execute(f"DELETE FROM {table}")
-            for row in tables.get(table.split(".")[1], []):
-                marks = ", ".join("?" * len(row))
-                self.con.execute(
-                    f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", list(row.values())
-                )
+        named = {table.split(".")[1]: table for table in INPUTS}
+        fill(self.con, {named[name]: rows for name, rows in tables.items() if name in named})
 
     def build(self, *models: str) -> None:
         """Build the models in the order of MODELS."""

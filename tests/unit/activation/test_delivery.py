@@ -24,7 +24,7 @@ from tests.byte_search import search
 from tests.soak import SOAK, seeded
 from tests.unit.activation.conftest import SECRET, WIN_BACK, publish_members
 
-KILLS = 100 if SOAK else 8
+KILLS = 100 if SOAK else 4
 MANY = {f"c{number:04}": None for number in range(450)}
 
 

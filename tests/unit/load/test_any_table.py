@@ -39,7 +39,7 @@ def is_left_out(row) -> bool:
 
 
 # More by environment: HYPOTHESIS_EXAMPLES=1000 is what a soak runs.
-EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "8"))
 QUICK = settings(
     max_examples=EXAMPLES,
     deadline=None,
