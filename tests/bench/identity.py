@@ -18,7 +18,8 @@ import jinja2
 
 from dagster_project.identity import frames
 from dagster_project.identity.matching.blocking import block_all, profiles_of
-from dagster_project.identity.matching.probabilistic import count_frequencies, splink_settings
+from dagster_project.identity.matching.probabilistic import count_frequencies
+from dagster_project.identity.matching.splink_query import splink_settings
 from dagster_project.identity.records.identifiers import normalise_values
 from dagster_project.identity.registry.tables import create_identity_tables
 from dagster_project.identity.resolution import resolve_records

@@ -17,7 +17,7 @@ import duckdb
 from dagster_project.errors import UsageError
 from dagster_project.identity.inspection.built import require_built
 from dagster_project.identity.matching.blocking import profiles_of
-from dagster_project.identity.matching.probabilistic import splink_settings
+from dagster_project.identity.matching.splink_query import splink_settings
 from dagster_project.identity.rules.linkage import load_linkage, load_model
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect_file

@@ -11,7 +11,6 @@ known which pairs that touches (``increment``).
 """
 
 import json
-import logging
 import math
 import re
 import shutil
@@ -19,9 +18,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import numpy as np
@@ -31,6 +28,7 @@ from dagster_project.identity.frames import Frame, make, make_empty, make_from
 from dagster_project.identity.matching.deterministic import ProvenLinks
 from dagster_project.identity.matching.field_errors import FieldErrors
 from dagster_project.identity.matching.score_bounds import bound_columns, upper_bound
+from dagster_project.identity.matching.splink_query import frequency_floors, splinks_query
 from dagster_project.identity.records.identifiers import Records
 from dagster_project.identity.rules.likeness import LEVELS, contradicts
 from dagster_project.identity.rules.linkage import Linkage
@@ -128,16 +126,6 @@ class Frequencies:
     rare_domains: Frame
 
 
-def frequency_floors(model: dict[str, Any]) -> dict[str, float]:
-    """Columns whose values weigh by how rare they are, with the share below which all are alike."""
-    return {
-        level["tf_adjustment_column"]: level["tf_minimum_u_value"]
-        for comparison in model["comparisons"]
-        for level in comparison["comparison_levels"]
-        if "tf_adjustment_column" in level
-    }
-
-
 def count_frequencies(con: duckdb.DuckDBPyConnection, rules: RuleSet) -> Frequencies:
     """How common the values of ``resolution.nodes`` are."""
     parts = [
@@ -162,16 +150,6 @@ def count_frequencies(con: duckdb.DuckDBPyConnection, rules: RuleSet) -> Frequen
         """,
     )
     return Frequencies(values, rare_domains)
-
-
-def splink_settings(model: dict[str, Any], probability: float) -> dict[str, Any]:
-    """The model with this prior; it scores the pairs that it is given."""
-    return {
-        **model,
-        "retain_intermediate_calculation_columns": True,
-        "probability_two_random_records_match": probability,
-        "blocking_rules_to_generate_predictions": [],
-    }
 
 
 def score(
@@ -266,7 +244,7 @@ def _predicted(scratch: duckdb.DuckDBPyConnection, rules: RuleSet, probability: 
             f"FROM profiles WHERE {field} IS NOT NULL"
         )
     tables = scratch.execute("SELECT sql FROM duckdb_tables() ORDER BY table_name").fetchall()
-    found = _splinks_query(
+    found = splinks_query(
         json.dumps(rules.model),
         probability,
         rules.linkage.review,
@@ -275,46 +253,6 @@ def _predicted(scratch: duckdb.DuckDBPyConnection, rules: RuleSet, probability: 
     return (
         "SELECT least(rid_l, rid_r), greatest(rid_l, rid_r), match_probability, match_weight, "
         f"{_BITS} FROM ({found})"
-    )
-
-
-@lru_cache(maxsize=16)
-def _splinks_query(model: str, probability: float, review: float, tables: tuple[str, ...]) -> str:
-    """Splink's query of the pairs that reach ``review``, over ``tables`` and ``candidates``.
-
-    Splink writes it on empty tables, and once for a process: that takes longer than the scores of a
-    few thousand pairs.
-    """
-    from splink import DuckDBAPI, Linker
-
-    logging.getLogger("splink").setLevel(logging.ERROR)
-    empty = connect_file(":memory:")
-    try:
-        for sql in tables:
-            empty.execute(sql)
-        empty.execute(
-            "CREATE TABLE candidates (join_key_l BIGINT, join_key_r BIGINT, match_key VARCHAR)"
-        )
-        api = DuckDBAPI(connection=empty)
-        reviewed = json.loads(model)
-        linker = Linker(
-            api.register("profiles"),
-            splink_settings(reviewed, probability),
-            log_level=None,
-            # A second of checks of column names that the tests of this module make anyway.
-            validate_settings=False,
-        )
-        for field in frequency_floors(reviewed):
-            linker.table_management.register_term_frequency_lookup(
-                api.register(f"frequency_{field}"), field
-            )
-        linker.table_management.register_blocked_pairs_for_predict(api.register("candidates"))
-        found = linker.inference.predict(threshold_match_probability=review, warning_mode="never")
-    finally:
-        empty.close()
-    # It reads the profiles of each side from a table of its own; here all are of some candidate.
-    return re.sub(
-        r"__splink__df_pruned_predict_input_[lr]_\w{9}", "profiles", found.sql_used_to_create
     )
 
 
