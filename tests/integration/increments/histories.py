@@ -45,9 +45,12 @@ class History:
         self.address = {f"u{n}@x.test": f"c{n % 6}" for n in range(5)}
         self.calls = {f"q{n}": f"c{n % 4}" for n in range(6)}
         self.guests: dict[str, str] = {}
+        self.phones = {f"+{n}": f"c{n % 4}" for n in range(3)}
         self.contacts = {f"k{n}": f"c{n % 3}" for n in range(4)}
         self.effects = dict.fromkeys(CHANNELS, 0.5)
-        self.won_deals = self.draw.choice([None, "sales"])
+        self.won_deals = self.draw.choice([None, "sales", "sales"])
+        # A shop may send its first order when its deals have been sales for long.
+        self.sells = self.won_deals is not None or self.draw.random() < 0.5
         self.steps: dict[str, Callable[[duckdb.DuckDBPyConnection], None]] = {
             "a day": self._a_day,
             "another day": self._a_day,
@@ -56,6 +59,7 @@ class History:
             "an update": self._an_update,
             "a catalogue": self._a_catalogue,
             "another rate": self._another_rate,
+            "a refused line": self._a_refused_line,
             "other journeys": self._other_journeys,
             "a replaced file": self._a_replaced_file,
             "a file dated otherwise": self._another_date,
@@ -63,6 +67,7 @@ class History:
             "deleted rows": self._deleted_rows,
             "a merge": self._a_merge,
             "a second merge": self._a_merge,
+            "another caller": self._another_caller,
             "a split": self._a_split,
             "a past day": self._a_past_day,
             "another look-back": self._another_lookback,
@@ -74,6 +79,7 @@ class History:
         for table in (*RAW, "identity.assignments", "identity.identifiers", "identity.customers"):
             con.execute(f"DELETE FROM {table}")
         con.execute("DELETE FROM ledger.files")
+        con.execute("DELETE FROM ledger.quarantined_parts")
         for _ in range(4):
             self._deliver(con, FIRST_DAY, self.day)
         campaigns = [
@@ -102,7 +108,7 @@ class History:
         con.execute("DELETE FROM control.parameters")
         con.execute("DELETE FROM predictions.channel_removal_effects")
         people = {*self.owner.values(), *self.address.values(), *self.calls.values()}
-        people |= {*self.guests.values(), *self.contacts.values()}
+        people |= {*self.guests.values(), *self.contacts.values(), *self.phones.values()}
         fill(
             con,
             {
@@ -121,7 +127,8 @@ class History:
                     for channel, effect in self.effects.items()
                 ],
                 "identity.identifiers": [
-                    known_as("email", raw, c) for raw, c in self.address.items()
+                    *(known_as("email", raw, c) for raw, c in self.address.items()),
+                    *(known_as("phone", raw, c) for raw, c in self.phones.items()),
                 ],
                 "control.parameters": parameters(
                     as_of=self.day,
@@ -183,7 +190,12 @@ class History:
                         "visitor_id": visitor,
                         "account_id": account,
                         "occurred_at": at,
-                        "event_name": draw.choice(["page_view", "product_view", "add_to_cart"]),
+                        "event_name": (
+                            name := draw.choice(
+                                ["page_view", "product_view", "add_to_cart", "order_placed"]
+                            )
+                        ),
+                        "order_id": self._any("o", 40) if name == "order_placed" else None,
                         "utm_source": draw.choice([None, None, "google", "news"]),
                         "utm_medium": draw.choice([None, "cpc", "email"]),
                         "utm_campaign": draw.choice([None, "k1", "Name 2", "spring"]),
@@ -193,7 +205,7 @@ class History:
                 )
         orders: Rows = []
         lines: Rows = []
-        for _ in some(4):
+        for _ in some(4) if self.sells else ():
             order = f"o{draw.randint(0, 40)}"
             account = draw.choice([None, *accounts])
             if account is None and draw.random() < 0.5:
@@ -225,8 +237,15 @@ class History:
         who: list[dict[str, Any]] = [
             {"account_id": draw.choice(accounts)},
             {"email": f"u{draw.randint(0, 6)}@x.test"},
+            {"contact_id": self._any("k", 4)},
             {},
         ]
+
+        def clicked() -> datetime:
+            """Often just before somebody comes, so that the click opens a session."""
+            visit = draw.choice(visits) if visits and draw.random() < 0.6 else None
+            return visit["occurred_at"] - timedelta(minutes=1) if visit else moment()
+
         self.file(
             con,
             {
@@ -274,9 +293,9 @@ class History:
                         "message_id": f"m{draw.randint(0, 60)}",
                         "event": draw.choice(["sent", "clicked", "clicked"]),
                         "medium": draw.choice(["email", "sms"]),
-                        "occurred_at": moment(),
+                        "occurred_at": clicked(),
                         "campaign_id": draw.choice([None, "k0", "K1", "Name 2", "new"]),
-                        **draw.choice(who),
+                        **draw.choice([*who, {"phone": self._any("+", 3)}]),
                     }
                     for _ in some(6)
                 ],
@@ -306,6 +325,7 @@ class History:
 
     def _a_day(self, con: duckdb.DuckDBPyConnection) -> None:
         self.day += timedelta(days=1)
+        self.sells = self.sells or self.draw.random() < 0.5
         # Some of it is dated after as_of.
         self._deliver(con, self.day, self.day + timedelta(days=self.draw.choice([0, 0, 2])))
 
@@ -334,6 +354,16 @@ class History:
             for n in range(3)
         ]
         self.file(con, {"shop.products": rows}, self.day)
+
+    def _a_refused_line(self, con: duckdb.DuckDBPyConnection) -> None:
+        """A file of which lines of some orders stand in quarantine until they come again."""
+        file = f"refused-{self.files}"
+        con.execute("INSERT INTO ledger.files (file_hash, target) VALUES (?, 't')", [file])
+        for order in {self._any("o", 40) for _ in range(9)}:
+            con.execute(
+                "INSERT INTO ledger.quarantined_parts VALUES (?, 't', 'shop.order_lines', 2, ?)",
+                [file, order],
+            )
 
     def _rates(self, con: duckdb.DuckDBPyConnection, days: list[date]) -> None:
         rows = [
@@ -393,11 +423,21 @@ class History:
 
     def _a_merge(self, con: duckdb.DuckDBPyConnection) -> None:
         lost, kept = self._any("c", 6), self._any("c", 6)
-        for known in (self.owner, self.address, self.calls, self.guests, self.contacts):
+        for known in (*self._known(), self.guests):
             known.update({key: kept for key, owner in known.items() if owner == lost})
 
+    def _known(self) -> tuple[dict[str, str], ...]:
+        """Whose each record and address is."""
+        return self.owner, self.address, self.calls, self.contacts, self.phones
+
+    def _another_caller(self, con: duckdb.DuckDBPyConnection) -> None:
+        """One call alone is somebody else's, or nobody's any more."""
+        call = self._any("q", 9)
+        if self.calls.pop(call, None) is None or self.draw.random() < 0.7:
+            self.calls[call] = self._any("c", 9)
+
     def _a_split(self, con: duckdb.DuckDBPyConnection) -> None:
-        for known in (self.owner, self.address, self.calls):
+        for known in self._known():
             key = self.draw.choice(list(known))
             known[key] = self._any("c", 9)
 

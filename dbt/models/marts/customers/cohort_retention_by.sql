@@ -1,13 +1,8 @@
-{%- set kinds = cohort_period_kinds() -%}
 {%- set cuts = ['dimension', 'dimension_value'] -%}
-{%- set key -%}
-    concat(dimension, ':', dimension_value, ':', period_kind, ':', cast(cohort_start as {{ dbt.type_string() }}))
-{%- endset -%}
-{%- set spend_kinds -%}
-    {%- for kind in kinds %}
-    select '{{ kind }}' as period_kind{{ " union all" if not loop.last }}
-    {%- endfor %}
-{%- endset -%}
+{%- set key = "concat(dimension, ':', dimension_value, ':', period_kind, ':', cast(cohort_start as "
+    ~ dbt.type_string() ~ "))" -%}
+{%- set spend_kinds = "select '" ~ cohort_period_kinds() | join("' as period_kind union all select '")
+    ~ "' as period_kind" -%}
 {% call increment_by(key) %}
 select {{ key }} from {{ changes_of('int_cohort_sums') }} as sums
 
@@ -49,7 +44,8 @@ where is_complete <> ({{ cohort_is_complete('period_kind', 'cohort_start', 'peri
 {% endcall %}
 with
 
-kinds as ({{ spend_kinds }}
+kinds as (
+    {{ spend_kinds }}
 ),
 
 -- Spend is known by channel only.
