@@ -2,6 +2,8 @@
 
 import pytest
 
+from dagster_project.load.reading.file_content import record_lines
+
 HEADER = "order_id,ordered_at,status,total_amount,city"
 ROWS = ["1,2026-01-01,paid,5,", "2,2026-01-02,paid,6,x", "3,2026-01-03,paid,7,y"]
 
@@ -25,6 +27,13 @@ def test_a_stray_quote_in_the_header_hides_no_record(landing, header: str):
     put(landing, header, *ROWS)
     summary = landing.load()
     assert (summary.accepted, summary.records) == (3, 3)
+
+
+def test_the_quotes_of_the_header_are_none_of_the_records(tmp_path):
+    """A refused record is told with another's line, because a stray quote of the header counts."""
+    path = tmp_path / "orders.csv"
+    path.write_text('order_id,city"\n1,"x\ny"\n2,z\n')
+    assert record_lines(path, None, skip_lines=1).tolist() == [2, 4]
 
 
 @pytest.mark.parametrize("text", ["'", "''", "'x'", "`", "``"])
