@@ -130,6 +130,15 @@ def test_volumes_are_learnt_per_weekday(landing):
     assert warned(landing, datetime(2026, 3, 15, 9)) == {}
 
 
+def test_a_working_day_with_the_volume_of_a_sunday_is_named(landing):
+    """A Monday brings a fiftieth of its orders, and passes because Sunday brought no more."""
+    monday = date(2026, 3, 16)
+    days = daily(monday, 60, records=1000)
+    days = {day: 20 if day.weekday() == 6 else count for day, count in days.items()}
+    ledger(landing, "shop.orders", {**days, monday: 20})
+    assert "delivered 20 records" in warned(landing, datetime(2026, 3, 16, 9))["shop.orders"]
+
+
 @pytest.mark.parametrize(("said", "outcome"), [("warn", "warn"), ("block", "block"), ("off", None)])
 def test_a_setting_makes_it_block_or_silent(landing, said: str, outcome: str | None):
     """Whoever cannot publish without a source cannot say so, and a retired one warns for ever."""
