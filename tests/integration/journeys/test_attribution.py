@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dagster_project.predict.journeys.markov import removal_effects, write_removal_effects
 from tests.integration.journeys import naive
 from tests.integration.journeys.conftest import Journeys
+from tests.metrics_by_hand import ATTRIBUTION_MODELS
 
 START = datetime(2025, 1, 1)
 LOOKBACK = 30
@@ -250,7 +251,7 @@ def test_marts_equal_the_naive_implementation(journeys: Journeys, events, orders
         if path:
             shares_of = naive.credits_of(path, order["customer_id"] is not None, 7.0, effects)
         else:
-            shares_of = {model: [1] for model in attribution_models(journeys)}
+            shares_of = {model: [1] for model in ATTRIBUTION_MODELS}
         for model, shares in shares_of.items():
             cents = naive.shares_in_cents(order["net_revenue"], list(shares))
             for position, (credit, cent) in enumerate(zip(shares, cents, strict=True), start=1):
@@ -371,8 +372,3 @@ def channel_shares(journeys: Journeys, orders, touches, effects) -> dict[str, tu
         untouched = sum(money[False], Decimal(0))
         found["(none)"] = (None, None, len(money[False]), untouched)
     return found
-
-
-def attribution_models(journeys: Journeys) -> list[str]:
-    sql = journeys.sql["attribution_touchpoints"]
-    return [line.split("'")[1] for line in sql.splitlines() if line.strip().startswith("select '")]
