@@ -101,23 +101,23 @@ class SmallCompany:
             con.execute(
                 f"CREATE TABLE m.orders AS SELECT order_id, {owner} AS customer_id, "
                 "CAST(ordered_at AS DATE) AS order_date, true AS is_sale, "
-                "total_amount AS net_revenue FROM shop.orders AS o"
+                "total_amount AS net_revenue FROM shop.orders AS o ORDER BY 1"
             )
             con.execute(
                 "CREATE TABLE m.customers AS SELECT customer_id, count(*) AS records "
-                "FROM identity.registry GROUP BY 1"
+                "FROM identity.registry GROUP BY 1 ORDER BY 1"
             )
             con.execute("COMMENT ON TABLE m.customers IS 'People''s profiles'")
             con.execute("COMMENT ON COLUMN m.customers.records IS 'How many'")
             con.execute(
                 "CREATE TABLE m.calls AS SELECT call_id, customer_id FROM call_center.calls AS c "
                 "LEFT JOIN identity.registry AS g ON g.source_table = 'calls' "
-                "AND g.source_id = c.call_id"
+                "AND g.source_id = c.call_id ORDER BY 1"
             )
             con.execute(
                 "CREATE TABLE r.customer_contacts AS SELECT customer_id, any_value(email) AS email "
                 "FROM identity.registry AS g JOIN crm.contacts AS c ON g.source_table = 'contacts' "
-                "AND g.source_id = c.contact_id GROUP BY 1"
+                "AND g.source_id = c.contact_id GROUP BY 1 ORDER BY 1"
             )
             con.execute("CREATE SCHEMA r.identity")
             for table in ("registry", "registry_ids", "registry_trail", "id_changes", "secrets"):
