@@ -189,11 +189,15 @@ def _csv(units: Sequence[SourceUnit]) -> str:
     first = units[0]
     assert first.dialect is not None
     columns = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(len(first.header)))
+    paths = _paths(units)
+    # The path is one for thousands of rows: its number is worked out once for all of them.
+    file = f"CAST(enum_code(CAST(filename AS ENUM({paths}))) AS INTEGER)"
     return (
-        f"SELECT * FROM read_csv([{_paths(units)}], auto_detect = false, header = false, "
+        f"SELECT * EXCLUDE (filename), {file} AS _file "
+        f"FROM read_csv([{paths}], auto_detect = false, header = false, "
         f"skip = {first.dialect.header_line}, delim = {quoted(first.dialect.delimiter)}, "
         "quote = '\"', escape = '\"', nullstr = '', strict_mode = true, null_padding = false, "
-        f"max_line_size = {MAX_LINE_BYTES}, filename = {len(units) > 1}, "
+        f"max_line_size = {MAX_LINE_BYTES}, filename = true, "
         f"columns = {{{columns}}})"
     )
 
@@ -220,26 +224,13 @@ def _with_lines(con: duckdb.DuckDBPyConnection, units: Sequence[SourceUnit]) -> 
     if all(
         _one_line_each(unit, count, after_header) for unit, count in zip(units, counts, strict=True)
     ):
-        if len(units) == 1:
-            return (
-                f"(SELECT s.*, s.rowid AS _row, 0 AS _file, s.rowid + {after_header} AS _line "
-                "FROM temp.load_stage s)"
-            )
-        con.execute(
-            "CREATE OR REPLACE TEMP TABLE load_files "
-            "(_file INTEGER, filename VARCHAR, first_row BIGINT)"
-        )
+        con.execute("CREATE OR REPLACE TEMP TABLE load_files (_file INTEGER, first_row BIGINT)")
         insert_rows(
-            con,
-            "temp.load_files",
-            [
-                (number, str(unit.source), int(first))
-                for number, (unit, first) in enumerate(zip(units, firsts, strict=True))
-            ],
+            con, "temp.load_files", [(number, int(first)) for number, first in enumerate(firsts)]
         )
         return (
-            f"(SELECT s.*, s.rowid AS _row, f._file, s.rowid - f.first_row + {after_header} "
-            "AS _line FROM temp.load_stage s JOIN temp.load_files f USING (filename))"
+            f"(SELECT s.*, s.rowid AS _row, s.rowid - f.first_row + {after_header} AS _line "
+            "FROM temp.load_stage s JOIN temp.load_files f USING (_file))"
         )
     lines = []
     for unit, count in zip(units, counts, strict=True):
@@ -255,7 +246,6 @@ def _with_lines(con: duckdb.DuckDBPyConnection, units: Sequence[SourceUnit]) -> 
         pa.table(
             {
                 "_row": np.arange(sum(counts), dtype=np.int64),
-                "_file": np.repeat(np.arange(len(units), dtype=np.int32), counts),
                 "_line": np.concatenate(lines).astype(np.int64),
             }
         ),
@@ -263,25 +253,22 @@ def _with_lines(con: duckdb.DuckDBPyConnection, units: Sequence[SourceUnit]) -> 
     con.execute("CREATE OR REPLACE TEMP TABLE load_lines AS SELECT * FROM load_lines_in")
     con.unregister("load_lines_in")
     return (
-        "(SELECT s.*, l._row, l._file, l._line FROM temp.load_stage s "
+        "(SELECT s.*, l._row, l._line FROM temp.load_stage s "
         "JOIN temp.load_lines l ON l._row = s.rowid)"
     )
 
 
 def _records_per_file(con: duckdb.DuckDBPyConnection, units: Sequence[SourceUnit]) -> list[int]:
     """Records of each unit in order; EngineReadError when the rows are not in the files' order."""
-    if len(units) == 1:
-        row = con.execute("SELECT count(*) FROM temp.load_stage").fetchone()
-        return [row[0] if row else 0]
     found = {
-        name: (count, first, last)
-        for name, count, first, last in con.execute(
-            "SELECT filename, count(*), min(rowid), max(rowid) FROM temp.load_stage GROUP BY 1"
+        file: (count, first, last)
+        for file, count, first, last in con.execute(
+            "SELECT _file, count(*), min(rowid), max(rowid) FROM temp.load_stage GROUP BY 1"
         ).fetchall()
     }
     counts, next_row = [], 0
-    for unit in units:
-        count, first, last = found.get(str(unit.source), (0, next_row, next_row - 1))
+    for number, unit in enumerate(units):
+        count, first, last = found.get(number, (0, next_row, next_row - 1))
         if first != next_row or last != next_row + count - 1:
             raise EngineReadError(unit.delivery.name)
         counts.append(count)

@@ -1,7 +1,7 @@
 """Canonical rows: a staged batch into one raw table, nulled cells and rejects into quarantine."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,13 +9,13 @@ import duckdb
 
 from dagster_project.contracts import DUCKDB_TYPES, SourceSettings, Table
 from dagster_project.load.ingest.batch_staging import SourceUnit, parquet_records
+from dagster_project.load.ingest.batch_validation import drop_validated, infer_batch_formats
 from dagster_project.load.ingest.contact_points import split_cells
 from dagster_project.load.ingest.quarantined_parts import write_quarantined_parts
 from dagster_project.load.ledger.load_summary import FileOutcome
 from dagster_project.load.ledger.schema import insert_rows, raw_name
 from dagster_project.load.reading.file_content import texts_of_lines
 from dagster_project.load.reading.header_matching import Field
-from dagster_project.load.validation.format_inference import declared_formats, infer_formats
 from dagster_project.load.validation.record_rules import (
     RecordSchema,
     ValidatedRecords,
@@ -25,7 +25,6 @@ from dagster_project.load.validation.record_rules import (
     of_instance,
     sentence,
     text_of,
-    validate_records,
 )
 from dagster_project.warehouse import quoted
 
@@ -48,94 +47,6 @@ class LoadStamp:
 
     run_id: str
     at: datetime
-
-
-@dataclass(frozen=True)
-class FormatGroup:
-    """Files of a batch whose columns are written alike: positions, and their records validated."""
-
-    files: tuple[int, ...]
-    validated: ValidatedRecords
-
-
-def infer_batch_formats(
-    con: duckdb.DuckDBPyConnection,
-    base: str,
-    units: Sequence[SourceUnit],
-    schema: RecordSchema,
-    settings: SourceSettings,
-) -> tuple[list[FormatGroup], dict[int, int], dict[int, int]]:
-    """Decide how each file's columns are written, and validate the records by that.
-
-    Returns the groups of files that are written alike, the number of records by file, and the
-    number of bad ones. Formats and their reasons are kept on the units. The validated records lie
-    in temporary tables until ``drop_validated``.
-    """
-    column_formats = declared_formats(schema, settings)
-    validated = _computed(con, validate_records(base, schema, column_formats), "load_validated")
-    counts, bad, unparsed = _probe(con, validated)
-    chosen = infer_formats(con, validated, schema, settings, unparsed) if unparsed else {}
-    groups: dict[tuple[Any, ...], list[int]] = {}
-    for number, unit in enumerate(units):
-        found = chosen.get(number, {})
-        unit.column_formats = column_formats | {
-            name: column_format for name, (column_format, _) in found.items()
-        }
-        unit.notes = {name: how for name, (_, how) in found.items()}
-        groups.setdefault(tuple(sorted(unit.column_formats.items(), key=str)), []).append(number)
-    if not chosen:
-        return [FormatGroup(tuple(range(len(units))), validated)], counts, bad
-    con.execute(f"DROP TABLE {validated.relation}")
-    format_groups = []
-    for place, (key, files) in enumerate(groups.items()):
-        own = base
-        if len(groups) > 1:
-            own = f"(SELECT * FROM {base} WHERE _file IN ({', '.join(map(str, files))}))"
-        again = _computed(con, validate_records(own, schema, dict(key)), f"load_validated_{place}")
-        group_counts, group_bad, _ = _probe(con, again)
-        counts |= group_counts
-        bad |= {number: group_bad.get(number, 0) for number in files}
-        format_groups.append(FormatGroup(tuple(files), again))
-    return format_groups, counts, bad
-
-
-def _computed(
-    con: duckdb.DuckDBPyConnection, validated: ValidatedRecords, name: str
-) -> ValidatedRecords:
-    """The validated records as a temporary table.
-
-    Half a dozen statements read them, and each would work out every cell again; of a small file
-    even the planning of these expressions costs more than its records.
-    """
-    con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM {validated.relation}")
-    return replace(validated, relation=f"temp.{name}")
-
-
-def drop_validated(con: duckdb.DuckDBPyConnection, groups: Sequence[FormatGroup]) -> None:
-    """Free the records of a batch that was taken in."""
-    for group in groups:
-        con.execute(f"DROP TABLE {group.validated.relation}")
-
-
-def _probe(
-    con: duckdb.DuckDBPyConnection, validated: ValidatedRecords
-) -> tuple[dict[int, int], dict[int, int], dict[str, set[int]]]:
-    """Records and bad records by file, and the files in which a field has invalid texts."""
-    flags = "".join(f", count_if({flag})" for flag in validated.invalid.values())
-    rows = con.execute(
-        f"SELECT _file, count(*), count_if({validated.bad}){flags} FROM {validated.relation} "
-        "GROUP BY 1"
-    ).fetchall()
-    unparsed: dict[str, set[int]] = {}
-    for file, _, _, *found in rows:
-        for name, count in zip(validated.invalid, found, strict=True):
-            if count:
-                unparsed.setdefault(name, set()).add(file)
-    return (
-        {row[0]: row[1] for row in rows},
-        {row[0]: row[2] for row in rows if row[2]},
-        unparsed,
-    )
 
 
 def ingest_canonical(
@@ -162,6 +73,8 @@ def ingest_canonical(
         validated = group.validated
         has_bad = any(bad.get(number) for number in group.files)
         _insert(con, validated, units, schema, name, has_bad=has_bad)
+        if group.is_clean:
+            continue
         for number, count in write_nulled_cells(con, validated, units, schema, stamp).items():
             outcomes[number].nulled += count
         if has_bad:

@@ -12,11 +12,10 @@ import duckdb
 from dagster_project.contracts import DUCKDB_TYPES
 from dagster_project.contracts.mapping import Mapping
 from dagster_project.load.ingest.batch_staging import SourceUnit
+from dagster_project.load.ingest.batch_validation import drop_validated, infer_batch_formats
 from dagster_project.load.ingest.canonical_rows import (
     LoadStamp,
     RejectedRecord,
-    drop_validated,
-    infer_batch_formats,
     quarantine,
     register_units,
     rejected_records,
@@ -73,10 +72,11 @@ def ingest_mapped(
         "(_row BIGINT, name VARCHAR, why VARCHAR, word VARCHAR)"
     )
     rejects: list[RejectedRecord] = []
-    batches: list[ValidatedRecords] = []
+    noted: list[ValidatedRecords] = []
     for number, group in enumerate(groups):
         validated = group.validated
-        batches.append(validated)
+        if not group.is_clean:
+            noted.append(validated)
         _records(con, validated, schema, units, mapping, columns, is_first=number == 0)
         if any(bad.get(file) for file in group.files):
             rejects += rejected_records(con, validated, schema)
@@ -104,7 +104,7 @@ def ingest_mapped(
         for file, count in item.note(con, units, stamp).items():
             outcomes[file].nulled += count
         split_cells(con, (item.system, item.table), outcomes)
-    for validated in batches:
+    for validated in noted:
         kept = replace(
             validated,
             relation=f"(SELECT j.* FROM {validated.relation} j SEMI JOIN {GOOD} g "
@@ -115,7 +115,7 @@ def ingest_mapped(
     for item in tables:
         if item.table.part_of:
             write_quarantined_parts(con, item.refused_parts(columns), units, item.name, outcomes)
-    rejects += table_rejects(con, tables, schema, columns, unread_columns(con, batches))
+    rejects += table_rejects(con, tables, schema, columns, unread_columns(con, noted))
     for reject in rejects:
         outcomes[reject.file].quarantined += 1
     for file, rule, count in con.execute(

@@ -124,7 +124,10 @@ def validate_records(
         values[field.name] = computed.let(8, f"({value})") if is_there else value
         if can_fail(field) and is_there:
             invalid[field.name] = computed.let(
-                9, f"({values[field.name]} IS NULL AND {trimmed(text)} IS NOT NULL)"
+                # CASE looks at the text of the few that have no value, AND at every one.
+                9,
+                f"CASE WHEN {values[field.name]} IS NULL THEN {trimmed(text)} IS NOT NULL "
+                "ELSE false END",
             )
         if field.is_event and is_there:
             implausible[field.name] = computed.let(

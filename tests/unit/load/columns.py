@@ -6,13 +6,19 @@ from typing import Any
 import duckdb
 
 from dagster_project.contracts import DUCKDB_TYPES, SourceSettings
-from dagster_project.load.ingest.canonical_rows import infer_batch_formats
+from dagster_project.load.ingest.batch_validation import infer_batch_formats
 from dagster_project.load.reading.header_matching import Field
 from dagster_project.load.validation.record_rules import RecordSchema
 
 
 @dataclass
+class _Delivery:
+    size_bytes: int = 0
+
+
+@dataclass
 class _Unit:
+    delivery: _Delivery = field(default_factory=_Delivery)
     column_formats: dict[str, Any] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
 
