@@ -62,6 +62,20 @@ class Customers:
     def __getitem__(self, name: str) -> Array:
         return self.columns[name]
 
+    def sample(self, limit: int) -> "Customers":
+        """At most ``limit`` of them: every k-th, which is fair as they are sorted by features."""
+        step = max(1, -(-len(self) // limit))
+        if step == 1:
+            return self
+        return Customers(
+            self.as_of,
+            self.customer_id[::step],
+            self.first_date[::step],
+            self.last_date[::step],
+            {name: column[::step] for name, column in self.columns.items()},
+            self.bought[::step],
+        )
+
     def matrix(self, names: tuple[str, ...] = FEATURES) -> Array:
         """Shape (customers, features)."""
         if not len(self):
@@ -100,25 +114,41 @@ def prepare_days(con: duckdb.DuckDBPyConnection, as_of: date) -> Span | None:
     visit. ``prediction_refunds`` says on which day which part of its net revenue was given back, so
     that a model of a past day does not know refunds that came later. What was refunded on an
     unknown day counts from the sale on. ``prediction_categories`` has the first day of each
-    category of goods that a customer bought, ``prediction_calls`` the calls to the company.
+    category of goods that a customer bought, ``prediction_calls`` the calls to the company. They
+    name a customer by a number, which ``prediction_customers`` gives: a dozen past days are read,
+    and to group and join numbers takes half the time.
     """
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE prediction_customers AS
+        SELECT customer_id, CAST(row_number() OVER () AS INTEGER) AS customer
+        FROM (
+            SELECT DISTINCT customer_id FROM marts.orders
+            WHERE is_sale AND customer_id IS NOT NULL AND order_date <= ?
+        )
+        """,
+        [as_of],
+    )
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE prediction_days AS
         WITH days AS (
-            SELECT customer_id, order_date AS day, count(*) AS orders,
+            SELECT customer, order_date AS day, count(*) AS orders,
                    sum(coalesce(net_revenue, 0)) AS net_revenue,
                    sum(coalesce(gross_revenue, 0)) AS gross_revenue,
                    sum(coalesce(discount_amount, 0)) AS discount,
                    min(sales_channel) AS channel
-            FROM marts.orders
-            WHERE is_sale AND customer_id IS NOT NULL AND order_date <= ?
-            GROUP BY customer_id, order_date
+            FROM marts.orders INNER JOIN prediction_customers USING (customer_id)
+            WHERE is_sale AND order_date <= ?
+            GROUP BY customer, order_date
         )
         SELECT *, day - before AS gap, before IS NULL AS is_first,
-               coalesce(date_trunc('month', day) > before, TRUE) AS is_new_month
+               coalesce(date_trunc('month', day) > before, TRUE) AS is_new_month,
+               channel IS NOT NULL AND row_number() OVER (
+                   PARTITION BY customer, channel ORDER BY day
+               ) = 1 AS is_new_channel
         FROM (
-            SELECT *, lag(day) OVER (PARTITION BY customer_id ORDER BY day) AS before FROM days
+            SELECT *, lag(day) OVER (PARTITION BY customer ORDER BY day) AS before FROM days
         )
         """,
         [as_of],
@@ -126,39 +156,40 @@ def prepare_days(con: duckdb.DuckDBPyConnection, as_of: date) -> Span | None:
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE prediction_refunds AS
-        SELECT o.customer_id, o.order_date AS day, r.refunded_date,
+        SELECT k.customer, o.order_date AS day, r.refunded_date,
                sum((o.gross_revenue - o.tax_amount - o.shipping_amount)
                    * (r.refunded_cents / (100 * o.gross_revenue))) AS net_revenue
         FROM intermediate.int_refunds_dated AS r
         INNER JOIN marts.orders AS o ON r.order_id = o.order_id
-        WHERE o.is_sale AND o.customer_id IS NOT NULL AND o.gross_revenue > 0
-            AND o.order_date <= ?
-        GROUP BY o.customer_id, o.order_date, r.refunded_date
+        INNER JOIN prediction_customers AS k ON o.customer_id = k.customer_id
+        WHERE o.is_sale AND o.gross_revenue > 0 AND o.order_date <= ?
+        GROUP BY k.customer, o.order_date, r.refunded_date
         """,
         [as_of],
     )
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE prediction_categories AS
-        SELECT customer_id, category, min(order_date) AS first_day
-        FROM marts.order_lines
-        WHERE is_sale AND NOT coalesce(is_service, FALSE) AND customer_id IS NOT NULL
-            AND category IS NOT NULL AND order_date <= ?
-        GROUP BY customer_id, category
+        SELECT customer, category, min(order_date) AS first_day
+        FROM marts.order_lines INNER JOIN prediction_customers USING (customer_id)
+        WHERE is_sale AND NOT coalesce(is_service, FALSE) AND category IS NOT NULL
+            AND order_date <= ?
+        GROUP BY customer, category
         """,
         [as_of],
     )
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE prediction_calls AS
-        SELECT customer_id, call_date AS day FROM marts.calls
-        WHERE direction = 'inbound' AND customer_id IS NOT NULL AND call_date <= ?
+        SELECT customer, call_date AS day
+        FROM marts.calls INNER JOIN prediction_customers USING (customer_id)
+        WHERE direction = 'inbound' AND call_date <= ?
         """,
         [as_of],
     )
     row = con.execute(
         """
-        SELECT min(day), count(DISTINCT customer_id), count(gap), quantile_cont(gap, 0.9)
+        SELECT min(day), count(DISTINCT customer), count(gap), quantile_cont(gap, 0.9)
         FROM prediction_days
         """
     ).fetchone()
@@ -177,23 +208,23 @@ def read_customers(con: duckdb.DuckDBPyConnection, as_of: date, horizon_days: in
     found = con.execute(
         """
         WITH future AS (
-            SELECT customer_id, count(*) AS purchases, sum(orders) AS orders,
+            SELECT customer, count(*) AS purchases, sum(orders) AS orders,
                    sum(net_revenue) AS net_revenue, min(day) AS next_day
-            FROM prediction_days WHERE day > $as_of AND day <= $until GROUP BY customer_id
+            FROM prediction_days WHERE day > $as_of AND day <= $until GROUP BY customer
         ),
         later AS (
-            SELECT customer_id, sum(net_revenue) AS net_revenue,
+            SELECT customer, sum(net_revenue) AS net_revenue,
                    sum(net_revenue) FILTER (WHERE NOT is_first) AS repeat_revenue
             FROM (
-                SELECT r.customer_id, r.net_revenue, d.is_first
+                SELECT r.customer, r.net_revenue, d.is_first
                 FROM prediction_refunds AS r
-                INNER JOIN prediction_days AS d ON r.customer_id = d.customer_id AND r.day = d.day
+                INNER JOIN prediction_days AS d ON r.customer = d.customer AND r.day = d.day
                 WHERE r.day <= $as_of AND r.refunded_date > $as_of
             )
-            GROUP BY customer_id
+            GROUP BY customer
         ),
         past AS (
-            SELECT customer_id,
+            SELECT customer,
                    min(day) AS first_date,
                    max(day) AS last_date,
                    cast(count(*) AS DOUBLE) AS purchase_days,
@@ -215,25 +246,25 @@ def read_customers(con: duckdb.DuckDBPyConnection, as_of: date, horizon_days: in
                        AS discount_share,
                    cast(count(*) FILTER (WHERE isodow(day) >= 6) AS DOUBLE) / count(*)
                        AS weekend_share,
-                   cast(count(DISTINCT channel) AS DOUBLE) AS sales_channels
-            FROM prediction_days WHERE day <= $as_of GROUP BY customer_id
+                   cast(count(*) FILTER (WHERE is_new_channel) AS DOUBLE) AS sales_channels
+            FROM prediction_days WHERE day <= $as_of GROUP BY customer
         ),
         goods AS (
-            SELECT customer_id, count(*) AS category_count
-            FROM prediction_categories WHERE first_day <= $as_of GROUP BY customer_id
+            SELECT customer, count(*) AS category_count
+            FROM prediction_categories WHERE first_day <= $as_of GROUP BY customer
         ),
         calls AS (
-            SELECT customer_id, count(*) AS call_count
-            FROM prediction_calls WHERE day <= $as_of GROUP BY customer_id
+            SELECT customer, count(*) AS call_count
+            FROM prediction_calls WHERE day <= $as_of GROUP BY customer
         ),
         customers AS (
             SELECT past.* EXCLUDE (net_revenue, repeat_revenue),
                    past.net_revenue + coalesce(later.net_revenue, 0) AS net_revenue,
                    (past.repeat_revenue + coalesce(later.repeat_revenue, 0))
                        / nullif(past.frequency, 0) AS repeat_value
-            FROM past LEFT JOIN later USING (customer_id)
+            FROM past LEFT JOIN later USING (customer)
         )
-        SELECT customers.*,
+        SELECT k.customer_id, customers.* EXCLUDE (customer),
                cast(coalesce(goods.category_count, 0) AS DOUBLE) AS category_count,
                cast(coalesce(calls.call_count, 0) AS DOUBLE) AS call_count,
                cast(coalesce(future.purchases, 0) AS DOUBLE) AS future_purchases,
@@ -241,9 +272,10 @@ def read_customers(con: duckdb.DuckDBPyConnection, as_of: date, horizon_days: in
                cast(coalesce(future.net_revenue, 0) AS DOUBLE) AS future_revenue,
                cast(future.next_day - $as_of AS DOUBLE) AS days_to_next
         FROM customers
-        LEFT JOIN goods USING (customer_id)
-        LEFT JOIN calls USING (customer_id)
-        LEFT JOIN future USING (customer_id)
+        INNER JOIN prediction_customers AS k USING (customer)
+        LEFT JOIN goods USING (customer)
+        LEFT JOIN calls USING (customer)
+        LEFT JOIN future USING (customer)
         ORDER BY first_date, last_date, purchase_days, order_count, net_revenue, repeat_value,
                  average_order_value, recent_purchase_days, recent_revenue, discount_share,
                  weekend_share, sales_channels, active_months, category_count, call_count,

@@ -62,7 +62,6 @@ def predict(con: duckdb.DuckDBPyConnection, settings: Settings, *, run_id: str) 
     with _timed(summary, "write"):
         replace_tables(con, content)
         channels = write_removal_effects(con)
-    con.execute("DROP TABLE IF EXISTS prediction_days")
     summary.rows = {table: len(next(iter(content[table].values()))) for table in TABLES}
     summary.rows["channel_removal_effects"] = channels
     return summary

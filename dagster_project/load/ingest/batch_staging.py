@@ -286,8 +286,10 @@ def _refuse_surplus_fields(con: duckdb.DuckDBPyConnection, units: Sequence[Sourc
     cases = " ".join(
         f"WHEN c{width - 1 - empty} IS NOT NULL THEN {empty}" for empty in range(width)
     )
+    # Of a record whose last field is not empty none is.
     row = con.execute(
-        f"SELECT coalesce(sum(CASE {cases} ELSE {width - 1} END), 0) FROM temp.load_stage"
+        f"SELECT coalesce(sum(CASE {cases} ELSE {width - 1} END), 0) FROM temp.load_stage "
+        f"WHERE c{width - 1} IS NULL"
     ).fetchone()
     ends = 0
     for unit in units:
@@ -305,9 +307,12 @@ def _refuse_surplus_fields(con: duckdb.DuckDBPyConnection, units: Sequence[Sourc
 def _refuse_other_quotes(con: duckdb.DuckDBPyConnection, units: Sequence[SourceUnit]) -> None:
     """EngineReadError where a record may be written with other quotes than the file's."""
     first = f"coalesce({', '.join(f'c{position}' for position in range(len(units[0].header)))})"
-    signs = ", ".join(map(quoted, OTHER_QUOTES))
+
+    def opened(text: str) -> str:
+        return " OR ".join(f"starts_with({text}, {quoted(sign)})" for sign in OTHER_QUOTES)
+
     row = con.execute(
-        f"SELECT 1 FROM temp.load_stage WHERE left({first}, 1) IN ({signs}) "
+        f"SELECT 1 FROM temp.load_stage WHERE (c0 IS NULL OR {opened('c0')}) AND ({opened(first)}) "
         f"AND right({first}, 1) = left({first}, 1) AND length({first}) > 1 LIMIT 1"
     ).fetchone()
     if row:

@@ -19,7 +19,7 @@ from dagster_project.load.validation.record_rules import (
     validate_records,
 )
 
-# Bytes of delivered files from which on a batch's records cost more than the planning of SQL.
+# Bytes of unpacked files from which on a batch's records cost more than the planning of SQL.
 LARGE_BATCH = 16 << 20
 
 
@@ -59,7 +59,7 @@ def infer_batch_formats(
     number of bad ones. Formats and their reasons are kept on the units. The validated records may
     lie in temporary tables until ``drop_validated``.
     """
-    is_large = sum(unit.delivery.size_bytes for unit in units) > LARGE_BATCH
+    is_large = sum(unit.delivery.unpacked_bytes for unit in units) > LARGE_BATCH
     column_formats = declared_formats(schema, settings)
     validated, probe = _probed(
         con, validate_records(base, schema, column_formats), "load_validated", is_large=is_large

@@ -65,7 +65,7 @@ class FileLoader:
             unit = self._prepared(target, delivery, content)
             if unit:
                 units.append(unit)
-            if sum(u.delivery.size_bytes for u in units) >= BATCH_BYTES:
+            if sum(u.delivery.unpacked_bytes for u in units) >= BATCH_BYTES:
                 self._load_units(target, units)
                 units = []
         self._load_units(target, units)

@@ -52,6 +52,11 @@ class Delivery:
     mtime_ns: int
     delivered_on: date | None
 
+    @property
+    def unpacked_bytes(self) -> int:
+        """About as many as are to be read: tables of text are packed to an eighth or so."""
+        return self.size_bytes * (8 if self.compression else 1)
+
 
 @dataclass(frozen=True)
 class SkippedPath:

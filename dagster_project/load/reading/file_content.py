@@ -111,9 +111,9 @@ def _lines(chunks: Iterable[bytes]) -> LineCount:
     lines, ends = 0, dict.fromkeys(DELIMITERS, 0)
     carried = b"\n" * _LOOK_BACK
     for data in chunks:
-        found = _count_lines(carried + data, ends)
-        lines += found
-        carried = (carried + data)[-_LOOK_BACK:]
+        data = carried + data
+        lines += _count_lines(data, ends)
+        carried = data[-_LOOK_BACK:]
     if carried[-1:] != b"\n":
         lines += _count_lines(carried + b"\n", ends)
     return LineCount(lines, ends)

@@ -16,7 +16,8 @@ from dagster_project.contracts.currencies import CURRENCIES
 from dagster_project.load.reading.header_matching import Field
 from dagster_project.warehouse import quoted
 
-BLANKS = "chr(32) || chr(9) || chr(10) || chr(13) || chr(160) || chr(65279)"
+_BLANKS = ("chr(32)", "chr(9)", "chr(10)", "chr(13)", "chr(160)", "chr(65279)")
+BLANKS = " || ".join(_BLANKS)
 TRUE_WORDS = ("true", "t", "1", "1.0", "yes", "y", "да", "on")
 FALSE_WORDS = ("false", "f", "0", "0.0", "no", "n", "нет", "off")
 NUMBERS = ("money", "unit_price", "quantity", "rate", "score", "integer")
@@ -65,10 +66,11 @@ class ColumnFormat:
 
 def trimmed(text: str) -> str:
     """SQL: ``text`` without surrounding white space of any kind; NULL when nothing is left."""
-    # Trimming a set of characters costs five times as much as seeing that there is none. Texts are
-    # compared by their bytes, first byte first.
-    is_tight = f"{text} >= '!' AND {text} < chr(127) AND {text}[-1] BETWEEN '!' AND '~'"
-    return f"CASE WHEN {is_tight} THEN {text} ELSE nullif(trim({text}, {BLANKS}), '') END"
+    # Trimming a set of characters costs five times as much as seeing that there is none of them.
+    ends = " OR ".join(f"suffix({text}, {blank})" for blank in _BLANKS)
+    # Of the blanks all but two come before the first sign in the order of bytes.
+    is_loose = f"{text} < '!' OR prefix({text}, chr(160)) OR prefix({text}, chr(65279)) OR {ends}"
+    return f"CASE WHEN {is_loose} THEN nullif(trim({text}, {BLANKS}), '') ELSE {text} END"
 
 
 class ComputedColumns:
@@ -162,8 +164,8 @@ def _timestamp(
     # 2024-01-02 10:00:00 is nearly every cell: its shape is told without a regular expression.
     has_zone = computed.let(
         0,
-        f"NOT (length({text}) = 19 AND {text}[14] = ':' AND {text}[17] = ':') "
-        f"AND length({text}) > 11 AND regexp_matches({text}, {quoted(_ZONED)})",
+        f"CASE WHEN {text} LIKE '_____________:__:__' THEN false "
+        f"ELSE length({text}) > 11 AND regexp_matches({text}, {quoted(_ZONED)}) END",
     )
     local = computed.let(1, f"CASE WHEN NOT {has_zone} THEN {_naive(text, column_format)} END")
     with_colon = f"regexp_replace({text}, {quoted(_ANY_OFFSET)}, '\\1:\\2')"
@@ -180,8 +182,11 @@ def _timestamp(
 
 def _naive(text: str, column_format: ColumnFormat | None) -> str:
     """SQL: a time without its zone, in a plain form or one of the column's formats."""
-    plain = _four_digit_year(f"TRY_CAST({text} AS TIMESTAMP)", "TIMESTAMP")
-    if not column_format or not column_format.formats:
+    plain = f"TRY_CAST({text} AS TIMESTAMP)"
+    if not column_format:
+        return plain
+    plain = _four_digit_year(plain, "TIMESTAMP")
+    if not column_format.formats:
         return plain
     tried = f"try_strptime({trimmed(text)}, {_listed(column_format)})"
     return _either(plain, tried, column_format)
@@ -288,14 +293,16 @@ def _between(value: str, kind: str) -> str:
 def _four_digit_year(value: str, kind: str) -> str:
     """SQL: a plain date, unless its cast took a year of two digits for one below 100.
 
-    ``31/12/25`` is the year 31 to the engine; such texts are left to the found formats.
+    ``31/12/25`` is the year 31 to the engine; such texts are left to the found formats. Without
+    any, ``_between`` refuses them.
     """
     return f"CASE WHEN {value} >= {kind} '1000-01-01' THEN {value} END"
 
 
 def _date(text: str, computed: ComputedColumns, column_format: ColumnFormat | None) -> str:
-    value = _four_digit_year(f"TRY_CAST({text} AS DATE)", "DATE")
+    value = f"TRY_CAST({text} AS DATE)"
     if column_format and column_format.formats:
+        value = _four_digit_year(value, "DATE")
         tried = f"CAST(try_strptime({trimmed(text)}, {_listed(column_format)}) AS DATE)"
         value = _either(value, tried, column_format)
     return _between(computed.let(0, value), "DATE")

@@ -30,8 +30,9 @@ def row_rule(header: Sequence[str]) -> str:
     cells = [f"c{position}" for position in range(len(header))]
     first = f"coalesce({', '.join(cells)})"
     text = f"concat({', '.join(cells)})"
-    # Few rows get beyond the look at their first letter.
+    # Few rows get beyond the look at their first cell, and at its first letter.
     is_blank = (
+        f"(c0 IS NULL OR c0 < '!' OR c0 >= chr(127)) AND "
         f"({first} IS NULL OR (ascii({first}) IN (9, 10, 13, 32, 160, 65279) "
         f"AND trim({text}, {BLANKS}) = ''))"
     )
@@ -51,7 +52,8 @@ def row_rule(header: Sequence[str]) -> str:
         pattern = quoted(f"({_TOTAL})({_NUMBERS})")
         rest = f"substr({text}, length({first}) + 1)"
         is_total = (
-            f"regexp_matches({first}, {quoted(_TOTAL_STARTS)}) "
+            f"(c0 IS NULL OR regexp_matches(c0, {quoted(_TOTAL_LETTERS)})) "
+            f"AND regexp_matches({first}, {quoted(_TOTAL_STARTS)}) "
             f"AND regexp_full_match({label}, {pattern}) "
             f"AND regexp_full_match({rest}, {quoted(_NUMBERS)})"
         )
@@ -59,7 +61,7 @@ def row_rule(header: Sequence[str]) -> str:
     return f"CASE {' '.join(rules)} END"
 
 
-# Blanks and the first letters of the words for a total.
-_TOTAL_STARTS = (
-    "(?i)^[ \\t\\n\\r\\x{A0}\\x{FEFF}]*(gra|sub|tot|sum|ges|ins|som|raz|ито|все|общ|рез)"
-)
+# How a cell with a word for a total begins: its first sign, which is quick to tell, and its start.
+_BLANK_SIGNS = " \\t\\n\\r\\x{A0}\\x{FEFF}"
+_TOTAL_LETTERS = f"^[{_BLANK_SIGNS}GISTRgistrВИОРвиор]"
+_TOTAL_STARTS = f"(?i)^[{_BLANK_SIGNS}]*(gra|sub|tot|sum|ges|ins|som|raz|ито|все|общ|рез)"

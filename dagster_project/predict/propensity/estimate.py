@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from dagster_project.predict.inputs import Customers, Span, read_customers
 from dagster_project.predict.likelihood import Array
-from dagster_project.predict.propensity.season import season_shift, shifted
+from dagster_project.predict.propensity.season import LARGEST_SAMPLE, season_shift, shifted
 from dagster_project.predict.scores import (
     CLEARLY_BETTER_Z,
     auc,
@@ -33,7 +33,6 @@ REPURCHASE_DAYS = 30
 SHORTEST_CHURN_DAYS = 30
 FOLDS = 3
 BANDS = 10
-LARGEST_SAMPLE = 100_000
 MINIMUM_CUSTOMERS = 100
 MINIMUM_PER_CLASS = 20
 MINIMUM_FOR_RATES = 30
@@ -99,6 +98,7 @@ def predict_propensity(
         result.models.append(ModelRow(name, "fitted", 0, too_little))
         result.models.append(ModelRow(name, "chosen", None, "baseline: no model was fitted"))
         return result
+    train, test = train.sample(LARGEST_SAMPLE), test.sample(LARGEST_SAMPLE)
     chosen, tested = _compare(train, test, result)
     predict: Predictor = recent_rate.predict
     if chosen != "baseline":

@@ -48,9 +48,10 @@ class Boosted:
 
     def expected(self, customers: Customers, days: float) -> Array:
         """Purchases expected in the next ``days``: the model's, corrected and shifted."""
-        rows = _features(self.frequency, customers, self.horizon_days)
+        taught = self.frequency.expected(customers, self.horizon_days)
+        rows = _features(customers, np.maximum(taught, SMALLEST_EXPECTATION))
         return (
-            self.frequency.expected(customers, days)
+            (taught if days == self.horizon_days else self.frequency.expected(customers, days))
             * self.model.predict(_steps(rows, self.edges))
             * self.shift
         )
@@ -83,12 +84,11 @@ def fit_boosted(
     if min(found["future_purchases"].sum() for found in snapshots) < MINIMUM_PURCHASES:
         return None
     rows, ratio, weight = [], [], []
-    for found in snapshots:
-        # Rows come sorted by their features: every k-th is a fair sample.
-        step = -(-len(found) // LARGEST_SAMPLE)
-        expected = np.maximum(frequency.expected(found, horizon)[::step], SMALLEST_EXPECTATION)
-        rows.append(_features(frequency, found, horizon)[::step])
-        ratio.append(found["future_purchases"][::step] / expected)
+    for snapshot in snapshots:
+        found = snapshot.sample(LARGEST_SAMPLE)
+        expected = np.maximum(frequency.expected(found, horizon), SMALLEST_EXPECTATION)
+        rows.append(_features(found, expected))
+        ratio.append(found["future_purchases"] / expected)
         weight.append(expected)
     known = np.vstack(rows)
     edges = _edges(known)
@@ -98,8 +98,7 @@ def fit_boosted(
     return Boosted(frequency, model, edges, horizon, shift)
 
 
-def _features(frequency: Frequency, customers: Customers, horizon: int) -> Array:
-    expected = np.maximum(frequency.expected(customers, horizon), SMALLEST_EXPECTATION)
+def _features(customers: Customers, expected: Array) -> Array:
     return np.column_stack([customers.scaled_matrix(), np.log(expected)])
 
 

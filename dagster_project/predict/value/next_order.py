@@ -33,18 +33,30 @@ class NextOrders:
     models: list[ModelRow]
 
 
-def wait_until(frequency: Frequency, customers: Customers, level: float) -> Array:
-    """Days until a customer has bought again with probability ``level``; NaN where never.
+@dataclass(frozen=True)
+class Waits:
+    """What the waits of ``customers`` follow from, whatever the level: per customer an array.
 
     P(bought within t) = P(alive) (1 - ((alpha+T) / (alpha+T+t))^(r+x)): given x purchases in T
     days the rate is Gamma(r+x, alpha+T), so that the wait is Lomax. Days are those of the clock.
     """
-    x, _, age = history(customers, frequency.season)
-    r, alpha = frequency.fit.parameters["r"], frequency.fit.parameters["alpha"]
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        left = 1 - level / frequency.alive(customers)
-        wait = (alpha + age) * np.expm1(-np.log(left) / (r + x))
-    return np.where(left > 0, np.maximum(wait, 1.0), np.nan)
+
+    alive: Array
+    rate: Array
+    shape: Array
+
+    @classmethod
+    def of(cls, frequency: Frequency, customers: Customers) -> "Waits":
+        x, _, age = history(customers, frequency.season)
+        r, alpha = frequency.fit.parameters["r"], frequency.fit.parameters["alpha"]
+        return cls(frequency.alive(customers), alpha + age, r + x)
+
+    def until(self, level: float) -> Array:
+        """Days until a customer has bought again with probability ``level``; NaN: never."""
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            left = 1 - level / self.alive
+            wait = self.rate * np.expm1(-np.log(left) / self.shape)
+        return np.where(left > 0, np.maximum(wait, 1.0), np.nan)
 
 
 def date_next_orders(customers: Customers, values: CustomerValues) -> NextOrders:
@@ -67,16 +79,17 @@ def date_next_orders(customers: Customers, values: CustomerValues) -> NextOrders
     limit = min(values.holdout_days, LONGEST_WAIT_DAYS)
     # Rows come sorted by their features: every second is a fair half.
     learning = np.arange(len(held_out)) % 2 == 0
+    known, ahead = Waits.of(earlier, held_out), Waits.of(frequency, customers)
     actual = np.where(np.isnan(held_out["days_to_next"]), np.inf, held_out["days_to_next"])
     for level in LEVELS:
         name = "half" if level == LEVELS[0] else "nine_tenths"
-        nominal = _corrected(earlier, held_out, actual, learning, level, limit)
+        nominal = _corrected(known, actual, learning, level, limit)
         if nominal is None:
             note = "too few customers of the later period reach this level within it"
             rows.append(ModelRow("next_order", f"{name}_nominal_level", None, note))
             waits.append(unknown)
             continue
-        tested = np.ceil(wait_until(earlier, held_out, nominal))
+        tested = np.ceil(known.until(nominal))
         dated = (tested <= limit) & ~learning
         share = float((actual[dated] <= tested[dated]).mean()) if dated.any() else None
         note = f"of {int(dated.sum())} customers whose dates were not used to correct the level"
@@ -84,7 +97,7 @@ def date_next_orders(customers: Customers, values: CustomerValues) -> NextOrders
             ModelRow("next_order", f"{name}_nominal_level", nominal, "corrected on the other half"),
             ModelRow("next_order", f"{name}_bought_by_date", share, note),
         ]
-        wait = np.ceil(wait_until(frequency, customers, nominal))
+        wait = np.ceil(ahead.until(nominal))
         waits.append(np.where(wait <= limit, wait, np.nan))
     half, late = waits
     fitted = not np.isnan(half).all()
@@ -95,8 +108,7 @@ def date_next_orders(customers: Customers, values: CustomerValues) -> NextOrders
 
 
 def _corrected(
-    frequency: Frequency,
-    held_out: Customers,
+    waits: Waits,
     actual: Array,
     learning: Array,
     level: float,
@@ -105,7 +117,7 @@ def _corrected(
     """The nominal level at which a share ``level`` of dated customers bought by their date."""
     best, distance = None, np.inf
     for nominal in GRID:
-        wait = np.ceil(wait_until(frequency, held_out, float(nominal)))
+        wait = np.ceil(waits.until(float(nominal)))
         dated = (wait <= limit) & learning
         if dated.sum() < MINIMUM_DATED:
             continue

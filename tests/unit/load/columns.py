@@ -13,7 +13,7 @@ from dagster_project.load.validation.record_rules import RecordSchema
 
 @dataclass
 class _Delivery:
-    size_bytes: int = 0
+    unpacked_bytes: int = 0
 
 
 @dataclass

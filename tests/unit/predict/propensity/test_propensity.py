@@ -56,7 +56,7 @@ def test_labels_cover_exactly_the_horizon(company):
 def test_churn_horizon_is_measured(predicted):
     """ "Lost" would mean a number of days that somebody guessed. Source: numpy's quantile."""
     con, span, _ = predicted
-    rows = con.execute("SELECT customer_id, day FROM prediction_days ORDER BY 1, 2").fetchall()
+    rows = con.execute("SELECT customer, day FROM prediction_days ORDER BY 1, 2").fetchall()
     gaps = [
         (later[1] - earlier[1]).days for earlier, later in pairwise(rows) if earlier[0] == later[0]
     ]

@@ -79,9 +79,9 @@ def test_waits_are_those_of_the_model():
     waits = rng.exponential(1 / rng.gamma(4.8, 1 / 230.0, 400_000))
     waits[rng.random(len(waits)) > living] = np.inf
     for level in (0.3, 0.5):
-        found = next_order.wait_until(frequency, customers, level)[0]
+        found = next_order.Waits.of(frequency, customers).until(level)[0]
         assert found == pytest.approx(np.quantile(waits, level, method="lower"), rel=0.03)
-    assert np.isnan(next_order.wait_until(frequency, customers, living + 0.01)[0])
+    assert np.isnan(next_order.Waits.of(frequency, customers).until(living + 0.01)[0])
 
 
 def test_half_have_bought_by_the_date(company, two_years):
