@@ -34,7 +34,6 @@ DRIVERS = (
 )
 LOGARITHMIC = frozenset((*DRIVERS[:4], "category_count", "call_count"))
 MINIMUM_CUSTOMERS = 30
-LARGEST_SAMPLE = 50_000
 RESAMPLES = 200
 BANDS = 4
 # Statistics whose sign is a direction.
@@ -52,14 +51,14 @@ def analyse_drivers(customers: Customers | None) -> tuple[list[Row], list[ModelR
     if len(customers) < MINIMUM_CUSTOMERS:
         reason = f"{len(customers)} customers one horizon ago; at least {MINIMUM_CUSTOMERS} needed"
         return [], [ModelRow("driver_analysis", "fitted", 0, reason)]
-    step = -(-len(customers) // LARGEST_SAMPLE)
-    scale = {name: _scaled(name, customers[name][::step]) for name in DRIVERS}
-    columns = {name: customers[name][::step] for name in DRIVERS if scale[name].std() > 1e-9}
+    customers = customers.sample()
+    scale = {name: _scaled(name, customers[name]) for name in DRIVERS}
+    columns = {name: customers[name] for name in DRIVERS if scale[name].std() > 1e-9}
     if not columns:
         return [], [ModelRow("driver_analysis", "fitted", 0, "all customers behave alike")]
     names = list(columns)
-    churn = (~customers.bought[::step]).astype(np.float64)
-    revenue = np.maximum(customers["future_revenue"][::step], 0.0)
+    churn = (~customers.bought).astype(np.float64)
+    revenue = np.maximum(customers["future_revenue"], 0.0)
     outcomes = {"churn": churn, "value": np.log1p(revenue)}
     scaled = standardise(np.column_stack([scale[name] for name in names]))
     rows: list[Row] = []

@@ -15,9 +15,14 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from dagster_project.predict.inputs import Customers, Span, read_customers
+from dagster_project.predict.inputs import LARGEST_SAMPLE, Customers, Span
 from dagster_project.predict.likelihood import Array
-from dagster_project.predict.propensity.season import LARGEST_SAMPLE, season_shift, shifted
+from dagster_project.predict.propensity.season import (
+    Reader,
+    past_reader,
+    season_shift,
+    shifted,
+)
 from dagster_project.predict.scores import (
     CLEARLY_BETTER_Z,
     auc,
@@ -83,8 +88,9 @@ def predict_propensity(
         )
         return result
     horizon = timedelta(days=horizon_days)
-    train = read_customers(con, customers.as_of - 2 * horizon, horizon_days)
-    test = read_customers(con, customers.as_of - horizon, horizon_days)
+    read = past_reader(con)
+    train = read(customers.as_of - 2 * horizon, horizon_days)
+    test = read(customers.as_of - horizon, horizon_days)
     result.test = test
     result.models.append(ModelRow(name, "horizon_days", horizon_days))
     if len(test) < MINIMUM_FOR_RATES:
@@ -98,7 +104,7 @@ def predict_propensity(
         result.models.append(ModelRow(name, "fitted", 0, too_little))
         result.models.append(ModelRow(name, "chosen", None, "baseline: no model was fitted"))
         return result
-    train, test = train.sample(LARGEST_SAMPLE), test.sample(LARGEST_SAMPLE)
+    train, test = train.sample(), test.sample()
     chosen, tested = _compare(train, test, result)
     predict: Predictor = recent_rate.predict
     if chosen != "baseline":
@@ -109,17 +115,17 @@ def predict_propensity(
         def predict(found: Customers) -> Array:
             return fitted.predict(found.scaled_matrix())
 
-    shift = _test_season(con, tested, test, result, first)
+    shift = _test_season(read, tested, test, result, first)
     result.probability = predict(customers)
     if shift:
-        now = season_shift(con, predict, outcome == "churn", customers.as_of, horizon_days, first)
+        now = season_shift(read, predict, outcome == "churn", customers.as_of, horizon_days, first)
         result.models.append(ModelRow(name, "season_shift", now, "added to the log odds"))
         result.probability = shifted(result.probability, now or 0.0)
     return result
 
 
 def _test_season(
-    con: duckdb.DuckDBPyConnection,
+    read: Reader,
     tested: Predictor,
     test: Customers,
     result: Propensity,
@@ -130,7 +136,7 @@ def _test_season(
     truth = _label(test, result.outcome)
     probability = tested(test)
     is_churn = result.outcome == "churn"
-    shift = season_shift(con, tested, is_churn, test.as_of, result.horizon_days, first)
+    shift = season_shift(read, tested, is_churn, test.as_of, result.horizon_days, first)
     helps = False
     if shift is not None:
         moved = shifted(probability, shift)

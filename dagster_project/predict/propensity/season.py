@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from functools import lru_cache, partial
 
 import duckdb
 import numpy as np
@@ -9,16 +10,22 @@ import numpy as np
 from dagster_project.predict.inputs import Customers, read_customers
 from dagster_project.predict.likelihood import Array
 
+# Customers of a past day, and whether they bought within so many days after it.
+Reader = Callable[[date, int], Customers]
+
 # 52 weeks: the same weekdays.
 YEAR_DAYS = 364
 SHORTEST_HISTORY_DAYS = 90
 MINIMUM_CUSTOMERS = 100
-# So many tell a rate to a tenth of a per cent.
-LARGEST_SAMPLE = 100_000
+
+
+def past_reader(con: duckdb.DuckDBPyConnection) -> Reader:
+    """Reads customers of past days, unnamed; what was read last is not read again."""
+    return lru_cache(maxsize=1)(partial(read_customers, con, named=False))
 
 
 def season_shift(
-    con: duckdb.DuckDBPyConnection,
+    read: Reader,
     predict: Callable[[Customers], Array],
     is_churn: bool,
     as_of: date,
@@ -36,16 +43,17 @@ def season_shift(
     if first is None or (taught - first).days < SHORTEST_HISTORY_DAYS:
         return None
     gaps, variance = [], 0.0
-    for day in (ahead, taught):
-        found = read_customers(con, day, horizon_days)
+    # The later day last: of the next horizon it is the earlier one, and ``read`` keeps the last.
+    for day in (taught, ahead):
+        found = read(day, horizon_days)
         if len(found) < MINIMUM_CUSTOMERS:
             return None
         actual = np.array([(~found.bought if is_churn else found.bought).mean()])
-        predicted = np.array([predict(found.sample(LARGEST_SAMPLE)).mean()])
+        predicted = np.array([predict(found.sample()).mean()])
         spread = np.clip(actual * (1 - actual), 1e-4, None)
         variance += float(1 / (len(found) * spread[0]))
         gaps.append(float((_log_odds(actual) - _log_odds(predicted))[0]))
-    shift = gaps[0] - gaps[1]
+    shift = gaps[1] - gaps[0]
     return shift if abs(shift) > 2 * np.sqrt(variance) else 0.0
 
 

@@ -25,7 +25,6 @@ LONGEST_HORIZON_DAYS = 365
 YEARS_HISTORY_DAYS = 180
 MINIMUM_CUSTOMERS = 200
 MINIMUM_PURCHASES = 100
-LARGEST_SAMPLE = 60_000
 SMALLEST_EXPECTATION = 1e-6
 # Steps of each feature. The trees would cut it into 255 themselves, by weighted percentiles that
 # sort the feature again for each: half of the processor time of all predictions.
@@ -71,21 +70,30 @@ def fit_boosted(
     first: date,
     as_of: date,
     shift: float = 1.0,
+    *,
+    known: Customers | None = None,
 ) -> Boosted | None:
-    """Learn from what is known at the end of ``as_of``; None where that is too little."""
+    """Learn from what is known at the end of ``as_of``; None where that is too little.
+
+    ``known``: customers of a past day that were read already.
+    """
     horizon = training_horizon(first, as_of)
     snapshots = []
     for back in SNAPSHOTS_BACK:
         start = as_of - timedelta(days=horizon + back)
-        if (start - first).days >= SHORTEST_HISTORY_DAYS:
-            snapshots.append(read_customers(con, start, horizon))
+        if (start - first).days < SHORTEST_HISTORY_DAYS:
+            continue
+        if known is not None and (known.as_of, known.horizon_days) == (start, horizon):
+            snapshots.append(known)
+        else:
+            snapshots.append(read_customers(con, start, horizon, named=False))
     if not snapshots or len(snapshots[0]) < MINIMUM_CUSTOMERS:
         return None
     if min(found["future_purchases"].sum() for found in snapshots) < MINIMUM_PURCHASES:
         return None
     rows, ratio, weight = [], [], []
     for snapshot in snapshots:
-        found = snapshot.sample(LARGEST_SAMPLE)
+        found = snapshot.sample()
         expected = np.maximum(frequency.expected(found, horizon), SMALLEST_EXPECTATION)
         rows.append(_features(found, expected))
         ratio.append(found["future_purchases"] / expected)

@@ -116,7 +116,7 @@ def predict_values(
         return values
     values.holdout_days = days
     cut = customers.as_of - timedelta(days=days)
-    values.held_out = read_customers(con, cut, days)
+    values.held_out = read_customers(con, cut, days, named=False)
     if not len(values.held_out):
         reason = "nobody had bought before the hold-out"
         values.models.append(ModelRow("predicted_value", "fitted", 0, reason))
@@ -126,7 +126,9 @@ def predict_values(
         con, values.earlier_frequency, earlier_market, values.held_out, span.first, []
     )
     chosen = _choose(candidates, values.held_out, days, values.models)
-    final = _methods(con, values.frequency, market, customers, span.first, values.models)
+    final = _methods(
+        con, values.frequency, market, customers, span.first, values.models, values.held_out
+    )
     method = next((found for found in final if found.name == chosen), final[0])
     # Rounded as they are published, so that the value is their product to the cent.
     values.expected_orders = np.round(method.expected(customers, horizon), 6)
@@ -143,11 +145,15 @@ def _methods(
     customers: Customers,
     first: date,
     models: list[ModelRow],
+    known: Customers | None = None,
 ) -> list[_Method]:
-    """The methods that can be fitted on what is known on the customers' day, simplest first."""
+    """The methods that can be fitted on what is known on the customers' day, simplest first.
+
+    ``known``: customers of a past day that were read already.
+    """
     horizon = max(1, (customers.as_of - first).days // 3)
     start = customers.as_of - timedelta(days=horizon)
-    rate = ShrunkRate.learn(read_customers(con, start, horizon), horizon)
+    rate = ShrunkRate.learn(read_customers(con, start, horizon, named=False), horizon)
     methods = [_Method(f"{RULE} x shrunk_mean", _extended(rate, frequency, market), shrunk_mean)]
     worth = fit_order_value(customers, models)
     if frequency is None or market is None or worth is None:
@@ -155,7 +161,7 @@ def _methods(
     shift, sentence = market.year_factor()
     models.append(ModelRow("market_index", "level_ahead", shift, sentence))
     methods.append(_scaled(frequency, shift, worth))
-    boosted = fit_boosted(con, frequency, first, customers.as_of)
+    boosted = fit_boosted(con, frequency, first, customers.as_of, known=known)
     if boosted is None:
         reason = "too few customers or purchases before the last horizon"
         models.append(ModelRow("boosted_orders", "fitted", 0, reason))

@@ -183,3 +183,19 @@ def test_a_season_that_nobody_saw_is_not_claimed(company):
     assert facts(result)["churn_propensity", "season_used"].value == 0
     assert "no season is known" in facts(result)["churn_propensity", "season_used"].note
     assert ("churn_propensity", "season_shift") not in facts(result)
+
+
+def test_nobody_is_lost_where_nobody_is_named(company):
+    """A model of a large shop learns from other people than a small one's, or from its first."""
+    day = date(2025, 1, 1)
+    con = company([(f"c{n}", day - timedelta(days=n), 10.0 + n) for n in range(10)])
+    inputs.prepare_days(con, AS_OF)
+    named = inputs.read_customers(con, day, 30)
+    numbered = inputs.read_customers(con, day, 30, named=False)
+    assert sorted(named.customer_id) == [f"c{n}" for n in range(10)]
+    assert len(set(numbered.customer_id)) == 10
+    assert (named.matrix() == numbered.matrix()).all()
+    every_third = numbered.sample(4)
+    assert (every_third["age"] == numbered["age"][::3]).all()
+    assert (every_third.customer_id == numbered.customer_id[::3]).all()
+    assert (every_third.horizon_days, len(numbered.sample(10))) == (30, 10)
