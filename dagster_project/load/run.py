@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -93,6 +93,30 @@ def load_landing(
                 FileMessage(status.source, "warning", "late_or_odd", status.message)
             )
     summary.seconds = time.monotonic() - started
+    return summary
+
+
+def load_named(
+    con: duckdb.DuckDBPyConnection, settings: Settings, *, run_id: str, names: Container[str]
+) -> LoadSummary:
+    """Load the new or changed ones of the files under ``settings.landing_dir`` with these names.
+
+    An archive is named by itself. The others stay for :func:`load_landing`.
+    """
+    mappings = load_mappings(settings.project_dir)
+    targets = load_targets(settings, load_words(settings.project_dir), mappings)
+    found = discover(settings.landing_dir, load_contract(), file_patterns(mappings))
+    chosen = Discovery([file for file in found.deliveries if file.name in names], found.skipped)
+    with _working_folder(settings) as folder:
+        summary = load_files(
+            con,
+            chosen,
+            targets,
+            LoadStamp(run_id, datetime.now(UTC).replace(tzinfo=None)),
+            folder,
+            corrections=read_corrections(settings.landing_dir),
+        )
+    count_keys_and_references(con, targets, summary)
     return summary
 
 

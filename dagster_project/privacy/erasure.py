@@ -6,7 +6,9 @@
 3. The warehouse is copied without the rows; what is built from raw tables is left out.
 4. Every kept version is copied and replaced.
 5. Logs, history, exports and caches are looked through.
-6. The erasure record is written and signed, and the plan, which named the people, is removed.
+6. Files whose other rows could not be kept are loaded again: the next erasure, or a copy of what
+   is held about a person, may come before the next run.
+7. The erasure record is written and signed, and the plan, which named the people, is removed.
 
 Each step can be done twice. The run lock is held by the caller throughout.
 """
@@ -25,6 +27,7 @@ from dagster_project.activation.delivery_ledger import recipients_of, remove_cus
 from dagster_project.errors import UsageError
 from dagster_project.identity.registry.tables import create_identity_tables, hash_key
 from dagster_project.load.ledger.schema import create_raw_tables
+from dagster_project.load.run import load_named
 from dagster_project.privacy.journal import Journal, RewrittenFile, now_utc, pending_journals
 from dagster_project.privacy.landing import LandingScrub
 from dagster_project.privacy.leftovers import clean_leftovers
@@ -233,8 +236,14 @@ def carry_out(settings: Settings, journal: Journal) -> Erasure:
             journal.note("recipients", recipients_of(settings, subject.customer_ids))
         remove_customers(settings, subject.customer_ids)
         clean_leftovers(settings, subject, patterns)
-    statement = write_statement(settings, key, _statement(settings, journal, subject, memory, plan))
     files = list(journal.files().values())
+    if not journal.is_done("rows"):
+        with connect(settings, keep_order=True) as con:
+            prepare_tables(con)
+            names = {file.path.partition("!")[0] for file in files}
+            load_named(con, settings, run_id=journal.erasure_id, names=names)
+        journal.done("rows")
+    statement = write_statement(settings, key, _statement(settings, journal, subject, memory, plan))
     done = Erasure(
         journal.erasure_id,
         subject.people,

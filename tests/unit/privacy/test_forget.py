@@ -228,6 +228,18 @@ def test_a_role_mailbox_that_nobody_else_bears_goes_too(company):
     assert search(company.settings.data_dir, ["info@bob-and-friends.example"])
 
 
+def test_the_next_erasure_needs_no_run_before_it(company):
+    """Alice leaves, by whom Bob came; Bob leaves an hour later, and his e-mail stays in the file
+    that named her: it had been rewritten, and nobody knew its rows. Found by the soak of 50."""
+    forget(company.settings, ["alice@example.com"])
+    assert company.rows("SELECT DISTINCT contact_id FROM crm.contacts") == [("C-000002",)]
+    forget(company.settings, [BOB[-1]])
+    assert search(company.settings.data_dir, [*ALICE, *BOB, SHARED_PHONE]) == []
+    for table in ("crm.contacts", "shop.accounts", "shop.orders", "call_center.calls"):
+        assert company.rows(f"SELECT count(*) FROM {table}") == [(0,)], table
+    assert company.load() == 0
+
+
 def test_a_restated_version_stays_marked(company):
     """An erasure turns a past day that was made again into a version that rollback offers."""
     company.publish("20260103T000000-000000-restated")
