@@ -32,7 +32,8 @@ from dagster_project.load.reading.record_parsing import (
 )
 from dagster_project.load.reading.workbooks import read_workbook
 from dagster_project.load.validation.load_targets import Target
-from dagster_project.privacy.search import ERASED, Patterns
+from dagster_project.privacy.rows import redacted_sql
+from dagster_project.privacy.search import Patterns
 from dagster_project.warehouse import connect_file, identifier, quoted
 
 BATCH = 20_000
@@ -219,9 +220,7 @@ def _parquet(path: Path, removal: Removal, out: Path) -> Rewritten:
         for name, kind in columns:
             column = identifier(name)
             if kind == "VARCHAR" and not removal.patterns.is_empty:
-                new = column
-                for regex in removal.patterns.regexes:
-                    new = f"regexp_replace({new}, {quoted(regex)}, {quoted(ERASED)}, 'gi')"
+                new = redacted_sql(column, removal.patterns)
                 selected.append(f"{new} AS {column}")
                 changed.append(f"{new} IS DISTINCT FROM {column}")
             else:

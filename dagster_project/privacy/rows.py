@@ -17,7 +17,7 @@ from dagster_project.privacy.references import (
     contract_tables,
     references_of,
 )
-from dagster_project.privacy.search import ERASED, Patterns
+from dagster_project.privacy.search import REPLACED, Patterns
 from dagster_project.warehouse import identifier, quoted
 
 
@@ -126,7 +126,8 @@ def redacted_sql(column: str, patterns: Patterns) -> str:
     """SQL: a text column with every identifier in it replaced."""
     text = column
     for regex in patterns.regexes:
-        text = f"regexp_replace({text}, {quoted(regex)}, {quoted(ERASED)}, 'gi')"
+        for _ in range(2):
+            text = f"regexp_replace({text}, {quoted(regex)}, {quoted(REPLACED)}, 'gi')"
     return text
 
 

@@ -3,22 +3,38 @@
 An identifier is looked for as written, normalised, and hashed without a salt (MD5, SHA-1, SHA-256),
 in UTF-8 and UTF-16; a telephone number also with other blanks and dashes between its digits. Record
 keys are looked for as whole words, and only where they are not mere numbers: what is no address and
-short would be found in amounts and dates of other people.
+short would be found in amounts and dates of other people. Addresses are whole too:
+``pjones@gmail.com`` stands inside ``philipjones@gmail.com``, who is somebody else.
 """
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 
 from dagster_project.privacy.subject import Subject
 
 ERASED = "[erased]"
+# What an expression found, with what stood around it.
+REPLACED = rf"\1{ERASED}\2"
 # Shorter texts are found by chance.
 SHORTEST = 5
 # Digits of a telephone number that tell it from any other, whatever comes before them.
 PHONE_DIGITS = 9
 _BETWEEN_DIGITS = r"[ ().\-]{0,2}"
+# What may stand before a whole text, beside the characters that part texts: the escapes of JSON and
+# of addresses, whose last sign is a letter or a digit.
+_ESCAPES = r"\\[bfnrt]|\\u[0-9A-Fa-f]{4}|%[0-9A-Fa-f]{2}"
+# Before and after each kind of text, as two groups: RE2 cannot look without taking. A domain goes
+# on behind a point or a dash (``@yahoo.com.br``), unless the sentence ends there.
+_AROUND_EMAIL = (
+    rf"(^|{_ESCAPES}|[^A-Za-z0-9_.%+\-])",
+    r"($|[^A-Za-z0-9.\-]|[.\-](?:$|[^A-Za-z0-9]))",
+)
+_AROUND_TEXT = (rf"(^|{_ESCAPES}|[^A-Za-z0-9])", "($|[^A-Za-z0-9])")
+# Country codes and trunk prefixes differ; behind the last digit no other may follow.
+_AROUND_PHONE = ("()", "($|[^0-9])")
+_AROUND_NOTHING = ("()", "()")
 # Alternatives in one expression.
 _AT_ONCE = 400
 # Characters from which RE2 replaces sooner than Python: 1 MB under 3,000 alternatives took Python a
@@ -35,15 +51,19 @@ class Patterns:
             words.update(key for key in keys if is_distinctive(key))
         texts: set[str] = set()
         phones: set[str] = set()
+        written: set[str] = set()
         for kind, pairs in subject.addresses.items():
             for raw, value in pairs:
                 texts.update(text for text in (raw.strip(), value) if len(text) >= SHORTEST)
+                if kind == "phone":
+                    written.update((raw.strip(), value))
                 if kind == "phone" and len(digits := re.sub(r"\D", "", value)) > PHONE_DIGITS:
                     phones.add(digits[-PHONE_DIGITS:])
         self.words = sorted(words)
         self.texts = sorted(texts)
         self.hashes = sorted(unsalted_hashes(self.texts))
         self._phones = sorted(phones)
+        self._written_phones = written
 
     @property
     def is_empty(self) -> bool:
@@ -54,12 +74,30 @@ class Patterns:
         """Expressions that together find every form, for RE2 (DuckDB, Arrow) without case.
 
         Several, because a program of RE2 has a largest size; none when there is nothing to find.
+        Each has two groups, for what stands around the identifier: :data:`REPLACED` keeps it. Of
+        two identifiers with one sign between them a replacement takes the first: do it twice.
         """
-        parts = [_escaped(text) for text in (*self.texts, *self.hashes)]
-        parts += [_BETWEEN_DIGITS.join(digits) for digits in self._phones]
-        parts += [rf"\b{_escaped(word)}\b" for word in self.words]
-        parts.sort(key=len, reverse=True)
-        return ["|".join(parts[at : at + _AT_ONCE]) for at in range(0, len(parts), _AT_ONCE)]
+        return self._expressions(_escaped)
+
+    def _expressions(self, written: Callable[[str], str], more: Iterable[str] = ()) -> list[str]:
+        """Every form as ``written``, between what may stand around it; ``more`` stand anywhere."""
+        emails = {text for text in self.texts if "@" in text}
+        phones = self._written_phones.intersection(self.texts)
+        digits = [_BETWEEN_DIGITS.join(number) for number in self._phones]
+        found = []
+        for (before, after), forms in (
+            (_AROUND_EMAIL, map(written, emails)),
+            (_AROUND_PHONE, [*map(written, phones), *digits]),
+            (_AROUND_TEXT, map(written, {*self.texts} - emails - phones)),
+            (_AROUND_NOTHING, [*map(written, self.hashes), *more]),
+            (_AROUND_NOTHING, [rf"\b{written(word)}\b" for word in self.words]),
+        ):
+            parts = sorted(forms, key=lambda form: (-len(form), form))
+            found += [
+                f"{before}(?:{'|'.join(parts[at : at + _AT_ONCE])}){after}"
+                for at in range(0, len(parts), _AT_ONCE)
+            ]
+        return found
 
     @cached_property
     def _compiled(self) -> list[re.Pattern[str]]:
@@ -67,19 +105,22 @@ class Patterns:
 
     @cached_property
     def _of_bytes(self) -> list[str]:
-        """Expressions over bytes, each of them a Latin-1 character to RE2."""
-        forms = [*self.texts, *self.hashes]
-        encoded = [form.encode(code) for form in forms for code in ("utf-8", "utf-16-le")]
-        encoded += [word.encode("utf-16-le") for word in self.words]
-        parts = ["".join(f"\\x{byte:02x}" for byte in data) for data in encoded]
-        parts += [_BETWEEN_DIGITS.join(digits) for digits in self._phones]
-        parts += [rf"\b{_escaped(word)}\b" for word in self.words]
-        return ["|".join(parts[at : at + _AT_ONCE]) for at in range(0, len(parts), _AT_ONCE)]
+        """Expressions over bytes, each of them a Latin-1 character to RE2.
+
+        Two bytes a character (UTF-16) are found wherever they stand.
+        """
+
+        def written(text: str, code: str = "utf-8") -> str:
+            return "".join(f"\\x{byte:02x}" for byte in text.encode(code))
+
+        wide = (*self.texts, *self.hashes, *self.words)
+        return self._expressions(written, [written(text, "utf-16-le") for text in wide])
 
     def with_all_keys(self, keys: Mapping[str, Iterable[str]]) -> "Patterns":
         """These patterns, with every key of a record as a word, also mere numbers."""
         more = Patterns(Subject((), 0))
         more.texts, more.hashes, more._phones = self.texts, self.hashes, self._phones
+        more._written_phones = self._written_phones
         more.words = sorted({*self.words, *(key for found in keys.values() for key in found)})
         return more
 
@@ -104,7 +145,8 @@ class Patterns:
             text = self._redacted_at_once(text)
         else:
             for regex in self._compiled:
-                text = regex.sub(ERASED, text)
+                if regex.search(text):
+                    text = regex.sub(REPLACED, regex.sub(REPLACED, text))
         return text
 
     def _redacted_at_once(self, text: str) -> str:
@@ -115,7 +157,8 @@ class Patterns:
         parts = re.split("([\ud800-\udfff]+)", text)
         array = pa.array(parts[::2], pa.large_string())
         for regex in self.regexes:
-            array = pc.replace_substring_regex(array, f"(?i){regex}", ERASED)
+            for _ in range(2):
+                array = pc.replace_substring_regex(array, f"(?i){regex}", REPLACED)
         parts[::2] = array.to_pylist()
         return "".join(parts)
 
