@@ -20,6 +20,8 @@ RECORDS = {
     ("call_center", "calls"): "call",
     ("call_center", "tickets"): "ticket",
 }
+# Those of them that are a person, and not what they did.
+PEOPLE = frozenset({"contact", "account"})
 TABLE_OF = {kind: table for table, kind in RECORDS.items()}
 # A browser or device is known by its events; the identity step calls its record so.
 RECORDS_AND_VISITORS = {**RECORDS, ("shop", "web_events"): "visitor"}

@@ -12,7 +12,9 @@ import duckdb
 import pyarrow as pa
 
 from dagster_project.privacy.references import (
+    PEOPLE,
     RECORDS,
+    TABLE_OF,
     Reference,
     contract_tables,
     references_of,
@@ -70,11 +72,9 @@ def find_rows(con: duckdb.DuckDBPyConnection) -> None:
         own = table.key[0] if kind else ""
         condition = f"({' OR '.join(_names(r) for r in columns)})"
         if kind:
-            condition += (
-                f" AND NOT EXISTS (SELECT 1 FROM erase_others AS o WHERE o.source_system = "
-                f"'{system}' AND o.source_table = '{table.name}' "
-                f"AND o.source_id = t.{identifier(own)})"
-            )
+            condition += f" AND NOT {_is_others(system, table.name, own)}"
+        else:
+            condition += _unless_others(columns)
         source = f"{identifier(system)}.{identifier(table.name)} AS t"
         con.execute(
             f"INSERT INTO erase_rows SELECT DISTINCT '{system}', '{table.name}', t._file_hash, "
@@ -87,6 +87,28 @@ def find_rows(con: duckdb.DuckDBPyConnection) -> None:
                 f"AND NOT EXISTS (SELECT 1 FROM erase_keys AS k WHERE k.kind = '{kind}' "
                 f"AND k.value = t.{identifier(own)})"
             )
+
+
+def _is_others(system: str, table: str, column: str) -> str:
+    """SQL: whether a column names a record of somebody else."""
+    return (
+        f"EXISTS (SELECT 1 FROM erase_others AS o WHERE o.source_system = '{system}' "
+        f"AND o.source_table = '{table}' AND o.source_id = t.{identifier(column)})"
+    )
+
+
+def _unless_others(columns: Sequence[Reference]) -> str:
+    """SQL, to be added: unless a row without a key of its own is about somebody else.
+
+    A survey of another contact about the subject's order is the other's, as in the marts: the row
+    stays, and what it says of the subject goes.
+    """
+    people = [r for r in columns if r.kind in PEOPLE]
+    if not people:
+        return ""
+    own = " OR ".join(_names(r) for r in people)
+    others = " OR ".join(_is_others(*TABLE_OF[str(r.kind)], r.column) for r in people)
+    return f" AND (({own}) OR NOT ({others}))"
 
 
 def found_keys(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:

@@ -228,6 +228,24 @@ def test_a_role_mailbox_that_nobody_else_bears_goes_too(company):
     assert search(company.settings.data_dir, ["info@bob-and-friends.example"])
 
 
+def test_what_somebody_else_said_of_an_order_stays(company):
+    """Bob's answer about Alice's order is lost, or it still names her order. Found by the soak."""
+    (company.settings.landing_dir / "crm" / "surveys.csv").write_text(
+        "survey_id,kind,score,answered_at,contact_id,order_id\n"
+        "S-000001,nps,8,2025-03-04,C-000002,O-000001\n"
+        "S-000002,nps,7,2025-03-04,,O-000001\n"
+        "S-000003,nps,6,2025-03-04,C-000001,O-000003\n"
+    )
+    company.load()
+    forget(company.settings, ["alice@example.com"])
+    assert company.rows("SELECT survey_id, contact_id, score FROM crm.surveys") == [
+        ("S-000001", "C-000002", 8)
+    ]
+    assert search(company.settings.data_dir, ALICE) == []
+    assert company.load() == 0
+    assert company.rows("SELECT count(*) FROM crm.surveys") == [(1,)]
+
+
 def test_the_next_erasure_needs_no_run_before_it(company):
     """Alice leaves, by whom Bob came; Bob leaves an hour later, and his e-mail stays in the file
     that named her: it had been rewritten, and nobody knew its rows. Found by the soak of 50."""
