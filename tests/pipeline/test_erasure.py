@@ -21,13 +21,14 @@ IDENTIFYING = {
     *("email", "phone", "customer_phone", "loyalty_card", "national_id"),
     *("contact_id", "account_id", "order_id", "call_id", "ticket_id"),
 }
-# Marts that are compared before and after, and their columns but customer_id.
+# Marts that are compared before and after, and their columns but customer_id, and the order or call
+# that an answer of another contact is about: it may be the erased person's.
 COMPARED = {
     "orders": "* EXCLUDE (customer_id)",
     "order_lines": "* EXCLUDE (customer_id)",
     "customer_identities": "source_system, source_table, source_id",
     "calls": "* EXCLUDE (customer_id)",
-    "feedback": "* EXCLUDE (customer_id)",
+    "feedback": "* EXCLUDE (customer_id, order_id, call_id)",
 }
 KEYS = {
     ("crm", "contacts"): "contact_id",
