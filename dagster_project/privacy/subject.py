@@ -318,15 +318,11 @@ def _guests_with_former_mail(con: duckdb.DuckDBPyConnection, customers: set[str]
 
 
 def _visitors(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
-    """Browsers and devices that were seen with accounts and orders of ``who_customers`` alone."""
+    """Browsers and devices that were seen with accounts and orders of ``who_customers``, and with
+    nobody else's: as the marts have it, orders that are nobody's do not count."""
     rows = con.execute(
         """
-        WITH own AS (
-            SELECT g.source_table, g.source_id FROM identity.registry AS g
-            SEMI JOIN who_customers AS w ON w.customer_id = g.customer_id
-            WHERE g.source_system = 'shop'
-        ),
-        seen AS (
+        WITH seen AS (
             SELECT visitor_id, 'accounts' AS source_table, account_id AS source_id
             FROM shop.web_events WHERE account_id IS NOT NULL
             UNION
@@ -336,9 +332,11 @@ def _visitors(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
         )
         SELECT s.visitor_id
         FROM seen AS s
-        LEFT JOIN own AS o ON o.source_table = s.source_table AND o.source_id = s.source_id
+        JOIN identity.registry AS g ON g.source_system = 'shop'
+            AND g.source_table = s.source_table AND g.source_id = s.source_id
+        LEFT JOIN who_customers AS w ON w.customer_id = g.customer_id
         GROUP BY s.visitor_id
-        HAVING bool_and(o.source_id IS NOT NULL)
+        HAVING bool_and(w.customer_id IS NOT NULL)
         ORDER BY 1
         """
     ).fetchall()

@@ -246,6 +246,37 @@ def test_what_somebody_else_said_of_an_order_stays(company):
     assert company.rows("SELECT count(*) FROM crm.surveys") == [(1,)]
 
 
+def test_a_browser_with_an_order_of_nobody_goes(company):
+    """What Alice looked at is given to Bob: an order from her browser was nobody's, and is his now.
+
+    Found by the soak."""
+    (company.settings.landing_dir / "shop" / "orders_later.csv").write_text(
+        "order_id,ordered_at,status,total_amount,phone,visitor_id\n"
+        f"O-000009,2025-03-05,paid,7.00,{SHARED_PHONE},V-ALICE1\n"
+        f"O-000010,2025-03-05,paid,7.00,{SHARED_PHONE},V-BOTH01\n"
+        f"O-000011,2025-03-05,paid,7.00,{SHARED_PHONE},V-BOB001\n"
+    )
+    (company.settings.landing_dir / "shop" / "web_events_later.csv").write_text(
+        "event_id,visitor_id,account_id,occurred_at,event_name\n"
+        "E-3,V-ALICE1,,2025-03-05,page_view\n"
+        "E-4,V-BOTH01,A-000001,2025-03-05,page_view\n"
+        "E-5,V-BOTH01,A-000002,2025-03-05,page_view\n"
+    )
+    company.load()
+    forget(company.settings, ["alice@example.com"])
+    assert company.rows("SELECT DISTINCT visitor_id FROM shop.web_events ORDER BY 1") == [
+        ("V-BOB001",),
+        ("V-BOTH01",),
+    ]
+    assert company.rows(
+        "SELECT order_id FROM shop.orders WHERE order_id > 'O-000008' ORDER BY 1"
+    ) == [
+        ("O-000010",),
+        ("O-000011",),
+    ]
+    assert search(company.settings.data_dir, ["V-ALICE1"]) == []
+
+
 def test_the_next_erasure_needs_no_run_before_it(company):
     """Alice leaves, by whom Bob came; Bob leaves an hour later, and his e-mail stays in the file
     that named her: it had been rewritten, and nobody knew its rows. Found by the soak of 50."""
