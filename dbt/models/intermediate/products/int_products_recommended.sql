@@ -238,11 +238,12 @@ scored as (
     group by customer_number, product_number
 ),
 
+-- Ranked by numbers alone; the few that are listed get their product's id.
 discovered as (
     select
         s.customer_number,
+        s.product_number,
         s.weight,
-        p.product_id,
         row_number() over (
             partition by s.customer_number
             order by s.weight * p.trend desc, s.product_number asc
@@ -263,8 +264,8 @@ discovered as (
 repeated as (
     select
         i.customer_number,
+        i.product_number,
         i.habit as weight,
-        p.product_id,
         row_number() over (
             partition by i.customer_number
             order by i.habit * p.pull desc, i.product_number asc
@@ -282,7 +283,7 @@ listed as (
     select
         'buy_again' as recommendation_list,
         customer_number,
-        product_id,
+        product_number,
         weight,
         habit_rank,
         most_bought_rank,
@@ -299,7 +300,7 @@ listed as (
     select
         'discover' as recommendation_list,
         customer_number,
-        product_id,
+        product_number,
         weight,
         cast(null as bigint) as habit_rank,
         cast(null as bigint) as most_bought_rank,
@@ -318,7 +319,7 @@ final as (
         s.run,
         s.customer_id,
         l.recommendation_list,
-        l.product_id,
+        p.product_id,
         l.weight,
         l.habit_rank,
         l.most_bought_rank,
@@ -327,6 +328,7 @@ final as (
         l.popularity_rank
     from listed as l
     inner join served as s on l.customer_number = s.customer_number
+    inner join products as p on l.product_number = p.product_number
 )
 
 select * from final
