@@ -89,10 +89,14 @@ def sniff(
         found = _named_columns(lines, delimiters, settings)
     else:
         found = find_header(lines, delimiters, known, settings.comment)
-    signs = signs_of_records(
-        lines[found.line : found.line + RECORDS_LOOKED_AT], found.signs, len(found.names)
-    )
     record = "".join(lines[found.first - 1 : found.line]).rstrip("\r\n")
+    quote = found.signs.quote
+    signs = signs_of_records(
+        lines[found.line : found.line + RECORDS_LOOKED_AT],
+        found.signs,
+        len(found.names),
+        is_header_quoted=f"{quote}{found.signs.delimiter}{quote}" in record,
+    )
     is_engine_readable = (
         encoding in UTF8
         and settings.comment is None

@@ -114,14 +114,16 @@ def is_quoted_throughout(text: str, delimiter: str, quote: str) -> bool:
     return filled > 1 and signs >= filled
 
 
-def signs_of_records(lines: Sequence[str], header: FieldSigns, width: int) -> FieldSigns:
+def signs_of_records(
+    lines: Sequence[str], header: FieldSigns, width: int, *, is_header_quoted: bool = False
+) -> FieldSigns:
     """The signs under which the most of the records below a header have its ``width``.
 
     Those of the header where others do not do better; quotes around every text of a column, and
-    blanks before every field, are signs too.
+    blanks before every field, are signs too. A header that stands between quotes says which.
     """
     text = "".join(lines)
-    read = {signs: _split(text, signs) for signs in _candidates(text, header)}
+    read = {signs: _split(text, signs) for signs in _candidates(text, header, is_header_quoted)}
     if len(read) == 1:
         return header
     own_broken = read[header].count(None)
@@ -166,10 +168,11 @@ def _takes_more(
     return max(changed, default=0) > 1 or (len(pairs) == 1 and len(changed) > 1)
 
 
-def _candidates(text: str, header: FieldSigns) -> Iterator[FieldSigns]:
+def _candidates(text: str, header: FieldSigns, is_header_quoted: bool) -> Iterator[FieldSigns]:
     beside = {text[match.end() : match.end() + 1] for match in re.finditer(_before(header), text)}
     yield header
-    quotes = [header.quote, *(quote for quote in OTHER_QUOTES if quote in beside - {header.quote})]
+    others = () if is_header_quoted else OTHER_QUOTES
+    quotes = [header.quote, *(quote for quote in others if quote in beside - {header.quote})]
     escapes = [None, ESCAPE] if any(f"{ESCAPE}{quote}" in text for quote in quotes) else [None]
     pads = [header.pads]
     if not header.pads and header.delimiter != " " and f"{header.delimiter} " in text:

@@ -3,6 +3,7 @@
 import pytest
 
 from dagster_project.load.reading.file_content import record_lines
+from tests.unit.load.conftest import PERMISSIVE
 
 HEADER = "order_id,ordered_at,status,total_amount,city"
 ROWS = ["1,2026-01-01,paid,5,", "2,2026-01-02,paid,6,x", "3,2026-01-03,paid,7,y"]
@@ -27,6 +28,16 @@ def test_a_stray_quote_in_the_header_hides_no_record(landing, header: str):
     put(landing, header, *ROWS)
     summary = landing.load()
     assert (summary.accepted, summary.records) == (3, 3)
+
+
+def test_a_quoted_header_says_which_quotes_the_records_have(landing):
+    """Empty rows become records of two quotes each, because one text has an apostrophe.
+
+    Found by the soak of any table."""
+    empty = '"","","",""\n' * 6
+    landing.put("anything/t.csv", f'"a","b","c","d"\n{empty}"","",","\n"","",",\n \'",""\n')
+    summary = landing.load(mappings={"anything": PERMISSIVE})
+    assert (summary.accepted, summary.quarantined, summary.left_out) == (1, 1, 6)
 
 
 def test_the_quotes_of_the_header_are_none_of_the_records(tmp_path):
