@@ -27,8 +27,8 @@ from dagster_project.operations.build_plan import create_control_tables, plan_bu
 from dagster_project.operations.disk import require_room
 from dagster_project.operations.landing_spool import spool_landing
 from dagster_project.predict import create_prediction_tables
-from dagster_project.privacy.daily import obey_requests
-from dagster_project.privacy.erasure import purge_expired, resume
+from dagster_project.privacy.daily import obey_requests, purge_old_rows
+from dagster_project.privacy.erasure import resume
 from dagster_project.privacy.suppression import suppress_erased
 from dagster_project.privacy.tables import create_privacy_tables, restore_privacy_tables
 from dagster_project.publish import restricted_database
@@ -245,8 +245,7 @@ def build_load() -> dg.AssetsDefinition:
                 # The day of the build is needed before anybody is looked for.
                 day = plan_build(con, settings, as_of=as_of).as_of
             erasures, waiting = obey_requests(settings, run_id=context.run_id)
-            purged = purge_expired(settings, day)
-            erasures += [purged] if purged else []
+            erasures += purge_old_rows(settings, day, run_id=context.run_id)
             for erasure in erasures:
                 context.log.info(erasure.sentence())
             for sentence in waiting:

@@ -17,7 +17,7 @@ import duckdb
 from dagster_project.activation.exports import private_file
 from dagster_project.contracts import read_yaml
 from dagster_project.errors import UsageError
-from dagster_project.privacy.erasure import prepare_tables
+from dagster_project.privacy.erasure import prepare_tables, read_what_is_unread
 from dagster_project.privacy.lineage import PURPOSES_PATH
 from dagster_project.privacy.references import contract_tables
 from dagster_project.privacy.rows import find_rows, found_keys, set_keys
@@ -49,6 +49,7 @@ def export_person(settings: Settings, key: str) -> PersonExport:
 
     Raises UsageError when nobody, or more than one person, is known under the key.
     """
+    read_what_is_unread(settings)
     with connect(settings) as con:
         prepare_tables(con)
         customers = find_customers(con, settings, [key])

@@ -1,19 +1,22 @@
 """Erasure requests and retention in the daily run, before anything is built from what was loaded.
 
 Whom a request is about is asked of the newest people: identities are resolved over what was just
-loaded, and the people are erased. A run without a new request does none of it.
+loaded, and the people are erased. A run without a new request does none of it. Of rewritten files
+only those are loaded again whose remaining rows are not known from before.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import duckdb
 
 from dagster_project.identity import resolve
+from dagster_project.load.run import load_landing
 from dagster_project.privacy.erasure import (
     Erasure,
     carry_out,
     plan_erasure,
     prepare_tables,
+    purge_expired,
 )
 from dagster_project.privacy.requests import (
     OpenRequests,
@@ -21,6 +24,7 @@ from dagster_project.privacy.requests import (
     has_requests,
     open_requests,
 )
+from dagster_project.privacy.suppression import suppress_erased
 from dagster_project.publish.versions import restricted_database
 from dagster_project.settings import Settings
 from dagster_project.transform.partial_build import build_identity_inputs
@@ -49,7 +53,25 @@ def obey_requests(settings: Settings, *, run_id: str) -> tuple[list[Erasure], li
         journal = plan_erasure(
             con, settings, found.customers, reason="crm.erasure_requests", requests=found.obeyed
         )
-    return [carry_out(settings, journal)], found.sentences()
+    done = carry_out(settings, journal)
+    _load_rewritten(settings, run_id)
+    return [done], found.sentences()
+
+
+def purge_old_rows(settings: Settings, as_of: date, *, run_id: str) -> list[Erasure]:
+    """Purge what sources keep no longer on ``as_of``; under the same conditions as above."""
+    done = purge_expired(settings, as_of)
+    if done is None:
+        return []
+    _load_rewritten(settings, run_id)
+    return [done]
+
+
+def _load_rewritten(settings: Settings, run_id: str) -> None:
+    with connect(settings, keep_order=True) as con:
+        prepare_tables(con)
+        suppress_erased(con, settings)
+        load_landing(con, settings, run_id=run_id)
 
 
 def _note(con: duckdb.DuckDBPyConnection, found: OpenRequests) -> None:

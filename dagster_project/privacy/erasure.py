@@ -6,9 +6,7 @@
 3. The warehouse is copied without the rows; what is built from raw tables is left out.
 4. Every kept version is copied and replaced.
 5. Logs, history, exports and caches are looked through.
-6. Files whose other rows could not be kept are loaded again: the next erasure, or a copy of what
-   is held about a person, may come before the next run.
-7. The erasure record is written and signed, and the plan, which named the people, is removed.
+6. The erasure record is written and signed, and the plan, which named the people, is removed.
 
 Each step can be done twice. The run lock is held by the caller throughout.
 """
@@ -27,7 +25,6 @@ from dagster_project.activation.delivery_ledger import recipients_of, remove_cus
 from dagster_project.errors import UsageError
 from dagster_project.identity.registry.tables import create_identity_tables, hash_key
 from dagster_project.load.ledger.schema import create_raw_tables
-from dagster_project.load.run import load_named
 from dagster_project.privacy.journal import Journal, RewrittenFile, now_utc, pending_journals
 from dagster_project.privacy.landing import LandingScrub
 from dagster_project.privacy.leftovers import clean_leftovers
@@ -43,6 +40,7 @@ from dagster_project.privacy.search import Patterns
 from dagster_project.privacy.statement import write_statement
 from dagster_project.privacy.subject import Subject, erased_before, find_customers, subject_of
 from dagster_project.privacy.tables import create_privacy_tables
+from dagster_project.privacy.unread_files import load_unread
 from dagster_project.privacy.version_copy import Erased, sale_sums
 from dagster_project.privacy.versions import rewrite_versions, version_names
 from dagster_project.privacy.warehouse_copy import Memory, copy_warehouse
@@ -84,6 +82,7 @@ def forget(settings: Settings, keys: Sequence[str], *, reason: str = "asked for"
     Raises UsageError, with nothing changed, when nobody is known under one of the keys.
     """
     done = resume(settings)
+    read_what_is_unread(settings)
     with connect(settings) as con:
         prepare_tables(con)
         customers = find_customers(con, settings, keys)
@@ -100,7 +99,8 @@ class Preview:
 
 
 def preview(settings: Settings, keys: Sequence[str]) -> Preview:
-    """Count what :func:`forget` would erase, and change nothing. Raises UsageError as it does."""
+    """Count what :func:`forget` would erase, and erase nothing. Raises UsageError as it does."""
+    read_what_is_unread(settings)
     with connect(settings) as con:
         prepare_tables(con)
         found = subject_of(con, settings, find_customers(con, settings, keys))
@@ -143,6 +143,13 @@ def purge_expired(settings: Settings, as_of: date) -> Erasure | None:
 def resume(settings: Settings) -> list[Erasure]:
     """Carry out what a killed process began; called before anything else opens the warehouse."""
     return [carry_out(settings, journal) for journal in pending_journals(settings)]
+
+
+def read_what_is_unread(settings: Settings) -> None:
+    """Have every row of landing/ that an erasure left in the raw tables again."""
+    with connect(settings) as con:
+        prepare_tables(con)
+    load_unread(settings)
 
 
 def prepare_tables(con: duckdb.DuckDBPyConnection) -> None:
@@ -236,14 +243,8 @@ def carry_out(settings: Settings, journal: Journal) -> Erasure:
             journal.note("recipients", recipients_of(settings, subject.customer_ids))
         remove_customers(settings, subject.customer_ids)
         clean_leftovers(settings, subject, patterns)
-    files = list(journal.files().values())
-    if not journal.is_done("rows"):
-        with connect(settings, keep_order=True) as con:
-            prepare_tables(con)
-            names = {file.path.partition("!")[0] for file in files}
-            load_named(con, settings, run_id=journal.erasure_id, names=names)
-        journal.done("rows")
     statement = write_statement(settings, key, _statement(settings, journal, subject, memory, plan))
+    files = list(journal.files().values())
     done = Erasure(
         journal.erasure_id,
         subject.people,

@@ -11,7 +11,7 @@ from dagster_project.errors import UsageError
 from dagster_project.identity.inspection.explain import explain
 from dagster_project.identity.registry.tables import hash_key
 from dagster_project.load.run import load_landing
-from dagster_project.privacy.erasure import forget, not_erased_yet, prepare_tables
+from dagster_project.privacy.erasure import forget, not_erased_yet, prepare_tables, preview
 from dagster_project.privacy.statement import is_genuine
 from dagster_project.publish import rollback
 from dagster_project.warehouse import connect
@@ -238,6 +238,7 @@ def test_what_somebody_else_said_of_an_order_stays(company):
     )
     company.load()
     forget(company.settings, ["alice@example.com"])
+    company.load()
     assert company.rows("SELECT survey_id, contact_id, score FROM crm.surveys") == [
         ("S-000001", "C-000002", 8)
     ]
@@ -264,6 +265,7 @@ def test_a_browser_with_an_order_of_nobody_goes(company):
     )
     company.load()
     forget(company.settings, ["alice@example.com"])
+    company.load()
     assert company.rows("SELECT DISTINCT visitor_id FROM shop.web_events ORDER BY 1") == [
         ("V-BOB001",),
         ("V-BOTH01",),
@@ -281,7 +283,7 @@ def test_the_next_erasure_needs_no_run_before_it(company):
     """Alice leaves, by whom Bob came; Bob leaves an hour later, and his e-mail stays in the file
     that named her: it had been rewritten, and nobody knew its rows. Found by the soak of 50."""
     forget(company.settings, ["alice@example.com"])
-    assert company.rows("SELECT DISTINCT contact_id FROM crm.contacts") == [("C-000002",)]
+    assert preview(company.settings, [BOB[-1]]).records["crm.contacts"] == 2
     forget(company.settings, [BOB[-1]])
     assert search(company.settings.data_dir, [*ALICE, *BOB, SHARED_PHONE]) == []
     for table in ("crm.contacts", "shop.accounts", "shop.orders", "call_center.calls"):
