@@ -80,7 +80,7 @@ def test_value_is_orders_times_order_value(company, two_years):
         for row in found.models
         if row.metric == "deviance"
     }
-    assert len(losses) == 3
+    assert len(losses) == 4
     assert min(losses, key=losses.get) == method
 
 
@@ -95,8 +95,8 @@ def test_one_price_everywhere_is_the_order_value(company, two_years):
     assert found.order_value == pytest.approx(20.0)
     assert found.predicted_value == pytest.approx(found.expected_orders * 20.0)
     methods = {row.model for row in found.models if row.metric == "deviance"}
-    assert len(methods) == 3
-    assert sum("one_price" in method for method in methods) == 2
+    assert len(methods) == 4
+    assert sum("one_price" in method for method in methods) == 3
 
 
 def test_expected_orders_count_orders_and_not_days(company, two_years):
@@ -143,7 +143,11 @@ def test_holdout_errors_are_of_what_was_not_seen(company, two_years):
             later[name].append((day, worth))
     orders = np.array([len(later[name]) for name in past.customer_id])
     revenue = np.array([sum(worth for _, worth in later[name]) for name in past.customer_id])
-    assert len(methods) == 3
+    assert len(methods) == 4
+    _, plain, corrected, mean = methods
+    assert mean.name.startswith("mean_")
+    both = (plain.expected(past, days) + corrected.expected(past, days)) / 2
+    assert mean.expected(past, days) == pytest.approx(both)
     for method in methods:
         expected = method.expected(past, days)
         model = f"predicted_value.{method.name}"
