@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dagster_project.predict.likelihood import Array
 
 RECENT_DAYS = 90
-# Of more customers a model of a dozen features learns nothing new: 377,120 took twice as long.
+# Models of a dozen features are fitted to so many customers at most: every k-th of a larger shop.
 LARGEST_SAMPLE = 60_000
 # Ratios, shares and counts of channels stay; days and money are skewed by orders of magnitude.
 UNSCALED = frozenset({"discount_share", "weekend_share", "sales_channels"})
@@ -119,8 +119,8 @@ def prepare_days(con: duckdb.DuckDBPyConnection, as_of: date) -> Span | None:
     that a model of a past day does not know refunds that came later. What was refunded on an
     unknown day counts from the sale on. ``prediction_categories`` has the first day of each
     category of goods that a customer bought, ``prediction_calls`` the calls to the company. They
-    name a customer by a number, which ``prediction_customers`` gives: a dozen past days are read,
-    and to group and join numbers takes half the time.
+    name a customer by a number, which ``prediction_customers`` gives: twenty past days are read,
+    and ids took a third of it (0.4 of 1.2 processor seconds a day of 309,000 customers).
     """
     con.execute(
         """
@@ -209,8 +209,8 @@ def read_customers(
     """Customers as they stood at the end of ``as_of``, from ``prediction_days``.
 
     With ``horizon_days``, ``bought`` says who had a sale in (as_of, as_of + horizon_days];
-    otherwise it is all False. Models learn from people who need not be ``named``: to fetch
-    300,000 ids takes as long as all that is known of them. They have numbers then.
+    otherwise it is all False. Models learn from people who need not be ``named``; they have numbers
+    then.
     """
     who = "k.customer_id" if named else "customer AS customer_id"
     names = "INNER JOIN prediction_customers AS k USING (customer)" if named else ""

@@ -2,8 +2,8 @@
 
 A file in which somebody else's row named the erased person is read anew by the next run. Whoever
 asks the raw tables about a person before it (the next erasure, a copy of what is held) reads it
-first. Not by the process that erased: DuckDB leaves what was in its memory, such as the expressions
-that look for addresses, in the unused parts of the blocks that it writes (seen 2026-11-30).
+first. Not at the end of the erasure: DuckDB leaves what was in its process's memory, such as the
+expressions that look for addresses, in unused parts of the blocks that it writes (seen 2026-11-30).
 """
 
 from dagster_project.contracts import load_contract

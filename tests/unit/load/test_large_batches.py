@@ -1,8 +1,10 @@
 """Large batches, whose records are not written down before they go in, against small ones."""
 
+import gzip
+
 import pytest
 
-from dagster_project.load.ingest import batch_validation
+from dagster_project.load.ingest import batch_validation, file_loading
 
 FILES = {
     "shop/orders_1.csv": """order_id,account_id,ordered_at,status,total_amount,currency
@@ -77,3 +79,21 @@ def test_a_large_batch_gives_what_small_ones_give(make_landing, monkeypatch, nam
     large = loaded(make_landing("large"), names)
     assert large == small
     assert any(small[1].values())
+
+
+def test_compressed_files_weigh_what_they_unfold_to(landing, monkeypatch):
+    """Nine archives of a hundred megabytes each are one batch, which takes more than the memory."""
+    sizes = []
+    load_batch = file_loading.FileLoader._load_batch
+
+    def counted(self, target, units):
+        sizes.append(len(units))
+        load_batch(self, target, units)
+
+    monkeypatch.setattr(file_loading.FileLoader, "_load_batch", counted)
+    for number in range(4):
+        text = FILES["shop/orders_3.csv"].replace("Q", f"R{number}-")
+        path = landing.put(f"shop/orders_{number}.csv.gz", gzip.compress(text.encode()))
+    monkeypatch.setattr(file_loading, "BATCH_BYTES", 9 * path.stat().st_size)
+    assert landing.load().accepted == 8
+    assert sizes == [2, 2]

@@ -11,6 +11,7 @@ from dagster_project.errors import UsageError
 from dagster_project.identity.inspection.explain import explain
 from dagster_project.identity.registry.tables import hash_key
 from dagster_project.load.run import load_landing
+from dagster_project.privacy.access import export_person
 from dagster_project.privacy.erasure import forget, not_erased_yet, prepare_tables, preview
 from dagster_project.privacy.statement import is_genuine
 from dagster_project.publish import rollback
@@ -289,6 +290,17 @@ def test_the_next_erasure_needs_no_run_before_it(company):
     for table in ("crm.contacts", "shop.accounts", "shop.orders", "call_center.calls"):
         assert company.rows(f"SELECT count(*) FROM {table}") == [(0,)], table
     assert company.load() == 0
+
+
+def test_a_copy_of_what_is_held_is_whole_after_an_erasure(company):
+    """Bob asks what is held about him an hour after Alice left, and his contact is not in it."""
+    forget(company.settings, ["alice@example.com"])
+    assert company.rows("SELECT count(*) FROM crm.contacts") == [(0,)]
+    export_person(company.settings, BOB[-1])
+    assert company.rows("SELECT count(*) FROM crm.contacts") == [(2,)]
+    written = (company.settings.exports_dir / "people" / BOB[-1] / "person.json").read_text()
+    assert "bob@example.com" in written
+    assert "C-000002" in written
 
 
 def test_a_restated_version_stays_marked(company):
