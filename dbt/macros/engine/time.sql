@@ -45,11 +45,12 @@
     to_utc_timestamp({{ ts }}, {{ business_time_zone() }})
 {%- endmacro %}
 
-{# First UTC instant that is after as_of: one value, so that filtering a large table costs a
-   comparison and no time zone arithmetic. #}
-{% macro end_of_as_of() -%}
+{# First UTC instant that is after as_of, or after the day that is `days` later: one value, so that
+   filtering a large table costs a comparison and no time zone arithmetic. #}
+{% macro end_of_as_of(days=0) -%}
     (
-        select {{ from_business_time("cast(" ~ add_days('p.as_of', 1) ~ " as timestamp)") }}
+        select
+            {{ from_business_time("cast(" ~ add_days('p.as_of', days ~ ' + 1') ~ " as timestamp)") }}
         from {{ source('control', 'parameters') }} as p
     )
 {%- endmacro %}

@@ -11,8 +11,7 @@ events as (
     from {{ ref('stg_shop__web_events') }}
     where
         event_name in ('product_view', 'add_to_cart')
-        and {{ business_date('occurred_at') }}
-        > {{ add_days(as_of(), '-' ~ var('product_interest_days')) }}
+        and occurred_at >= {{ end_of_as_of('-' ~ var('product_interest_days')) }}
 ),
 
 final as (

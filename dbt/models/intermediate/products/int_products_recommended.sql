@@ -11,7 +11,7 @@ runs as (
 
     select
         'tested' as run,
-        {{ add_days(as_of(), '-' ~ var('recommendation_holdout_days')) }} as until_date
+        {{ recommendation_test_cut() }} as until_date
 ),
 
 days as (
@@ -63,13 +63,7 @@ customers as (
     group by run, customer_id
 ),
 
--- The test needs only those who came back.
-later as (
-    select distinct d.customer_id
-    from days as d
-    inner join runs as r on d.order_date > r.until_date
-    where r.run = 'tested'
-),
+{{ recommendation_test_ctes() }},
 
 served as (
     select
@@ -77,8 +71,8 @@ served as (
         c.customer_id,
         c.customer_number
     from customers as c
-    left join later as l on c.customer_id = l.customer_id
-    where c.run = 'published' or l.customer_id is not null
+    left join tested_customers as t on c.customer_id = t.customer_id
+    where c.run = 'published' or t.customer_id is not null
 ),
 
 -- Numbered from the most bought of the run, equals by their id.
@@ -182,7 +176,9 @@ weighed as (
 
 partners as (
     select
-        *,
+        product_number,
+        other_number,
+        weight,
         row_number() over (
             partition by product_number order by weight desc, other_number asc
         ) as place

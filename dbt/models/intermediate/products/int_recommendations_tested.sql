@@ -4,34 +4,24 @@
 -- bought.
 with
 
-cuts as (
-    select {{ add_days(as_of(), '-' ~ var('recommendation_holdout_days')) }} as cut_date
-    from {{ source('control', 'parameters') }}
+days as (
+    select distinct
+        customer_id,
+        product_id,
+        order_date
+    from {{ ref('order_lines') }}
+    where is_sale and not is_service and quantity > 0 and customer_id is not null
 ),
 
-purchases as (
-    select
-        l.customer_id,
-        l.product_id,
-        l.order_date > c.cut_date as is_held_back
-    from {{ ref('order_lines') }} as l
-    cross join cuts as c
-    where l.is_sale and not l.is_service and l.quantity > 0 and l.customer_id is not null
-),
-
-returned as (
-    select customer_id
-    from purchases
-    group by customer_id
-    having count(case when is_held_back then 1 end) between 1 and count(*) - 1
-),
+{{ recommendation_test_ctes() }},
 
 bought as (
     select distinct
-        customer_id,
-        product_id
-    from purchases
-    where is_held_back
+        d.customer_id,
+        d.product_id
+    from days as d
+    inner join tested_customers as t on d.customer_id = t.customer_id
+    where d.order_date > {{ recommendation_test_cut() }}
 ),
 
 hits as (
@@ -67,7 +57,7 @@ counted as (
 ),
 
 totals as (
-    select count(*) as customers from returned
+    select count(*) as customers from tested_customers
 ),
 
 placed as (
@@ -97,7 +87,7 @@ final as (
         hits,
         place = 1 as is_in_force
     from placed
-    where exists (select 1 from purchases)
+    where exists (select 1 from days)
 )
 
 select * from final

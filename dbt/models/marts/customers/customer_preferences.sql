@@ -26,7 +26,7 @@ bought as (
         product_id,
         max(ordered_at) as ordered_at
     from {{ ref('order_lines') }}
-    where is_sale and customer_id is not null
+    where is_sale and customer_id in (select customer_id from considered)
     group by customer_id, product_id
 ),
 
@@ -99,16 +99,16 @@ visited as (
     group by customer_id
 ),
 
-sales as (
+-- Of all sales few have a coupon: these alone are sorted.
+coupons as (
     select
-        *,
+        customer_id,
+        coupon_code,
         row_number() over (
-            partition by customer_id
-            order by
-                case when coupon_code is null then 1 else 0 end asc, ordered_at desc, order_id desc
-        ) as coupon_place
+            partition by customer_id order by ordered_at desc, order_id desc
+        ) as place
     from {{ ref('int_sales_discounted') }}
-    where customer_id is not null
+    where customer_id is not null and coupon_code is not null
 ),
 
 discounted as (
@@ -117,12 +117,12 @@ discounted as (
         count(*) as sales,
         {{ count_if('is_discounted') }} as discounted_sales,
         {{ count_if('coupon_code is not null') }} as coupon_sales,
-        max(case when coupon_place = 1 then coupon_code end) as last_coupon_code,
         cast(sum(discount_amount) as decimal(18, 2)) as discount_amount,
         cast(sum(margin_given_away) as decimal(18, 2)) as margin_given_away,
         cast(sum(case when is_discounted then 0 else net_revenue end) as decimal(18, 2))
             as full_price_revenue
-    from sales
+    from {{ ref('int_sales_discounted') }}
+    where customer_id is not null
     group by customer_id
 ),
 
@@ -145,7 +145,7 @@ final as (
         coalesce(d.sales - d.discounted_sales, 0) as full_price_sales,
         {{ safe_ratio('d.discounted_sales', 'd.sales') }} as discounted_share,
         coalesce(d.coupon_sales, 0) as coupon_sales,
-        d.last_coupon_code,
+        u.coupon_code as last_coupon_code,
         coalesce(d.discount_amount, 0) as discount_amount,
         coalesce(d.margin_given_away, 0) as margin_given_away,
         coalesce(d.full_price_revenue, 0) as full_price_revenue
@@ -154,6 +154,7 @@ final as (
     left join carted as k on c.customer_id = k.customer_id
     left join visited as s on c.customer_id = s.customer_id
     left join discounted as d on c.customer_id = d.customer_id
+    left join coupons as u on c.customer_id = u.customer_id and u.place = 1
 )
 
 select * from final

@@ -6,9 +6,8 @@ sessions as (
     select
         {{ business_date('s.started_at') }} as activity_date,
         coalesce(o.channel, s.channel) as channel,
-        s.session_id,
         s.visitor_id,
-        s.started_at,
+        s.session_number,
         case when s.cart_count > 0 then 1 else 0 end as has_cart
     from {{ ref('int_sessions_identified') }} as s
     left join {{ ref('int_clicks_opened') }} as o on s.session_id = o.session_id
@@ -27,11 +26,9 @@ visits as (
 visitor_days as (
     select
         activity_date,
-        channel,
-        row_number() over (
-            partition by activity_date, visitor_id order by started_at, session_id
-        ) as place
+        {{ arg_min('channel', 'session_number') }} as channel
     from sessions
+    group by activity_date, visitor_id
 ),
 
 -- The touch that last_non_direct credits with a sale.
@@ -118,7 +115,6 @@ joined as (
         0 as new_customers,
         0 as net_revenue
     from visitor_days
-    where place = 1
     group by activity_date, channel
 
     union all

@@ -266,8 +266,7 @@ final as (
             {%- for column in origin %}
             and coalesce(s.{{ column }}, '') = c.{{ column }}
             {%- endfor %}
-    left join bot_visitors as b on s.visitor_id = b.visitor_id
-    where b.visitor_id is null and {{ is_within('s.visitor_id') }}
+    where s.visitor_id not in (select visitor_id from bot_visitors) and {{ is_within('s.visitor_id') }}
 )
 
 select * from final
