@@ -4,8 +4,9 @@
 PYTHON ?= python3
 # Tests share two cores well: half of the time a run waits for dbt or for a browser.
 TEST_WORKERS ?= 2
-# What make test-pythons runs of them.
+# What make test-pythons runs of them, and on which Pythons.
 UNIT_TESTS ?= tests/unit
+PYTHONS ?= 3.11 3.12 3.13
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
@@ -13,7 +14,8 @@ UV := $(BIN)/uv
 # What make soak runs in full and make test runs a little of: kills, any table, any delivery order.
 SOAKS := tests/pipeline/test_publish_faults.py tests/pipeline/test_killed_run.py \
   tests/pipeline/test_online_retail.py tests/pipeline/test_merge_undone.py \
-  tests/pipeline/test_full_disk_run.py \
+  tests/pipeline/test_full_disk_run.py tests/pipeline/test_fortnight.py \
+  tests/pipeline/test_two_services.py \
   tests/unit/load/test_any_table.py tests/unit/load/test_numbers.py \
   tests/unit/load/test_polluted_files.py \
   tests/unit/load/test_replaced_files.py tests/unit/publish/test_postgres.py \
@@ -48,11 +50,11 @@ ui: $(VENV)/.run
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-# UNIT_TESTS on every other supported Python that this machine has (also in pyenv's folder), each in an
+# UNIT_TESTS on every other of PYTHONS that this machine has (also in pyenv's folder), each in an
 # environment of its own; then the sample's marts against those that this Python makes.
 test-pythons: $(VENV)/.dev
 	@ours=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); others=; \
-	for version in 3.11 3.12 3.13; do \
+	for version in $(PYTHONS); do \
 	  if [ $$version = $$ours ]; then echo "Python $$version: make test"; continue; fi; \
 	  found=; \
 	  for python in python$$version $$HOME/.pyenv/versions/$$version*/bin/python$$version; do \

@@ -3,10 +3,10 @@
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import date
-from typing import IO
+from typing import IO, Any
 
 from rich.console import Console
 
@@ -136,9 +136,14 @@ def run_and_show(
         return 1
     if outcome.load.get("is_needed") is False:
         _tell_nothing_new(console, settings, outcome.load["reason"])
-        return NOTHING_ACCEPTED if outcome.load.get("files_empty") else 0
+        return exit_code(outcome.load)
     show_summary(console, settings, outcome)
-    return NOTHING_ACCEPTED if outcome.load.get("files_empty") else 0
+    return exit_code(outcome.load)
+
+
+def exit_code(load: Mapping[str, Any]) -> int:
+    """What a run that ended well says: whether a new file was refused whole or gave no record."""
+    return NOTHING_ACCEPTED if load.get("files_empty") or load.get("files_refused") else 0
 
 
 def _tell_alerts(console: Console, settings: Settings) -> None:

@@ -39,7 +39,7 @@ from dagster_project.warehouse import connect
 
 SHOWN_COUNTS = (
     *("files_seen", "files_loaded", "files_skipped", "files_quarantined", "files_waiting"),
-    "files_empty",
+    *("files_empty", "files_refused"),
     *("records", "accepted", "quarantined", "left_out", "erased", "nulled"),
 )
 FILES_KEY = dg.AssetKey(["ledger", "files"])

@@ -33,12 +33,14 @@ class Company:
 
     data_dir: Path
     timeout: int = RUN_TIMEOUT
+    # Where the code lies that its commands run.
+    project: Path = PROJECT_ROOT
 
     def hourglass(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
         """Run ``hourglass ARGS --data-dir ...`` as a user does, in a process of its own."""
         return subprocess.run(
             [sys.executable, "-m", "dagster_project.cli", *args, "--data-dir", str(self.data_dir)],
-            cwd=PROJECT_ROOT,
+            cwd=self.project,
             env={**os.environ, "COLUMNS": "200", **env},
             capture_output=True,
             text=True,

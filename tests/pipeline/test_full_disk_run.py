@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project.settings import PROJECT_ROOT
 from tests.pipeline.conftest import Company
 from tests.pipeline.digests import mart_digests
 from tests.soak import SOAK
@@ -52,7 +51,7 @@ def run_until_full(company: Company, line: str) -> tuple[int, str]:
     command = ["-m", "dagster_project.cli", "run", "--data-dir", str(company.data_dir)]
     run = subprocess.Popen(
         [sys.executable, *command],
-        cwd=PROJECT_ROOT,
+        cwd=company.project,
         env={**os.environ, "COLUMNS": "200"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

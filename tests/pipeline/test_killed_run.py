@@ -12,17 +12,20 @@ from pathlib import Path
 import pytest
 
 from dagster_project.contracts import load_contract
-from dagster_project.settings import PROJECT_ROOT
 from tests.pipeline.conftest import Company, land_company, take_key
 from tests.pipeline.digests import mart_digests
+from tests.pipeline.served import ends_well, launch, newest_run, served
 from tests.soak import SOAK, seeded
 
-RUN_KILLS = 10 if SOAK else 1
+RUN_KILLS = 20 if SOAK else 1
 LOAD_KILLS = 100 if SOAK else 3
 # Of an undisturbed run's time.
 RUN_SHARE = (0.1, 0.6)
 # Of an undisturbed load's time: some die before the first file is open, some come to the end.
 LOAD_SHARE = (0.2, 1.1)
+# Who makes good what a killed run left.
+BY = ("command line", "UI") if SOAK else ("command line",)
+UI_SECONDS = 600
 LOAD = """
 import sys
 from pathlib import Path
@@ -51,7 +54,7 @@ def company(tmp_path) -> Company:
 def start(command: Sequence[str], company: Company) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, *command, str(company.data_dir)],
-        cwd=PROJECT_ROOT,
+        cwd=company.project,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -120,7 +123,8 @@ def load_in_batches(company: Company, moments: random.Random) -> None:
         assert start(["-c", LOAD], company).wait() == 0
 
 
-def test_killed_run_is_made_good_by_the_next(company_after_run, company):
+@pytest.mark.parametrize("by", BY)
+def test_killed_run_is_made_good_by_the_next(company_after_run, company, by):
     """After a power cut, or where files came late, the figures of the day are not those of an
     undisturbed run over the same files."""
     moments = seeded()
@@ -130,6 +134,12 @@ def test_killed_run_is_made_good_by_the_next(company_after_run, company):
     for _ in range(RUN_KILLS):
         command = ["-m", "dagster_project.cli", "run", "--data-dir"]
         kill(start(command, company), seconds * moments.uniform(*RUN_SHARE))
-    company.run()
+    if by == "UI":
+        with served(company, company.data_dir.parent / "ui.log") as address:
+            before = newest_run(address).get("runId")
+            launch(address, "daily")
+            assert ends_well(address, before, UI_SECONDS)
+    else:
+        company.run()
     ours, theirs = (mart_digests(each, with_ids=True) for each in (company, company_after_run))
     assert ours == theirs

@@ -43,7 +43,8 @@ class LoadSummary:
 
     ``files_known`` were not opened, because size and time of change are those of the ledger.
     ``files_superseded`` counts earlier contents whose path got another content.
-    ``files_empty`` were read, and none of their records was accepted.
+    ``files_empty`` were read, and none of their records was accepted. ``files_quarantined`` are
+    paths that are not read; of them, ``files_refused`` are files that were opened and refused.
     ``changed`` are the targets of which files were opened.
     ``files_duplicate`` were opened and held content that was loaded before. ``nulled`` counts
     invalid cells that became NULL.
@@ -55,6 +56,7 @@ class LoadSummary:
     files_duplicate: int = 0
     files_superseded: int = 0
     files_quarantined: int = 0
+    files_refused: int = 0
     files_waiting: int = 0
     files_empty: int = 0
     files_opened: int = 0
@@ -147,6 +149,7 @@ class LoadSummary:
     def add_quarantined_file(self, path: str, reason: str, text: str) -> None:
         """Count a file that was quarantined as a whole: one record."""
         self.files_quarantined += 1
+        self.files_refused += 1
         self.records += 1
         self.quarantined += 1
         self.say(path, "error", reason, text)
@@ -193,6 +196,7 @@ class LoadSummary:
                 "files_duplicate",
                 "files_superseded",
                 "files_quarantined",
+                "files_refused",
                 "files_waiting",
                 "files_empty",
                 "records",

@@ -139,12 +139,12 @@ def test_unreadable_file_is_quarantined_whole(landing, name, content, reason):
     landing.put(name, content)
     landing.put("crm/contacts.csv", "contact_id\n1\n")
     summary = landing.load()
-    assert summary.files_quarantined == 1
+    assert (summary.files_quarantined, summary.files_refused) == (1, 1)
     assert [message.reason for message in summary.problems] == [reason]
     assert landing.query("SELECT level, reason FROM ledger.quarantine") == [("file", reason)]
     assert landing.query("SELECT count(*) FROM crm.contacts") == [(1,)]
     again = landing.load()
-    assert again.files_opened == 0
+    assert (again.files_opened, again.files_refused) == (0, 0)
 
 
 def test_missing_column_names_the_nearest(landing):
