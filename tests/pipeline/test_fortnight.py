@@ -144,7 +144,7 @@ def bad_file(month: Fortnight, day: int) -> None:
     bad.write_text("this,is,no,order\n1,2,3,4\n")
     result = month.company.hourglass("run")
     assert result.returncode == 4, result.stdout + result.stderr
-    assert bad.name in result.stdout
+    assert "shop.orders: 1 file refused whole" in result.stdout
     bad.unlink()
 
 

@@ -20,13 +20,13 @@
 {# A condition that holds of every row, or of those of the keys that are rebuilt. It belongs where a
    table is read: below a window or a sum the engine does not push it down by itself. #}
 {% macro is_within(expression) -%}
-(true /* within {{ expression }} */)
+(1 = 1 /* within {{ expression }} */)
 {%- endmacro %}
 
 {# The same for a table that does not hold the key: that its expression is one that `query` gives, which
    reads a table that is_within() has cut. #}
 {% macro is_among(expression, query) -%}
-(true /* {{ expression }} among {{ query }} */)
+(1 = 1 /* {{ expression }} among {{ query }} */)
 {%- endmacro %}
 
 {# Rows that came into a model or went from it since this model was built, with all its columns. A row

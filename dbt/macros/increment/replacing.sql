@@ -101,9 +101,9 @@
     {%- if found[0] == 0 -%}{{ return('kept') }}{%- endif -%}
     {%- if found[1] -%}{{ return('whole') }}{%- endif -%}
     {%- set within = '(\\1 in (select key from keys__' ~ name ~ '))' -%}
-    {%- set part = modules.re.sub('\\(true /\\* within (.*?) \\*/\\)', within, compiled_code, flags=modules.re.S) -%}
+    {%- set part = modules.re.sub('\\(1 = 1 /\\* within (.*?) \\*/\\)', within, compiled_code, flags=modules.re.S) -%}
     {%- set among = '(\\1 in (\\2))' -%}
-    {%- set part = modules.re.sub('\\(true /\\* (.*?) among (.*?) \\*/\\)', among, part, flags=modules.re.S) -%}
+    {%- set part = modules.re.sub('\\(1 = 1 /\\* (.*?) among (.*?) \\*/\\)', among, part, flags=modules.re.S) -%}
     {%- set of_keys = '(' ~ declared.key ~ ' in (select key from keys__' ~ name ~ '))' -%}
     {%- do adapter.add_query(
         'create or replace temp table fresh__' ~ name ~ ' as select * from ' ~ target ~ ' limit 0; '

@@ -111,3 +111,29 @@ def test_a_first_name_of_three_letters_has_no_other_gender_by_the_family_name(co
     company.add("contacts", "1", first_name="Ellie", **person)
     company.add("contacts", "2", first_name="Ella", gender="female", **person)
     assert one(company)
+
+
+def test_a_nameless_record_joins_no_two_national_ids(company):
+    """An account without a name that two Annas sign in to makes one customer of them, though last
+    name, birth date and national id say that they are two."""
+    for number, last_name, birth_date, national_id, email, phone in (
+        ("1", "Thornbury", "1984-03-17", "9036067", "annas.desk@gmail.com", None),
+        ("2", "Castellano", "1991-11-02", "4471925", None, "+447700900123"),
+    ):
+        company.add("contacts", number, first_name="Anna", last_name=last_name,
+            birth_date=birth_date, national_id=national_id, email=email, phone=phone)  # fmt: skip
+    company.add("accounts", "3", email="annas.desk@gmail.com", phone="+447700900123")
+    assert not one(company)
+
+
+def test_a_nameless_record_joins_no_two_who_differ_in_name_and_birth_date(company):
+    """Ernest Thornbury and Nestor Castellano are one customer, as both sign in to one account and
+    their first names have the same letters."""
+    for number, first_name, last_name, birth_date, email, phone in (
+        ("1", "Ernest", "Thornbury", "1984-03-17", "annas.desk@gmail.com", None),
+        ("2", "Nestor", "Castellano", "1991-11-02", None, "+447700900123"),
+    ):
+        company.add("contacts", number, first_name=first_name, last_name=last_name,
+            birth_date=birth_date, email=email, phone=phone)  # fmt: skip
+    company.add("accounts", "3", email="annas.desk@gmail.com", phone="+447700900123")
+    assert not one(company)
