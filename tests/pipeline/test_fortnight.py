@@ -46,9 +46,9 @@ class Fortnight:
 
     company: Company
     days: list[Path]
-    # Of an undisturbed run.
-    seconds: float
     moments: random.Random
+    # Of the last day on which nothing happened.
+    seconds: float = 0.0
     late: list[Path] = field(default_factory=list)
 
     @property
@@ -149,11 +149,11 @@ def bad_file(month: Fortnight, day: int) -> None:
 
 
 def killed_run(month: Fortnight, day: int) -> None:
+    """Killed where it is; a version is in force and readable before the next one makes it good."""
     month.deliver(day)
-    before = in_force(month.company)
     command = ["-m", "dagster_project.cli", "run", "--data-dir"]
-    kill(start(command, month.company), month.seconds * month.moments.uniform(0.1, 0.6))
-    assert in_force(month.company) == before
+    kill(start(command, month.company), month.seconds * month.moments.uniform(0.1, 0.9))
+    in_force(month.company)
     month.company.run()
 
 
@@ -227,7 +227,9 @@ MISHAPS: dict[int, Callable[[Fortnight, int], None]] = {
 
 def ordinary(month: Fortnight, day: int) -> None:
     month.deliver(day)
+    started = time.monotonic()
     month.company.run()
+    month.seconds = time.monotonic() - started
 
 
 def test_a_fortnight_of_mishaps_ends_as_an_undisturbed_one(tmp_path, mounted, monkeypatch):
@@ -244,13 +246,11 @@ def test_a_fortnight_of_mishaps_ends_as_an_undisturbed_one(tmp_path, mounted, mo
     days = split(calm, tmp_path / "days")
     rough = Company(mounted(DISK) / "data", project=old_release(tmp_path / "old"))
     shutil.copytree(calm.data_dir, rough.data_dir)
-    quiet = Fortnight(calm, days, 0.0, moments)
-    started = time.monotonic()
+    quiet = Fortnight(calm, days, moments)
     calm.run()
-    seconds = time.monotonic() - started
     take_key(rough, calm)
     rough.run()
-    month = Fortnight(rough, days, seconds, moments)
+    month = Fortnight(rough, days, moments)
     for day in range(DAYS):
         ordinary(quiet, day)
         MISHAPS.get(day, ordinary)(month, day)
