@@ -69,7 +69,9 @@ def test_what_comes_back_and_what_is_damaged(copy_of_company, tmp_path):
     (shop / "orders_cut.csv.gz").write_bytes(gzip.compress(b"order_id\n" * 5000)[:-20])
     good = b"contact_id,email,last_name\nNEW-1,a.new.face@example.org,Face\n"
     (copy_of_company.data_dir / "landing" / "crm" / "contacts_late.csv").write_bytes(good)
-    copy_of_company.run()
+    # Published, and told that two files were refused whole.
+    result = copy_of_company.hourglass("run")
+    assert result.returncode == 4, result.stdout + result.stderr
 
     assert copy_of_company.warehouse(
         f"{totals} WHERE path NOT LIKE '%late%' AND path NOT LIKE '%cut%'"
