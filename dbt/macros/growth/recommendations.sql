@@ -14,10 +14,20 @@
     {{ add_days(as_of(), '-' ~ var('recommendation_holdout_days')) }}
 {%- endmacro %}
 
-{# Common table expressions up to `tested_customers` (customer_id): who bought before the held-back days
-   and again in them, over `days` (customer_id, order_date). Of very many a part, drawn by the hash of
-   the id: at 20,000 the standard error of a hit rate is below 0.4 hundredths. #}
+{# Common table expressions `days` (customer_id, product_id, order_date), on which people bought goods, to
+   `tested_customers` (customer_id): who bought before the held-back days and again in them. Of very many
+   a part, drawn by the hash of the id: at 20,000 the standard error of a hit rate is below 0.4
+   hundredths. #}
 {% macro recommendation_test_ctes() -%}
+days as (
+    select distinct
+        customer_id,
+        product_id,
+        order_date
+    from {{ ref('order_lines') }}
+    where is_sale and not is_service and quantity > 0 and customer_id is not null
+),
+
 returned as (
     select customer_id
     from days

@@ -14,14 +14,7 @@ runs as (
         {{ recommendation_test_cut() }} as until_date
 ),
 
-days as (
-    select distinct
-        customer_id,
-        product_id,
-        order_date
-    from {{ ref('order_lines') }}
-    where is_sale and not is_service and quantity > 0 and customer_id is not null
-),
+{{ recommendation_test_ctes() }},
 
 -- A purchase counts the less the longer ago it was, in whole millionths: sums of fractions would
 -- depend on the order of adding.
@@ -62,8 +55,6 @@ customers as (
     from purchases
     group by run, customer_id
 ),
-
-{{ recommendation_test_ctes() }},
 
 served as (
     select

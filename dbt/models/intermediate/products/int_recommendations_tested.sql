@@ -4,15 +4,6 @@
 -- bought.
 with
 
-days as (
-    select distinct
-        customer_id,
-        product_id,
-        order_date
-    from {{ ref('order_lines') }}
-    where is_sale and not is_service and quantity > 0 and customer_id is not null
-),
-
 {{ recommendation_test_ctes() }},
 
 bought as (
