@@ -10,11 +10,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import duckdb
-import jinja2
 import pandas as pd
 
 from dagster_project.identity import frames
@@ -29,10 +27,10 @@ from dagster_project.settings import PROJECT_ROOT, Settings
 from dagster_project.warehouse import connect, connect_file, quoted
 from tests.bench.people import add_people, collect_values, create_tables
 from tests.bench.pipeline import measure
+from tests.rendered import CONTACTS, rendered
 
 # New people and changed records of a day, each 0.05% of all.
 DAY = 2000
-CONTACTS = PROJECT_ROOT / "dbt" / "models" / "core" / "identity" / "customer_contacts.sql"
 SEEDS = PROJECT_ROOT / "dbt" / "seeds" / "identity"
 
 
@@ -85,7 +83,6 @@ def resolve(folder: Path, _people: int) -> dict[str, Any]:
 
 def _golden_record(con: duckdb.DuckDBPyConnection) -> None:
     """``customer_contacts`` as dbt makes it on DuckDB: what is new or changed."""
-    sql = jinja2.Environment().from_string(CONTACTS.read_text())
     table = "intermediate.bench_contacts"
     for seed in SEEDS.glob("*.csv"):
         # The warehouse's connection opens no files.
@@ -95,17 +92,7 @@ def _golden_record(con: duckdb.DuckDBPyConnection) -> None:
     exists = con.execute(
         "SELECT 1 FROM duckdb_tables() WHERE table_name = 'bench_contacts'"
     ).fetchone()
-    query = sql.render(
-        source=lambda schema, name: f"{schema}.{name}",
-        ref=lambda name: f"intermediate.{name}",
-        dbt=SimpleNamespace(type_string=lambda: "varchar"),
-        hash_text=lambda text: f"md5({text})",
-        string_agg=lambda text, mark, order: f"string_agg({text}, '{mark}' ORDER BY {order})",
-        local_md5=lambda text: str(len(text)),
-        is_incremental=lambda: bool(exists),
-        model={"raw_code": ""},
-        this=table,
-    )
+    query = rendered(CONTACTS, this=table, is_incremental=bool(exists))
     if not exists:
         con.execute(f"CREATE TABLE {table} AS {query}")
         return

@@ -49,10 +49,6 @@ def _strangers(people: int) -> DataSet:
     )
 
 
-# The files into which the levels of likeness and the contradictions are written as SQL.
-_READERS = (deterministic, probabilistic, clusters, field_errors)
-
-
 # Splink takes a weight of 0 for none given, which is 1.
 _NONE = 1e-9
 
@@ -166,8 +162,8 @@ def _no_family_gender() -> tuple[tuple[Any, str, Any], ...]:
 
 
 def _levels_without_other_names() -> tuple[tuple[Any, str, Any], ...]:
-    levels = likeness.LEVELS.replace(likeness._OTHER_NAMES, "false")
-    return tuple((module, "LEVELS", levels) for module in _READERS)
+    first, *rest = likeness.LAYERS
+    return ((likeness, "LAYERS", ({**first, "is_other_names": "false"}, *rest)),)
 
 
 def _without_frequency(rules: RuleSet) -> RuleSet:

@@ -12,7 +12,7 @@ from dagster_project.identity.clustering.connected_components import (
 from dagster_project.identity.frames import Frame, create_table, make, make_from
 from dagster_project.identity.matching.field_errors import FieldErrors
 from dagster_project.identity.rules.guards import Guards
-from dagster_project.identity.rules.likeness import CONTRADICTION_BITS, LEVELS, contradicts
+from dagster_project.identity.rules.likeness import CONTRADICTION_BITS, compared, contradicts
 
 # Components of these sizes are compared all with all: two are a link, and the size alone of a
 # larger one makes the guard cut it.
@@ -59,9 +59,9 @@ def cluster_profiles(
     sizes = np.bincount(labels, minlength=1)
     # Planning the comparison takes longer than a small company takes otherwise.
     several = ((sizes >= _COMPARED_FROM) & (sizes <= _COMPARED_WHOLE)).any()
-    contradicting = f"{_contradicting(nodes, links, errors)} UNION ALL" if several else ""
     apart = con.execute(
-        f"{contradicting} SELECT a, b, CAST('inf' AS DOUBLE) AS bits FROM id_cannot ORDER BY a, b"
+        (f"{_contradicting(con, nodes, links, errors)} UNION ALL " if several else "")
+        + "SELECT a, b, CAST('inf' AS DOUBLE) AS bits FROM id_cannot ORDER BY a, b"
     ).fetchnumpy()
     found = cluster(
         size,
@@ -82,30 +82,25 @@ def cluster_profiles(
     return members, cut
 
 
-def _contradicting(nodes: Frame, links: Frame, errors: FieldErrors) -> str:
+def _contradicting(
+    con: duckdb.DuckDBPyConnection, nodes: Frame, links: Frame, errors: FieldErrors
+) -> str:
     """Query (a, b, bits) of the pairs within a component of ``id_component`` that contradict."""
-    return f"""
-        SELECT a, b, bits FROM (
-            WITH several AS (
+    pairs = f"""
+        (
+            SELECT l.rid AS rid_a, r.rid AS rid_b
+            FROM (
                 SELECT component FROM id_component GROUP BY component
                 HAVING count(*) BETWEEN {_COMPARED_FROM} AND {_COMPARED_WHOLE}
-            ),
-            pairs AS (
-                SELECT l.rid AS rid_a, r.rid AS rid_b
-                FROM several AS s
-                JOIN id_component AS l ON l.component = s.component
-                JOIN id_component AS r ON r.component = s.component AND r.rid > l.rid
-            ),
-            compared AS (
-                SELECT p.*, {LEVELS}
-                FROM pairs AS p
-                JOIN {nodes} AS a ON a.rid = p.rid_a
-                JOIN {nodes} AS b ON b.rid = p.rid_b
-            )
-            SELECT c.rid_a AS a, c.rid_b AS b, {CONTRADICTION_BITS} AS bits FROM compared AS c
-            WHERE {contradicts(errors.explained)}
-              AND NOT EXISTS (SELECT 1 FROM {links} AS k WHERE k.a = c.rid_a AND k.b = c.rid_b)
+            ) AS s
+            JOIN id_component AS l ON l.component = s.component
+            JOIN id_component AS r ON r.component = s.component AND r.rid > l.rid
         )"""
+    con.execute(f"CREATE OR REPLACE TEMP TABLE id_within AS {compared(pairs, nodes)}")
+    return f"""
+        SELECT c.rid_a AS a, c.rid_b AS b, {CONTRADICTION_BITS} AS bits FROM id_within AS c
+        WHERE {contradicts(errors.explained)}
+          AND NOT EXISTS (SELECT 1 FROM {links} AS k WHERE k.a = c.rid_a AND k.b = c.rid_b)"""
 
 
 def combine(con: duckdb.DuckDBPyConnection, members: Frame, attached: Frame, links: Frame) -> Frame:

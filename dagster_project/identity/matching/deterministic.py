@@ -15,13 +15,13 @@ from dagster_project.identity.frames import Frame, create_table, make, make_empt
 from dagster_project.identity.records.further_values import FURTHER
 from dagster_project.identity.records.identifiers import Records
 from dagster_project.identity.rules.guards import Guards
-from dagster_project.identity.rules.likeness import LEVELS
+from dagster_project.identity.rules.likeness import compared
 
 _SAME = ("national_id", "loyalty_card", "email", "phone")
 
 # First rule that holds decides: rule, probability, condition over the shared kinds
 # (same_email, ...; same_own_email where it may speak without a name), via_strong of a witness, the
-# LEVELS and the shorthands below.
+# columns of likeness and the shorthands below.
 # The probabilities order the links (weakest is cut first) and are shown; they were set from the
 # share of true pairs among those that each rule joins in the simulated company.
 _SHORTHANDS = """
@@ -35,6 +35,8 @@ _SHORTHANDS = """
     coalesce(national_level, 1) = 0 AS national_differs,
     first_level IS NULL AND last_level IS NULL AS is_nameless
 """
+# Two people by their names are never linked, but for one national id and one birth date.
+_OTHER_PERSON = "is_other_person AND NOT coalesce(national_level = 2 AND birth_level = 2, false)"
 RULES: tuple[tuple[str, float, str], ...] = (
     (
         "same_national_id",
@@ -152,23 +154,19 @@ def _ruled(nodes: Frame, shared: str) -> str:
         f"AS same_own_{kind}"
         for kind in FURTHER
     )
-    cases = "\n".join(f"WHEN {condition} THEN {i}" for i, (_, _, condition) in enumerate(RULES))
+    cases = f"WHEN {_OTHER_PERSON} THEN NULL " + " ".join(
+        f"WHEN {condition} THEN {i}" for i, (_, _, condition) in enumerate(RULES)
+    )
     names = ", ".join(f"({i}, '{name}', {p}::DOUBLE)" for i, (name, p, _) in enumerate(RULES))
     return f"""
         WITH paired AS (
             SELECT a AS rid_a, b AS rid_b, {same}, bool_or(is_witness) AS via_strong
             FROM {shared} GROUP BY a, b
         ),
-        compared AS (
-            SELECT p.*, {LEVELS}
-            FROM paired AS p
-            JOIN {nodes} AS a ON a.rid = p.rid_a
-            JOIN {nodes} AS b ON b.rid = p.rid_b
-        ),
+        compared AS ({compared("paired", nodes)}),
         judged AS (SELECT *, {_SHORTHANDS} FROM compared),
         ruled AS (
             SELECT rid_a, rid_b, CASE {cases} END AS rule_number FROM judged
-            WHERE NOT is_other_person OR coalesce(national_level = 2 AND birth_level = 2, false)
         )
         SELECT r.rid_a AS a, r.rid_b AS b, u.rule, u.probability
         FROM ruled AS r

@@ -17,7 +17,7 @@ from typing import Any
 
 import duckdb
 
-from dagster_project.identity.rules.likeness import EXPLAINED, LEVELS
+from dagster_project.identity.rules.likeness import EXPLAINED, compared
 from dagster_project.identity.rules.rule_set import RuleSet
 
 # As many pairs' worth of trust do the reviewed weights have against the counted errors.
@@ -30,7 +30,7 @@ _STEPS = 2
 _LARGEST_HOME = 60
 
 # By field: the column that is equal where it agrees beyond doubt; a pair that agrees, and one that
-# differs, over the columns of LEVELS.
+# differs, over the columns of LAYERS.
 _EQUAL = {"first_name": "first_key", "birth_date": "birth", "national_id": "national_id"}
 _AGREES = {
     "first_name": "first_level = 2",
@@ -140,16 +140,11 @@ def _count(con: duckdb.DuckDBPyConnection, one: str, other: str) -> tuple[int, i
             QUALIFY count(*) OVER (PARTITION BY last_key, home) BETWEEN 2 AND {_LARGEST_HOME}
         ),
         pairs AS (
-            SELECT DISTINCT l.node AS l, r.node AS r
+            SELECT DISTINCT l.node AS rid_a, r.node AS rid_b
             FROM bearers AS l JOIN bearers AS r
               ON r.last_key = l.last_key AND r.home = l.home AND r.same = l.same AND r.node > l.node
         ),
-        compared AS (
-            SELECT {LEVELS}
-            FROM pairs AS p
-            JOIN resolution.nodes AS a ON a.node = p.l
-            JOIN resolution.nodes AS b ON b.node = p.r
-        )
+        compared AS ({compared("pairs", "resolution.nodes", number="node")})
         SELECT count(*) FILTER ({_AGREES[one]} AND {_AGREES[other]}),
                count(*) FILTER ({_DIFFERS[one]} AND {_AGREES[other]}),
                count(*) FILTER ({_AGREES[one]} AND {_DIFFERS[other]}),

@@ -30,7 +30,7 @@ from dagster_project.identity.matching.field_errors import FieldErrors
 from dagster_project.identity.matching.score_bounds import bound_columns, upper_bound
 from dagster_project.identity.matching.splink_query import frequency_floors, splinks_query
 from dagster_project.identity.records.identifiers import Records
-from dagster_project.identity.rules.likeness import LEVELS, contradicts
+from dagster_project.identity.rules.likeness import compared, contradicts
 from dagster_project.identity.rules.linkage import Linkage
 from dagster_project.identity.rules.normalisation import KINDS
 from dagster_project.identity.rules.rule_set import RuleSet
@@ -317,7 +317,7 @@ def link_by_score(
         JOIN {records.shared_values} AS v ON v.vid = o.vid
         """
     )
-    same = ", ".join(
+    beside = f"{_NEAR_BIRTH} AS is_near_birth, " + ", ".join(
         f"CASE WHEN a.{kind} = b.{kind} THEN a.{kind} END AS same_{kind}" for kind in KINDS
     )
     stops = "\n".join(
@@ -335,12 +335,7 @@ def link_by_score(
         con,
         "scored",
         f"""
-        WITH compared AS (
-            SELECT s.*, {same}, {_NEAR_BIRTH} AS is_near_birth, {LEVELS}
-            FROM {scores} AS s
-            JOIN {records.nodes} AS a ON a.rid = s.rid_a
-            JOIN {records.nodes} AS b ON b.rid = s.rid_b
-        )
+        WITH compared AS ({compared(scores, records.nodes, beside=beside)})
         SELECT c.rid_a AS a, c.rid_b AS b, c.probability, c.weight,
                {contradicts(errors.explained)}
                    OR (c.weight >= {enough} AND c.weight - ({stopped}) < {enough}) AS is_vetoed,

@@ -185,6 +185,7 @@ def _common(comparison: dict[str, Any]) -> dict[str, float]:
 
 
 def _bits(level: dict[str, Any], common: dict[str, float]) -> str:
-    bits = repr(math.log2(level["m_probability"] / level["u_probability"]))
+    # A number with digits after the point alone is a DECIMAL, and the sum a fifth slower.
+    bits = f"{math.log2(level['m_probability'] / level['u_probability'])!r}::DOUBLE"
     column = level.get("tf_adjustment_column")
     return f"{bits} + least(l.rarity_{column}, r.rarity_{column})" if column in common else bits

@@ -252,13 +252,22 @@ def _gender(stated: str, named: str) -> str:
 def prepare_all(con: duckdb.DuckDBPyConnection, guards: Guards, nicknames: Nicknames) -> Records:
     """``resolution.nodes`` anew from all records, and all of them to be resolved."""
     records = "intermediate.int_identity_records"
+    # Numbered by their keys alone: to sort the nodes whole takes as long as to make them.
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE id_numbered AS
+        SELECT source_system, source_table, source_id, row_number() OVER (
+            ORDER BY {IS_PROFILE} DESC, source_system, source_table, source_id
+        ) - 1 AS node
+        FROM {records}
+        """
+    )
     con.execute(
         f"""
         CREATE OR REPLACE TABLE resolution.nodes AS
-        SELECT row_number() OVER (
-            ORDER BY is_profile DESC, source_system, source_table, source_id
-        ) - 1 AS node, *
-        FROM ({nodes_of(con, guards, nicknames, records)})
+        SELECT o.node, n.*
+        FROM ({nodes_of(con, guards, nicknames, records)}) AS n
+        JOIN id_numbered AS o USING (source_system, source_table, source_id)
         """
     )
     nodes = make(con, "nodes", "SELECT node AS rid, * FROM resolution.nodes", as_view=True)

@@ -1,10 +1,18 @@
-"""How alike two profiles are, field by field, as SQL over two aliases ``a`` and ``b``.
+"""How alike two profiles are, field by field, as SQL over pairs of profiles ``a`` and ``b``.
 
 Levels: 2 the same, 1 the same but for a typing error, a short form or an initial, 0 different, NULL
 when either side has nothing.
 """
 
 from collections.abc import Collection, Iterable
+
+from dagster_project.identity.frames import Frame
+
+# What of two profiles is compared: the columns a_first_key, b_first_key and so on.
+_COMPARED = (
+    "first_key", "first_names", "last_key", "last_names", "patronymic", "birth_date", "birth",
+    "gender", "national_id", "email", "street", "house", "postal_code", "city",
+)  # fmt: skip
 
 # The cheaper measure stands before the dearer one, which it cannot contradict: Damerau-Levenshtein
 # takes twenty times as long as Jaro-Winkler.
@@ -22,162 +30,196 @@ def names_alike(left: str, right: str) -> str:
 
 
 # First and last name exchanged, a short form in either place included.
-_SWAPPED = (
-    "(coalesce("
-    f"({names_alike('a.first_key', 'b.last_key')} OR list_has_any(a.first_names, b.last_names)) "
-    f"AND ({names_alike('a.last_key', 'b.first_key')} "
-    "OR list_has_any(a.last_names, b.first_names)), false))"
-)
+_SWAPPED = """
+    CASE WHEN is_first_the_last OR list_has_any(a_first_names, b_last_names)
+        THEN coalesce(is_last_the_first OR list_has_any(a_last_names, b_first_names), false)
+    ELSE false END"""
 
 # One name stands in the other field and its own place is empty on one side.
-_CROSSED = (
-    f"(coalesce({names_alike('a.first_key', 'b.last_key')}, false) "
-    "AND (b.first_key IS NULL OR a.last_key IS NULL) "
-    f"OR coalesce({names_alike('a.last_key', 'b.first_key')}, false) "
-    "AND (a.first_key IS NULL OR b.last_key IS NULL))"
-)
+_CROSSED = """
+    coalesce(is_first_the_last, false) AND (b_first_key IS NULL OR a_last_key IS NULL)
+    OR coalesce(is_last_the_first, false) AND (a_first_key IS NULL OR b_last_key IS NULL)"""
 
 # Je, Jo, Ye and E are one sound with one key, so their initials are one letter; P may be Philip's.
 _INITIALS = (
-    "(translate(left(a.first_key, 1), 'e', 'i') = translate(left(b.first_key, 1), 'e', 'i') "
-    "OR (a.first_key = 'p' AND starts_with(b.first_key, 'f')) "
-    "OR (b.first_key = 'p' AND starts_with(a.first_key, 'f')))"
+    "(translate(left(a_first_key, 1), 'e', 'i') = translate(left(b_first_key, 1), 'e', 'i') "
+    "OR (a_first_key = 'p' AND starts_with(b_first_key, 'f')) "
+    "OR (b_first_key = 'p' AND starts_with(a_first_key, 'f')))"
 )
 
 # Two names that people bear, and no forms of one: Anna and Yana, a letter apart, are no slip of the
 # pen but two sisters.
-_OTHER_NAMES = (
-    "(len(a.first_names) > 0 AND len(b.first_names) > 0 "
-    "AND NOT list_has_any(a.first_names, b.first_names))"
-)
+_OTHER_NAMES = """
+    len(a_first_names) > 0 AND len(b_first_names) > 0
+    AND NOT list_has_any(a_first_names, b_first_names)"""
 
 _FIRST = f"""
     CASE
-        WHEN a.first_key IS NULL OR b.first_key IS NULL THEN NULL
-        WHEN a.first_key = b.first_key OR list_has_any(a.first_names, b.first_names) THEN 2
-        WHEN {_SWAPPED} THEN 2
-        WHEN least(length(a.first_key), length(b.first_key)) = 1
+        WHEN a_first_key IS NULL OR b_first_key IS NULL THEN NULL
+        WHEN a_first_key = b_first_key OR list_has_any(a_first_names, b_first_names) THEN 2
+        WHEN is_swapped THEN 2
+        WHEN least(length(a_first_key), length(b_first_key)) = 1
             THEN CASE WHEN {_INITIALS} THEN 1 ELSE 0 END
-        WHEN {_OTHER_NAMES} THEN 0
-        WHEN {names_alike("a.first_key", "b.first_key")} THEN 1
-        WHEN {_CROSSED} THEN 1
+        WHEN is_other_names THEN 0
+        WHEN {names_alike("a_first_key", "b_first_key")} THEN 1
+        WHEN is_crossed THEN 1
         ELSE 0
     END"""
 
 _LAST = f"""
     CASE
-        WHEN a.last_key IS NULL OR b.last_key IS NULL THEN NULL
-        WHEN a.last_key = b.last_key THEN 2
-        WHEN {_SWAPPED} THEN 2
-        WHEN least(length(a.last_key), length(b.last_key)) = 1
-            THEN CASE WHEN left(a.last_key, 1) = left(b.last_key, 1) THEN 1 ELSE 0 END
-        WHEN {names_alike("a.last_key", "b.last_key")} THEN 1
-        WHEN a.last_key = b.last_key || 'a' OR b.last_key = a.last_key || 'a' THEN 1
-        WHEN {_CROSSED} THEN 1
-        WHEN least(length(a.last_key), length(b.last_key)) >= 4
-            AND (contains(a.last_key, b.last_key) OR contains(b.last_key, a.last_key)) THEN 1
+        WHEN a_last_key IS NULL OR b_last_key IS NULL THEN NULL
+        WHEN a_last_key = b_last_key THEN 2
+        WHEN is_swapped THEN 2
+        WHEN least(length(a_last_key), length(b_last_key)) = 1
+            THEN CASE WHEN left(a_last_key, 1) = left(b_last_key, 1) THEN 1 ELSE 0 END
+        WHEN {names_alike("a_last_key", "b_last_key")} THEN 1
+        WHEN a_last_key = b_last_key || 'a' OR b_last_key = a_last_key || 'a' THEN 1
+        WHEN is_crossed THEN 1
+        WHEN least(length(a_last_key), length(b_last_key)) >= 4
+            AND (contains(a_last_key, b_last_key) OR contains(b_last_key, a_last_key)) THEN 1
         ELSE 0
     END"""
 
 # A first name stands on the other side as the family name, where the family names differ: first is
 # not compared with first then. (Daniil Danilov and Nikolai Danilov are nothing of the kind.)
-_EXCHANGED = f"""
-    (coalesce({names_alike("a.first_key", "b.last_key")}, false)
-        OR coalesce({names_alike("a.last_key", "b.first_key")}, false))
-        AND coalesce(({_LAST}) = 0, false)"""
+_EXCHANGED = """
+    coalesce(is_first_the_last OR is_last_the_first, false) AND coalesce(last_level = 0, false)"""
 
 # A first of January says no more than the year. Day and month are swapped by forms of another
 # country; one wrong digit is a typing error.
 _BIRTH = """
     CASE
-        WHEN a.birth_date IS NULL OR b.birth_date IS NULL THEN NULL
-        WHEN a.birth_date = b.birth_date THEN 2
-        WHEN strftime(a.birth_date, '%m%d') = '0101' OR strftime(b.birth_date, '%m%d') = '0101'
-            THEN CASE WHEN year(a.birth_date) = year(b.birth_date) THEN 1 ELSE NULL END
-        WHEN year(a.birth_date) = year(b.birth_date) AND month(a.birth_date) = day(b.birth_date)
-            AND day(a.birth_date) = month(b.birth_date) THEN 1
-        WHEN damerau_levenshtein(strftime(a.birth_date, '%Y%m%d'), strftime(b.birth_date, '%Y%m%d'))
-            <= 1 THEN 1
+        WHEN a_birth IS NULL OR b_birth IS NULL THEN NULL
+        WHEN a_birth = b_birth THEN 2
+        WHEN right(a_birth, 4) = '0101' OR right(b_birth, 4) = '0101'
+            THEN CASE WHEN left(a_birth, 4) = left(b_birth, 4) THEN 1 ELSE NULL END
+        WHEN left(a_birth, 4) = left(b_birth, 4)
+            AND substr(a_birth, 5, 2) = right(b_birth, 2)
+            AND right(a_birth, 2) = substr(b_birth, 5, 2) THEN 1
+        WHEN damerau_levenshtein(a_birth, b_birth) <= 1 THEN 1
         ELSE 0
     END"""
 
 _NATIONAL = """
     CASE
-        WHEN a.national_id IS NULL OR b.national_id IS NULL THEN NULL
-        WHEN a.national_id = b.national_id THEN 2
-        WHEN damerau_levenshtein(a.national_id, b.national_id) <= 2 THEN 1
+        WHEN a_national_id IS NULL OR b_national_id IS NULL THEN NULL
+        WHEN a_national_id = b_national_id THEN 2
+        WHEN damerau_levenshtein(a_national_id, b_national_id) <= 2 THEN 1
         ELSE 0
     END"""
 
 # One digit wrong or two exchanged, as people mistype; numbers given one after the other, as to
 # twins, differ in the last digit, or in more than one because of a check digit. Letters may follow.
-_BEFORE_LAST = "regexp_replace({0}.national_id, '[0-9][^0-9]*$', '')"
+_BEFORE_LAST = "regexp_replace({0}_national_id, '[0-9][^0-9]*$', '')"
 _SLIP = f"""
-    coalesce(damerau_levenshtein(a.national_id, b.national_id) = 1
-        AND {_BEFORE_LAST.format("a")} <> {_BEFORE_LAST.format("b")}, false)"""
+    CASE WHEN damerau_levenshtein(a_national_id, b_national_id) = 1
+        THEN {_BEFORE_LAST.format("a")} <> {_BEFORE_LAST.format("b")}
+    ELSE false END"""
 
 # First names that no typing error explains: a sister, a twin or a wife. A household shares the
 # rest, so names that are only a little alike need something of the person's own.
-_LETTERS = "jaccard(a.first_key, b.first_key)"
+_LETTERS = "jaccard(a_first_key, b_first_key)"
 _OTHER_FIRST = f"""
-    coalesce(
-        ({_FIRST}) = 0 AND NOT ({_EXCHANGED}) AND CASE
-            WHEN a.gender <> b.gender OR {_OTHER_NAMES} THEN true
-            WHEN least(length(a.first_key), length(b.first_key)) >= 4 AND {_LETTERS} >= 0.8
-                THEN false
-            WHEN ({_BIRTH}) >= 1 OR a.national_id = b.national_id OR {_SLIP}
-                OR damerau_levenshtein(a.email, b.email) <= 2
-                THEN jaro_winkler_similarity(a.first_key, b.first_key) < 0.78 AND {_LETTERS} < 0.6
-            ELSE true
-        END, false)"""
+    CASE
+        WHEN first_level IS NULL OR first_level > 0 OR is_exchanged THEN false
+        WHEN a_gender <> b_gender OR is_other_names THEN true
+        WHEN least(length(a_first_key), length(b_first_key)) >= 4 AND {_LETTERS} >= 0.8
+            THEN false
+        WHEN birth_level >= 1 OR a_national_id = b_national_id OR is_national_slip
+            OR damerau_levenshtein(a_email, b_email) <= 2
+            THEN jaro_winkler_similarity(a_first_key, b_first_key) < 0.78 AND {_LETTERS} < 0.6
+        ELSE true
+    END"""
 
 # Last names that no slip of the pen explains: Berger and Bergenko are much alike, and two people.
-_OTHER_LAST = f"""
-    coalesce(CASE ({_LAST})
+_OTHER_LAST = """
+    CASE last_level
         WHEN 0 THEN true
-        WHEN 1 THEN least(length(a.last_key), length(b.last_key)) > 1
-            AND damerau_levenshtein(a.last_key, b.last_key) > 1
-            AND NOT contains(a.last_key, b.last_key) AND NOT contains(b.last_key, a.last_key)
-            AND NOT {_CROSSED}
-        ELSE false END, false)"""
+        WHEN 1 THEN least(length(a_last_key), length(b_last_key)) > 1
+            AND damerau_levenshtein(a_last_key, b_last_key) > 1
+            AND NOT contains(a_last_key, b_last_key) AND NOT contains(b_last_key, a_last_key)
+            AND NOT is_crossed
+        ELSE false END"""
 
-# Years between the dates of birth, NULL where one wrong digit explains them: at fourteen and more a
+# Years between the dates of birth, unless one wrong digit explains them: at fourteen and more a
 # parent and child of one name are likelier than one person.
-_GENERATION = f"""
-    CASE WHEN ({_BIRTH}) = 0 THEN abs(year(a.birth_date) - year(b.birth_date)) >= 14
-        AND damerau_levenshtein(
-            strftime(a.birth_date, '%Y%m%d'), strftime(b.birth_date, '%Y%m%d')) > 2
+_GENERATION = """
+    CASE WHEN birth_level = 0 THEN abs(year(a_birth_date) - year(b_birth_date)) >= 14
+        AND damerau_levenshtein(a_birth, b_birth) > 2
     ELSE false END"""
 
 # Two living people by what their names say: a brother and a sister, a father and a son. Of names
 # exchanged one of the two is a family name, which has no gender.
-_OTHER_PERSON = f"""
-    coalesce(a.gender <> b.gender AND ({_FIRST}) >= 1
-        AND NOT (a.first_key <> b.first_key AND {_SWAPPED}), false)
-    OR coalesce(a.patronymic <> b.patronymic
-        AND jaro_winkler_similarity(a.patronymic, b.patronymic) < 0.88, false)"""
+_OTHER_PERSON = """
+    coalesce(a_gender <> b_gender AND first_level >= 1
+        AND NOT (a_first_key <> b_first_key AND is_swapped), false)
+    OR CASE WHEN a_patronymic <> b_patronymic
+        THEN jaro_winkler_similarity(a_patronymic, b_patronymic) < 0.88
+    ELSE false END"""
 
-# Levels of a pair, for a SELECT list.
-LEVELS = f"""
-    {_FIRST} AS first_level,
-    {_LAST} AS last_level,
-    {_BIRTH} AS birth_level,
-    {_NATIONAL} AS national_level,
-    {_SLIP} AS is_national_slip,
-    {_OTHER_FIRST} AS is_other_first_name,
-    {_OTHER_LAST} AS is_other_last_name,
-    ({_EXCHANGED}) AS is_exchanged,
-    {_GENERATION} AS is_other_generation,
-    ({_OTHER_PERSON}) AS is_other_person,
-    coalesce(a.gender <> b.gender, false) AS is_other_gender,
-    coalesce(jaro_winkler_similarity(a.street, b.street) >= 0.85
-        AND (a.house = b.house OR a.postal_code = b.postal_code OR a.city = b.city), false)
-        AS is_same_home"""
+_SAME_HOME = """
+    CASE WHEN a_house = b_house OR a_postal_code = b_postal_code OR a_city = b_city
+        THEN coalesce(jaro_winkler_similarity(a_street, b_street) >= 0.85, false)
+    ELSE false END"""
+
+# Columns of a pair; each layer reads those of the layers before it. One after the other, as an
+# expression within an expression is worked out again wherever it stands: 32 microseconds a pair, a
+# fifth of that so (DuckDB 1.5, 2026-11).
+LAYERS: tuple[dict[str, str], ...] = (
+    {
+        "is_first_the_last": names_alike("a_first_key", "b_last_key"),
+        "is_last_the_first": names_alike("a_last_key", "b_first_key"),
+        "is_other_names": f"coalesce({_OTHER_NAMES}, false)",
+    },
+    {"is_swapped": _SWAPPED, "is_crossed": _CROSSED},
+    {
+        "first_level": _FIRST,
+        "last_level": _LAST,
+        "birth_level": _BIRTH,
+        "national_level": _NATIONAL,
+        "is_national_slip": _SLIP,
+    },
+    {"is_exchanged": _EXCHANGED},
+    {
+        "is_other_first_name": _OTHER_FIRST,
+        "is_other_last_name": _OTHER_LAST,
+        "is_other_generation": _GENERATION,
+        "is_other_person": _OTHER_PERSON,
+        "is_other_gender": "coalesce(a_gender <> b_gender, false)",
+        "is_same_home": _SAME_HOME,
+    },
+)
+
+
+def compared(
+    pairs: str | Frame, nodes: str | Frame, *, number: str = "rid", beside: str = ""
+) -> str:
+    """Query of ``pairs`` (rid_a, rid_b and whatever else) with the columns of :data:`LAYERS`.
+
+    ``number``: the column of ``nodes`` that rid_a and rid_b speak of; ``beside``: further columns,
+    a SELECT list over aliases ``a`` and ``b``. A condition on the result is best asked of a table
+    of it, as DuckDB works out what it filters by a second time.
+    """
+    names = [(side, column) for side in "ab" for column in _COMPARED]
+    sides = ", ".join(f"{side}.{column} AS {side}_{column}" for side, column in names)
+    query = f"""
+        SELECT p.*, {sides}{", " if beside else ""}{beside}
+        FROM {pairs} AS p
+        JOIN {nodes} AS a ON a.{number} = p.rid_a
+        JOIN {nodes} AS b ON b.{number} = p.rid_b"""
+    for layer in LAYERS:
+        columns = ", ".join(f"{sql} AS {name}" for name, sql in layer.items())
+        query = f"SELECT *, {columns} FROM ({query})"
+    return (
+        f"SELECT * EXCLUDE ({', '.join(f'{side}_{name}' for side, name in names)}) FROM ({query})"
+    )
+
 
 # Two profiles that are not one person, whatever else they share: another first name, or another
 # generation, or another national id together with another name or birth date. An agreeing
 # national id outweighs the first two; one with a slip does with a birth date, or a
-# last name that no birth date speaks against. Read over the columns of LEVELS.
+# last name that no birth date speaks against. Read over the columns of LAYERS.
 CONTRADICTIONS = {
     "two people by their names": """
         is_other_person AND NOT coalesce(national_level = 2 AND birth_level = 2, false)""",

@@ -1,9 +1,19 @@
 -- The golden record: of each field the value that survives among the person's records, by the rule
 -- that the seed survivorship names for the field.
+{%- set identifiers = ['email', 'phone', 'national_id', 'loyalty_card'] %}
+{%- set fields = [
+    'first_name', 'middle_name', 'last_name', 'email', 'phone', 'birth_date', 'gender',
+    'street_address', 'city', 'region', 'postal_code', 'country', 'company', 'national_id',
+    'loyalty_card',
+] %}
 with
 
 field_rules as (
-    select {{ string_agg("concat(field, ':', rule)", ',', 'field') }} as written
+    select
+        {%- for field in fields %}
+        max(case when field = '{{ field }}' then rule end) as {{ field }}_rule,
+        {%- endfor %}
+        {{ string_agg("concat(field, ':', rule)", ',', 'field') }} as written
     from {{ ref('survivorship') }}
 ),
 
@@ -69,127 +79,109 @@ records as (
     where not r.is_deleted
 ),
 
+-- Identifiers in the one form in which they are compared; what is none is no value. Of a person's
+-- records the newest has the highest place.
+stated as (
+    select
+        r.customer_id,
+        r.source,
+        r.trust,
+        {%- for field in fields %}
+        {{ field ~ '_i.normalised_value' if field in identifiers else 'r.' ~ field }} as {{ field }},
+        {%- endfor %}
+        row_number() over (
+            partition by r.customer_id order by r.known_at nulls first, r.trust, r.source
+        ) as place
+    from records as r
+    left join {{ source('identity', 'identifiers') }} as email_i
+        on email_i.identifier_kind = 'email' and r.email = email_i.raw_value
+    left join {{ source('identity', 'identifiers') }} as phone_i
+        on phone_i.identifier_kind = 'phone' and r.phone = phone_i.raw_value
+    left join {{ source('identity', 'identifiers') }} as national_id_i
+        on national_id_i.identifier_kind = 'national_id' and r.national_id = national_id_i.raw_value
+    left join {{ source('identity', 'identifiers') }} as loyalty_card_i
+        on loyalty_card_i.identifier_kind = 'loyalty_card' and r.loyalty_card = loyalty_card_i.raw_value
+),
+
+-- Fields of which the most frequent value survives; the others are left out.
+frequent as (
+    select
+        s.customer_id,
+        {%- for field in fields %}
+        case when f.{{ field }}_rule = 'most_frequent' then s.{{ field }} end as {{ field }},
+        {%- endfor %}
+        s.place
+    from stated as s
+    cross join field_rules as f
+),
+
 -- The same in long form: a row for each value.
 delivered as (
     select
         customer_id,
-        source,
-        known_at,
-        trust,
+        place,
         field,
         delivered_value
-    from records
+    from frequent
     unpivot (
-        delivered_value for field in (
-            first_name, middle_name, last_name, email, phone, birth_date, gender, street_address,
-            city, region, postal_code, country, company, national_id, loyalty_card
-        )
+        delivered_value for field in ({{ fields | join(', ') }})
     )
-),
-
--- Identifiers in the one form in which they are compared; what is none is no value.
-stated as (
-    select
-        d.customer_id,
-        d.field,
-        case
-            when d.field in ('email', 'phone', 'national_id', 'loyalty_card') then i.normalised_value
-            else d.delivered_value
-        end as value,
-        d.source,
-        d.known_at,
-        d.trust,
-        s.rule
-    from delivered as d
-    inner join {{ ref('survivorship') }} as s on d.field = s.field
-    left join {{ source('identity', 'identifiers') }} as i
-        on d.field = i.identifier_kind and d.delivered_value = i.raw_value
 ),
 
 counted as (
     select
         customer_id,
         field,
-        value,
+        max(place) as place,
         count(*) as records
-    from stated
-    where rule = 'most_frequent'
-    group by customer_id, field, value
+    from delivered
+    group by customer_id, field, delivered_value
 ),
 
--- Rank 1 survives. The rule decides first, then what is newest, then trust, then the key.
+most_frequent as (
+    select
+        {%- for field in fields %}
+        {%- set place = "case when field = '" ~ field ~ "' then place end" %}
+        {{ arg_max(place, 'records * 1000000000 + place') }} as {{ field }},
+        {%- endfor %}
+        customer_id
+    from counted
+    group by customer_id
+),
+
+-- Of each field the record of the highest rank survives: the rule decides, then what is newest.
 ranked as (
     select
+        {%- for field in fields %}
+        s.{{ field }},
+        case
+            when s.{{ field }} is null then null
+            when f.{{ field }}_rule = 'most_recent' then s.place
+            when f.{{ field }}_rule = 'most_trusted'
+                then cast(s.trust as bigint) * 1000000000 + s.place
+            when f.{{ field }}_rule = 'most_frequent' and s.place = m.{{ field }} then s.place
+        end as {{ field }}_rank,
+        {%- endfor %}
         s.customer_id,
-        s.field,
-        s.value,
-        s.source,
-        row_number() over (
-            partition by s.customer_id, s.field
-            order by
-                case s.rule
-                    when 'most_trusted' then s.trust
-                    when 'most_frequent' then c.records
-                    else 0
-                end desc,
-                s.known_at desc nulls last,
-                s.trust desc,
-                s.source desc
-        ) as place
+        s.source
     from stated as s
-    left join counted as c
-        on s.customer_id = c.customer_id and s.field = c.field and s.value = c.value
-    where s.value is not null
+    cross join field_rules as f
+    left join most_frequent as m on s.customer_id = m.customer_id
 ),
 
-surviving as (
-    select
-        customer_id,
-        field,
-        value,
-        source
-    from ranked
-    where place = 1
-),
-
--- One row a person again; somebody whose records are all deleted stays, with nothing.
+-- Somebody whose records are all deleted stays, with nothing.
 final as (
     select
         c.customer_id,
-        max(case when s.field = 'first_name' then s.value end) as first_name,
-        max(case when s.field = 'first_name' then s.source end) as first_name_source,
-        max(case when s.field = 'middle_name' then s.value end) as middle_name,
-        max(case when s.field = 'middle_name' then s.source end) as middle_name_source,
-        max(case when s.field = 'last_name' then s.value end) as last_name,
-        max(case when s.field = 'last_name' then s.source end) as last_name_source,
-        max(case when s.field = 'email' then s.value end) as email,
-        max(case when s.field = 'email' then s.source end) as email_source,
-        max(case when s.field = 'phone' then s.value end) as phone,
-        max(case when s.field = 'phone' then s.source end) as phone_source,
-        cast(max(case when s.field = 'birth_date' then s.value end) as date) as birth_date,
-        max(case when s.field = 'birth_date' then s.source end) as birth_date_source,
-        max(case when s.field = 'gender' then s.value end) as gender,
-        max(case when s.field = 'gender' then s.source end) as gender_source,
-        max(case when s.field = 'street_address' then s.value end) as street_address,
-        max(case when s.field = 'street_address' then s.source end) as street_address_source,
-        max(case when s.field = 'city' then s.value end) as city,
-        max(case when s.field = 'city' then s.source end) as city_source,
-        max(case when s.field = 'region' then s.value end) as region,
-        max(case when s.field = 'region' then s.source end) as region_source,
-        max(case when s.field = 'postal_code' then s.value end) as postal_code,
-        max(case when s.field = 'postal_code' then s.source end) as postal_code_source,
-        max(case when s.field = 'country' then s.value end) as country,
-        max(case when s.field = 'country' then s.source end) as country_source,
-        max(case when s.field = 'company' then s.value end) as company,
-        max(case when s.field = 'company' then s.source end) as company_source,
-        max(case when s.field = 'national_id' then s.value end) as national_id,
-        max(case when s.field = 'national_id' then s.source end) as national_id_source,
-        max(case when s.field = 'loyalty_card' then s.value end) as loyalty_card,
-        max(case when s.field = 'loyalty_card' then s.source end) as loyalty_card_source,
+        {%- for field in fields %}
+        {%- set survivor = arg_max('r.' ~ field, 'r.' ~ field ~ '_rank') %}
+        {{ 'cast(' ~ survivor ~ ' as date)' if field == 'birth_date' else survivor }} as {{ field }},
+        {{ arg_max('r.source', 'r.' ~ field ~ '_rank') }} as {{ field }}_source,
+        {%- endfor %}
         max(c.resolved_at) as resolved_at,
         max(c.rules_version) as rules_version
     from customers as c
-    left join surviving as s on c.customer_id = s.customer_id
+    left join ranked as r on c.customer_id = r.customer_id
     group by c.customer_id
 )
 
