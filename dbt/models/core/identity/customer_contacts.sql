@@ -44,10 +44,22 @@ customers as (
     {%- endif %}
 ),
 
+-- Of a few people the records first: DuckDB would join everybody's with all that they say.
+assigned as (
+    select {{ 'distinct' if is_incremental() else '' }}
+        a.customer_id,
+        a.source_system,
+        a.source_table,
+        a.source_id
+    from customers as c
+    inner join {{ source('identity', 'assignments') }} as a
+        on c.customer_id = a.customer_id and a.method <> 'visitor'
+),
+
 -- What each record says. One that is deleted at its source says nothing.
 records as (
     select
-        c.customer_id,
+        a.customer_id,
         concat(r.source_system, '.', r.source_table, '/', r.source_id) as source,
         coalesce(r.updated_at, r.seen_at) as known_at,
         coalesce(t.trust, 0) as trust,
@@ -66,9 +78,7 @@ records as (
         nullif(trim(r.company), '') as company,
         r.national_id,
         r.loyalty_card
-    from customers as c
-    inner join {{ source('identity', 'assignments') }} as a
-        on c.customer_id = a.customer_id and a.method <> 'visitor'
+    from assigned as a
     inner join {{ ref('int_identity_records') }} as r
         on
             a.source_system = r.source_system
