@@ -62,9 +62,18 @@ def normalise_values(con: duckdb.DuckDBPyConnection, guards: Guards, region: str
     """Bring raw values never seen under these rules to one form, in ``identity.normalised``."""
     version = f"{guards.version}-{region}"
     con.execute("DELETE FROM identity.normalised WHERE rules_hash <> ?", [version])
-    here, there = "intermediate.int_identity_values", "identity.identifiers"
-    added = make(con, "added_values", _difference(here, there))
-    removed = make(con, "removed_values", _difference(there, here))
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE id_value_changes AS
+        SELECT identifier_kind, raw_value, w.raw_value IS NULL AS is_added
+        FROM intermediate.int_identity_values AS v
+        FULL JOIN identity.identifiers AS w USING (identifier_kind, raw_value)
+        WHERE v.raw_value IS NULL OR w.raw_value IS NULL
+        """
+    )
+    columns = "SELECT identifier_kind, raw_value FROM id_value_changes"
+    added = make(con, "added_values", f"{columns} WHERE is_added")
+    removed = make(con, "removed_values", f"{columns} WHERE NOT is_added")
     for kind in KINDS:
         unknown = con.execute(
             f"SELECT raw_value FROM {added} WHERE identifier_kind = $1 EXCEPT "
@@ -87,13 +96,6 @@ def normalise_values(con: duckdb.DuckDBPyConnection, guards: Guards, region: str
                 },
             )
     return RawValues(added, removed)
-
-
-def _difference(here: str, there: str) -> str:
-    return (
-        f"SELECT v.identifier_kind, v.raw_value FROM {here} AS v "
-        f"ANTI JOIN {there} AS w USING (identifier_kind, raw_value)"
-    )
 
 
 def _insert(con: duckdb.DuckDBPyConnection, table: str, columns: dict[str, pa.Array]) -> None:
