@@ -113,6 +113,9 @@ lock: $(VENV)/.uv
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-annotate --no-header --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-annotate --no-header --extra postgres --extra storage -c requirements.lock pyproject.toml \
+	  -o requirements-server.lock
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-annotate --no-header --extra spark -c requirements-dev.lock pyproject.toml \
 	  -o requirements-spark.lock
 

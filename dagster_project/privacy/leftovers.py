@@ -17,6 +17,7 @@ from dagster_project.privacy.rows import redacted_sql
 from dagster_project.privacy.search import ERASED, Patterns
 from dagster_project.privacy.subject import Subject
 from dagster_project.settings import Settings
+from dagster_project.transform.project import cache_dir
 from dagster_project.warehouse import connect_file, identifier, quoted
 
 # Below warehouse/: working folders and caches, made again when they are needed. The folder of dbt
@@ -43,13 +44,19 @@ def clean_leftovers(settings: Settings, subject: Subject, patterns: Patterns) ->
         # What was handed over to them, see ``access``: names in it are no identifiers.
         shutil.rmtree(settings.exports_dir / "people" / customer, ignore_errors=True)
     _clean_decisions(settings, subject, patterns)
+    # Code, and the socket on which dbt's server listens; in a container it lies in the data folder.
+    code = cache_dir(settings).resolve()
     for folder, folders, files in os.walk(settings.data_dir):
         here = Path(folder)
-        if here == settings.data_dir:
-            folders[:] = [name for name in folders if name not in HANDLED]
+        handled = HANDLED if here == settings.data_dir else ()
+        folders[:] = [
+            name for name in folders if name not in handled and (here / name).resolve() != code
+        ]
         for name in sorted(files):
             path = here / name
-            if path != settings.warehouse_path and not path.is_symlink():
+            # A pipe would be waited for, a socket cannot be opened.
+            is_file = path.is_file() and not path.is_symlink()
+            if is_file and path != settings.warehouse_path:
                 _clean(settings, path, patterns)
 
 

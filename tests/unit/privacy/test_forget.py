@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 
 import duckdb
 import pytest
@@ -15,6 +16,7 @@ from dagster_project.privacy.access import export_person
 from dagster_project.privacy.erasure import forget, not_erased_yet, prepare_tables, preview
 from dagster_project.privacy.statement import is_genuine
 from dagster_project.publish import rollback
+from dagster_project.transform.project import cache_dir
 from dagster_project.warehouse import connect
 from tests.byte_search import search
 from tests.unit.privacy.conftest import ALICE, BOB, SHARED_PHONE, copied, write_landing
@@ -342,3 +344,19 @@ def test_explain_says_that_nothing_is_built(forgotten):
     """After an erasure somebody asks who is who, and meets a stack trace."""
     with connect(forgotten.after.settings) as con, pytest.raises(UsageError, match="hourglass run"):
         explain(con, forgotten.after.settings, "bob@example.com")
+
+
+def test_what_is_no_file_stops_no_erasure(company, monkeypatch):
+    """In a container, whose cache lies among the data, a request stops every run that follows."""
+    data_dir = company.settings.data_dir
+    monkeypatch.setenv("XDG_CACHE_HOME", str(data_dir / "cache"))
+    code = cache_dir(company.settings)
+    # A text of a model that an identifier happens to be.
+    (code / "model.sql").write_text("SELECT 'C-000001'")
+    os.mkfifo(data_dir / "pipe")
+    os.mkfifo(code / "pipe")
+    with socket.socket(socket.AF_UNIX) as server:
+        monkeypatch.chdir(code)
+        server.bind("dbt.sock")
+        forget(company.settings, ["alice@example.com"])
+    assert (code / "model.sql").read_text() == "SELECT 'C-000001'"
