@@ -148,7 +148,9 @@ def bad_file(month: Fortnight, day: int) -> None:
     bad = month.landing / "shop" / "orders_of_the_day.csv"
     bad.write_text("this,is,no,order\n1,2,3,4\n")
     result = month.company.hourglass("run")
-    assert result.returncode == 4, result.stdout + result.stderr
+    # A release before 2026-11-30 told of it with exit code 0.
+    codes = (0, 4) if OLD_RELEASE else (4,)
+    assert result.returncode in codes, result.stdout + result.stderr
     assert "shop.orders: 1 file refused whole" in result.stdout
     bad.unlink()
 
