@@ -1,0 +1,151 @@
+"""A real cluster on one machine: a master, two workers, and executors that are killed at work."""
+
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.equal_marts import differences
+from tests.pipeline.conftest import Company, take_key
+from tests.soak import SOAK, seeded
+from tests.spark.conftest import ENGINE, SLOWEST
+from tests.spark.test_whole_run import KEYS, small_company
+
+pytestmark = pytest.mark.skipif(not SOAK, reason="make soak: a whole run on a cluster")
+
+WORKERS = 2
+# Seconds after the start of an application: sessions take ten, the models a minute and more.
+KILLED_AFTER = (12, 40)
+CONF = """
+spark.driver.host 127.0.0.1
+spark.driver.bindAddress 127.0.0.1
+spark.executor.cores 1
+spark.sql.codegen.wholeStage false
+spark.sql.codegen.factoryMode NO_CODEGEN
+spark.sql.adaptive.enabled false
+"""
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[str]:
+    """The address of a master with two workers, each of one core."""
+    import pyspark
+
+    spark_class = Path(pyspark.__file__).parent / "bin" / "spark-class"
+    port = _free_port()
+    address = f"spark://127.0.0.1:{port}"
+    deploy = "org.apache.spark.deploy"
+    own = ("--host", "127.0.0.1", "--webui-port", "0")
+    commands = [
+        [str(spark_class), f"{deploy}.master.Master", *own, "--port", str(port)],
+        *(
+            [str(spark_class), f"{deploy}.worker.Worker", *own, "-c", "1", "-m", "2g", address]
+            for _ in range(WORKERS)
+        ),
+    ]
+    running = []
+    try:
+        for number, command in enumerate(commands):
+            with (folder / f"{number}.log").open("w") as log:
+                running.append(
+                    subprocess.Popen(
+                        command,
+                        stdout=log,
+                        stderr=log,
+                        env={**os.environ, "SPARK_WORKER_DIR": str(folder / str(number))},
+                        start_new_session=True,
+                    )
+                )
+            time.sleep(3)
+        yield address
+    finally:
+        for process in reversed(running):
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _executors() -> dict[int, str]:
+    """By process id: the application that an executor works for."""
+    found = {}
+    for place in Path("/proc").iterdir():
+        if place.name.isdigit():
+            try:
+                command = (place / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except (OSError, UnicodeDecodeError):
+                continue
+            app = re.search(r"CoarseGrainedExecutorBackend .*--app-id (\S+)", command)
+            if app and "spark-class" not in command:
+                found[int(place.name)] = app[1]
+    return found
+
+
+def _kill_one_of_each(draw: random.Random, stop: threading.Event, killed: set[str]) -> None:
+    """Of each application one executor dies, at a random moment of its work."""
+    due: dict[str, float] = {}
+    while not stop.wait(0.5):
+        running = _executors()
+        for app in set(running.values()) - due.keys():
+            due[app] = time.monotonic() + draw.uniform(*KILLED_AFTER)
+        for pid, app in running.items():
+            if app not in killed and time.monotonic() > due[app]:
+                os.kill(pid, signal.SIGKILL)
+                killed.add(app)
+                break
+
+
+def test_executors_that_die_cost_time_alone(tmp_path):
+    """A machine of the cluster dies at night, and the morning's numbers are others, or none."""
+    draw = seeded()
+    company = Company(tmp_path / "duckdb", timeout=SLOWEST)
+    small_company(company.data_dir / "landing")
+    on_spark = Company(tmp_path / "spark", timeout=SLOWEST)
+    shutil.copytree(company.data_dir / "landing", on_spark.data_dir / "landing")
+    company.run("--now")
+    take_key(on_spark, company)
+    conf = tmp_path / "cluster.conf"
+    conf.write_text(CONF)
+    killed: set[str] = set()
+    stop = threading.Event()
+    killer = threading.Thread(target=_kill_one_of_each, args=(draw, stop, killed))
+    with cluster(tmp_path) as address:
+        killer.start()
+        try:
+            result = on_spark.hourglass(
+                "run",
+                "--now",
+                **{
+                    **ENGINE,
+                    "HOURGLASS_SPARK_MASTER": address,
+                    "HOURGLASS_SPARK_MEMORY": "1g",
+                    "HOURGLASS_SPARK_PARTITIONS": "2",
+                    "HOURGLASS_SPARK_CONF": str(conf),
+                },
+            )
+        finally:
+            stop.set()
+            killer.join()
+    assert result.returncode == 0, result.stdout + result.stderr
+    # One of each call of dbt: staging, marts, marts with predictions.
+    assert len(killed) >= 3
+    with (
+        duckdb.connect(str(company.marts_path), read_only=True) as one,
+        duckdb.connect(str(on_spark.marts_path), read_only=True) as other,
+    ):
+        assert differences(one, other, keys=KEYS) == {}
