@@ -19,8 +19,8 @@ SOAKS := tests/pipeline/test_publish_faults.py tests/pipeline/test_killed_run.py
   tests/unit/load/test_any_table.py tests/unit/load/test_numbers.py \
   tests/unit/load/test_polluted_files.py \
   tests/unit/load/test_replaced_files.py tests/unit/publish/test_postgres.py \
-  tests/unit/identity/test_bounds.py tests/unit/identity/test_increment.py \
-  tests/unit/identity/test_year.py \
+  tests/unit/identity/test_bounds.py tests/unit/identity/test_golden_record.py \
+  tests/unit/identity/test_increment.py tests/unit/identity/test_year.py \
   tests/unit/privacy tests/unit/activation tests/pipeline/test_erasure.py \
   tests/integration/dbt_core tests/integration/increments
 
