@@ -26,7 +26,13 @@ def test_run_publishes_and_says_what_it_did(sample_company):
 
 
 def test_as_of_rebuilds_a_past_day(copy_of_company):
-    """Last month's report cannot be made again, or shows what happened after it."""
+    """Last month's report cannot be made again, or shows what happened after it; or the day after
+    everybody who was not known then has another id."""
+    ids = (
+        "SELECT source_system, source_table, source_id, customer_id FROM identity.assignments "
+        "ORDER BY ALL"
+    )
+    before_it = copy_of_company.warehouse(ids)
     rows = "SELECT count(*) FILTER ({0} < TIMESTAMP '2026-04-01'), count(*) FROM {1}"
     asked = [rows.format("ordered_at", "orders"), rows.format("touched_at", "touchpoints")]
     known = [copy_of_company.query(query)[0] for query in asked]
@@ -35,6 +41,8 @@ def test_as_of_rebuilds_a_past_day(copy_of_company):
     found = [copy_of_company.query(query)[0] for query in asked]
     assert [(before, before) for before, _ in found] == found
     assert copy_of_company.query("SELECT max(order_date) FROM orders") <= [(date(2026, 3, 31),)]
+    copy_of_company.run()
+    assert copy_of_company.warehouse(ids) == before_it
 
 
 def test_broken_mart_is_not_published(copy_of_company):
