@@ -110,6 +110,20 @@
     cast({{ numerator }} as double) / nullif(cast({{ denominator }} as double), 0)
 {%- endmacro %}
 
+{# A double to some digits after the point. Where the last digit is a matter of the double's own last
+   bit (16.5559375 days), Spark would round the number as it is written, and DuckDB what it is. #}
+{% macro rounded(value, digits) -%}
+    {{ adapter.dispatch('rounded', 'hourglass')(value, digits) }}
+{%- endmacro %}
+
+{% macro default__rounded(value, digits) -%}
+    round({{ value }}, {{ digits }})
+{%- endmacro %}
+
+{% macro spark__rounded(value, digits) -%}
+    round(({{ value }}) * 1e{{ digits }}, 0) / 1e{{ digits }}
+{%- endmacro %}
+
 {# Whole numbers from 0 below `limit`, as the column number. #}
 {% macro number_series(limit) -%}
     {{ adapter.dispatch('number_series', 'hourglass')(limit) }}

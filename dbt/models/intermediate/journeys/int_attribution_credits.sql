@@ -153,7 +153,7 @@ rounded as (
         {%- for model in models %}
         case
             when c.position = c.path_length then s.cents
-            else cast(round(round(s.cents * c.running_{{ model }}, 6), 0) as bigint)
+            else cast(round({{ rounded('s.cents * c.running_' ~ model, 6) }}, 0) as bigint)
         end as cents_{{ model }},
         {%- endfor %}
         s.sale_kind
@@ -173,7 +173,7 @@ touched as (
         distinct_channels as channel_count,
         cents,
         {%- for model in models %}
-        round(cast(credit_{{ model }} as double), 12) as credit_{{ model }},
+        {{ rounded('cast(credit_' ~ model ~ ' as double)', 12) }} as credit_{{ model }},
         cents_{{ model }} - coalesce(
             lag(cents_{{ model }}) over (partition by order_id order by position), 0
         ) as cents_{{ model }},

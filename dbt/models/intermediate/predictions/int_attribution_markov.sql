@@ -56,10 +56,10 @@ rounded as (
         order_id,
         position,
         channel,
-        round(weight, 12) as credit_markov,
+        {{ rounded('weight', 12) }} as credit_markov,
         case
             when position = path_length then cents
-            else cast(round(round(cents * weight_running, 6), 0) as bigint)
+            else cast(round({{ rounded('cents * weight_running', 6) }}, 0) as bigint)
         end as cents_running
     from running
 ),

@@ -11,7 +11,7 @@ recommendations as (
         complexity,
         customers,
         is_in_force,
-        round({{ safe_ratio('hits', 'customers') }}, 6) as hit_rate
+        {{ rounded(safe_ratio('hits', 'customers'), 6) }} as hit_rate
     from {{ ref('int_recommendations_tested') }}
 ),
 

@@ -101,16 +101,16 @@ final as (
         cast(orders as bigint) as orders,
         cast(net_revenue as decimal(18, 2)) as net_revenue,
         cast(active_months as bigint) as active_months,
-        round({{ safe_ratio('net_revenue', 'active_months') }}, 6) as monthly_revenue,
-        round({{ safe_ratio('active_months', 'customers') }}, 6) as lifetime_months,
-        round({{ safe_ratio('net_revenue', 'customers') }}, 6) as ltv_simple,
-        round({{ safe_ratio('net_revenue', 'orders') }}, 6) as average_order_value,
+        {{ rounded(safe_ratio('net_revenue', 'active_months'), 6) }} as monthly_revenue,
+        {{ rounded(safe_ratio('active_months', 'customers'), 6) }} as lifetime_months,
+        {{ rounded(safe_ratio('net_revenue', 'customers'), 6) }} as ltv_simple,
+        {{ rounded(safe_ratio('net_revenue', 'orders'), 6) }} as average_order_value,
         predicted_customers,
-        round({{ safe_ratio('predicted_value', 'predicted_customers') }}, 6) as mean_predicted_12m_value,
+        {{ rounded(safe_ratio('predicted_value', 'predicted_customers'), 6) }} as mean_predicted_12m_value,
         returned_customers,
-        round({{ safe_ratio('returned_customers', 'customers') }}, 6) as repurchase_rate,
-        round(cast(half_days as double), 1) as repurchase_days_half,
-        round(cast(most_days as double), 1) as repurchase_days_nine_tenths
+        {{ rounded(safe_ratio('returned_customers', 'customers'), 6) }} as repurchase_rate,
+        {{ rounded('cast(half_days as double)', 1) }} as repurchase_days_half,
+        {{ rounded('cast(most_days as double)', 1) }} as repurchase_days_nine_tenths
     from summed
 )
 

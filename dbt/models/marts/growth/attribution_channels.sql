@@ -105,16 +105,16 @@ final as (
         sale_kind,
         model,
         -- Sums of fractions end in digits that depend on the order of adding.
-        round(cast(orders as double), 9) as attributed_orders,
+        {{ rounded('cast(orders as double)', 9) }} as attributed_orders,
         {{ from_cents('cents') }} as attributed_revenue,
-        round(cast(new_customers as double), 9) as new_customers,
+        {{ rounded('cast(new_customers as double)', 9) }} as new_customers,
         case
             when spend > 0
-                then round({{ safe_ratio(from_cents('cents_of_both'), 'spend') }}, 6)
+                then {{ rounded(safe_ratio(from_cents('cents_of_both'), 'spend'), 6) }}
         end as roas,
         case
-            when spend > 0 and round(new_customers, 9) > 0
-                then round({{ safe_ratio('spend', 'new_customers') }}, 6)
+            when spend > 0 and {{ rounded('new_customers', 9) }} > 0
+                then {{ rounded(safe_ratio('spend', 'new_customers'), 6) }}
         end as cac
     from both_kinds
 )

@@ -35,7 +35,7 @@ shared as (
             when e.position = max(e.position) over () then s.touched_cents
             else
                 cast(
-                    round(round(s.touched_cents * (e.effect_running / e.effect_total), 6), 0)
+                    round({{ rounded('s.touched_cents * (e.effect_running / e.effect_total)', 6) }}, 0)
                     as bigint
                 )
         end as running_cents
@@ -47,9 +47,9 @@ shared as (
 final as (
     select
         channel,
-        round(removal_effect, 12) as removal_effect,
-        round(credit_share, 12) as credit_share,
-        round(credit_share * touched_sales, 9) as conversions,
+        {{ rounded('removal_effect', 12) }} as removal_effect,
+        {{ rounded('credit_share', 12) }} as credit_share,
+        {{ rounded('credit_share * touched_sales', 9) }} as conversions,
         {{ from_cents('running_cents - coalesce(lag(running_cents) over (order by position), 0)') }}
             as revenue
     from shared

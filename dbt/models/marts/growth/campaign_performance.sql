@@ -116,21 +116,21 @@ final as (
         cast(coalesce(m.messages_clicked, 0) as bigint) as messages_clicked,
         cast(coalesce(m.messages_unsubscribed, 0) as bigint) as messages_unsubscribed,
         coalesce(r.people_reached, 0) as people_reached,
-        round({{ safe_ratio('m.messages_opened', 'm.messages_delivered') }}, 6) as open_rate,
-        round({{ safe_ratio('m.messages_clicked', 'm.messages_delivered') }}, 6) as click_rate,
-        round({{ safe_ratio('m.messages_unsubscribed', 'm.messages_delivered') }}, 6)
+        {{ rounded(safe_ratio('m.messages_opened', 'm.messages_delivered'), 6) }} as open_rate,
+        {{ rounded(safe_ratio('m.messages_clicked', 'm.messages_delivered'), 6) }} as click_rate,
+        {{ rounded(safe_ratio('m.messages_unsubscribed', 'm.messages_delivered'), 6) }}
             as unsubscribe_rate,
         cast(coalesce(i.impressions, 0) as bigint) as impressions,
         cast(coalesce(i.ad_clicks, 0) as bigint) as ad_clicks,
         coalesce(v.visits, 0) as visits,
-        round(coalesce(s.orders, 0), 9) as attributed_orders,
+        {{ rounded('coalesce(s.orders, 0)', 9) }} as attributed_orders,
         cast(coalesce(s.revenue, 0) as decimal(18, 2)) as attributed_revenue,
-        round(coalesce(s.new_customers, 0), 9) as new_customers,
+        {{ rounded('coalesce(s.new_customers, 0)', 9) }} as new_customers,
         cast(coalesce(i.cost, 0) as decimal(18, 2)) as cost,
-        case when i.cost > 0 then round({{ safe_ratio('s.revenue', 'i.cost') }}, 6) end as roas,
+        case when i.cost > 0 then {{ rounded(safe_ratio('s.revenue', 'i.cost'), 6) }} end as roas,
         case
             when i.cost > 0 and s.new_customers > 0
-                then round({{ safe_ratio('i.cost', 's.new_customers') }}, 6)
+                then {{ rounded(safe_ratio('i.cost', 's.new_customers'), 6) }}
         end as cac
     from campaigns as c
     left join sent as m on c.campaign_id = m.campaign_id

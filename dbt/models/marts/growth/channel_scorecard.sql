@@ -114,20 +114,20 @@ final as (
         k.month,
         k.channel,
         coalesce(v.sessions, 0) as sessions,
-        round(v.average_time_on_site, 3) as average_time_on_site,
-        round(v.bounce_rate, 6) as bounce_rate,
-        round(v.conversion_rate, 6) as conversion_rate,
-        round(v.cart_abandonment_rate, 6) as cart_abandonment_rate,
-        round(coalesce(s.orders, 0), 9) as orders,
+        {{ rounded('v.average_time_on_site', 3) }} as average_time_on_site,
+        {{ rounded('v.bounce_rate', 6) }} as bounce_rate,
+        {{ rounded('v.conversion_rate', 6) }} as conversion_rate,
+        {{ rounded('v.cart_abandonment_rate', 6) }} as cart_abandonment_rate,
+        {{ rounded('coalesce(s.orders, 0)', 9) }} as orders,
         cast(coalesce(s.revenue, 0) as decimal(18, 2)) as revenue,
-        round({{ safe_ratio('s.revenue', 's.orders') }}, 6) as average_order_value,
+        {{ rounded(safe_ratio('s.revenue', 's.orders'), 6) }} as average_order_value,
         t.top_product,
         cast(coalesce(p.spend, 0) as decimal(18, 2)) as spend,
-        round(coalesce(s.new_customers, 0), 9) as new_customers,
-        case when p.spend > 0 then round({{ safe_ratio('s.revenue', 'p.spend') }}, 6) end as roas,
+        {{ rounded('coalesce(s.new_customers, 0)', 9) }} as new_customers,
+        case when p.spend > 0 then {{ rounded(safe_ratio('s.revenue', 'p.spend'), 6) }} end as roas,
         case
             when p.spend > 0 and s.new_customers > 0
-                then round({{ safe_ratio('p.spend', 's.new_customers') }}, 6)
+                then {{ rounded(safe_ratio('p.spend', 's.new_customers'), 6) }}
         end as cac
     from keys as k
     left join visited as v on k.month = v.month and k.channel = v.channel

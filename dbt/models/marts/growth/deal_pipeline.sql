@@ -78,8 +78,8 @@ final as (
         cast(won_amount as decimal(18, 2)) as won_amount,
         cast(lost_amount as decimal(18, 2)) as lost_amount,
         cast(closed_days as bigint) as closed_days,
-        round({{ safe_ratio('won', '(won + lost)') }}, 6) as win_rate,
-        round({{ safe_ratio('closed_days', '(won + lost)') }}, 6) as average_days_to_close
+        {{ rounded(safe_ratio('won', '(won + lost)'), 6) }} as win_rate,
+        {{ rounded(safe_ratio('closed_days', '(won + lost)'), 6) }} as average_days_to_close
     from summed
 )
 

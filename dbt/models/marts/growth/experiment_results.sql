@@ -17,14 +17,14 @@ final as (
         o.subjects,
         o.observed_subjects,
         o.conversions,
-        round({{ safe_ratio('o.conversions', 'o.observed_subjects') }}, 6) as conversion_rate,
+        {{ rounded(safe_ratio('o.conversions', 'o.observed_subjects'), 6) }} as conversion_rate,
         t.rate_difference,
         t.rate_ci_low,
         t.rate_ci_high,
         t.rate_z,
         t.rate_p_value,
         {{ from_cents('o.revenue_cents') }} as net_revenue,
-        round({{ safe_ratio('o.revenue_cents', 'o.observed_subjects') }} / 100, 6)
+        {{ rounded(safe_ratio('o.revenue_cents', 'o.observed_subjects') ~ ' / 100', 6) }}
             as revenue_per_subject,
         t.revenue_difference,
         t.revenue_ci_low,

@@ -48,7 +48,7 @@ final as (
         stage,
         cast(stage_number as integer) as stage_number,
         cast(customers as bigint) as customers,
-        round({{ safe_ratio('customers', 'previous') }}, 6) as conversion_from_previous
+        {{ rounded(safe_ratio('customers', 'previous'), 6) }} as conversion_from_previous
     from stages
 )
 

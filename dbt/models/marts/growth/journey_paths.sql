@@ -53,11 +53,11 @@ final as (
         count(*) as journeys,
         {{ count_if("outcome = 'sale'") }} as conversions,
         {{ count_if("outcome = 'loss'") }} as losses,
-        round({{ safe_ratio(count_if("outcome = 'sale'"), 'count(*)') }}, 6) as conversion_rate,
+        {{ rounded(safe_ratio(count_if("outcome = 'sale'"), 'count(*)'), 6) }} as conversion_rate,
         {{ from_cents('sum(cents)') }} as revenue,
-        round({{ percentile('days', 0.5) }}, 6) as median_days,
-        round(avg(cast(touch_count as double)), 6) as average_touches,
-        round(avg(credit_spread), 6) as credit_spread
+        {{ rounded(percentile('days', 0.5), 6) }} as median_days,
+        {{ rounded('avg(cast(touch_count as double))', 6) }} as average_touches,
+        {{ rounded('avg(credit_spread)', 6) }} as credit_spread
     from written
     group by transform, path
 )

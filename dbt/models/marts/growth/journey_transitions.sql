@@ -89,8 +89,8 @@ final as (
         from_state,
         to_state,
         cast(transitions as bigint) as transitions,
-        round({{ safe_ratio('transitions', 'total') }}, 6) as transition_rate,
-        round({{ safe_ratio('dropped', 'total') }}, 6) as drop_off_rate
+        {{ rounded(safe_ratio('transitions', 'total'), 6) }} as transition_rate,
+        {{ rounded(safe_ratio('dropped', 'total'), 6) }} as drop_off_rate
     from totals
 )
 

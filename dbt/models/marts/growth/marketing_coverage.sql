@@ -78,8 +78,8 @@ final as (
         cast(spend_without_visits as decimal(18, 2)) as spend_without_visits,
         cast(paid_visits as bigint) as paid_visits,
         cast(visits_without_spend as bigint) as visits_without_spend,
-        round({{ safe_ratio('spend_without_visits', 'spend') }}, 6) as share_of_spend_without_visits,
-        round({{ safe_ratio('visits_without_spend', 'paid_visits') }}, 6)
+        {{ rounded(safe_ratio('spend_without_visits', 'spend'), 6) }} as share_of_spend_without_visits,
+        {{ rounded(safe_ratio('visits_without_spend', 'paid_visits'), 6) }}
             as share_of_visits_without_spend
     from summed
 )

@@ -71,11 +71,10 @@ varied as (
         product_id,
         case
             when total > 0
-                then round(
-                    sqrt(greatest(total_of_squares / spans - (total / spans) * (total / spans), 0))
-                    / (total / spans),
-                    6
-                )
+                then {{ rounded(
+                    'sqrt(greatest(total_of_squares / spans - (total / spans) * (total / spans), 0))'
+                    ~ ' / (total / spans)', 6
+                ) }}
         end as units_variation
     from spread
 ),
@@ -120,11 +119,10 @@ covered as (
         *,
         case
             when recent_kept > 0 and stock_on_hand is not null
-                then round(
-                    greatest(cast(stock_on_hand as double), 0)
-                    / (cast(recent_kept as double) / recent_days),
-                    1
-                )
+                then {{ rounded(
+                    'greatest(cast(stock_on_hand as double), 0)'
+                    ~ ' / (cast(recent_kept as double) / recent_days)', 1
+                ) }}
         end as cover_days
     from cumulated
 ),
@@ -138,7 +136,7 @@ final as (
         cast(units_sold as decimal(18, 3)) as units_sold,
         cast(units_returned as decimal(18, 3)) as units_returned,
         case
-            when units_sold > 0 then round({{ safe_ratio('units_returned', 'units_sold') }}, 6)
+            when units_sold > 0 then {{ rounded(safe_ratio('units_returned', 'units_sold'), 6) }}
         end as return_rate,
         cast(net_revenue as decimal(18, 2)) as net_revenue,
         cast(gross_margin as decimal(18, 2)) as gross_margin,

@@ -224,10 +224,10 @@ final as (
         rated.rate_low,
         rated.rate_high,
         -- Sums of fractions end in digits that depend on the order of adding.
-        round(differences.comparison_rate, 9) as comparison_rate,
-        round(differences.difference, 9) as difference,
-        round(differences.difference - differences.below, 9) as difference_low,
-        round(differences.difference + differences.above, 9) as difference_high
+        {{ rounded('differences.comparison_rate', 9) }} as comparison_rate,
+        {{ rounded('differences.difference', 9) }} as difference,
+        {{ rounded('differences.difference - differences.below', 9) }} as difference_low,
+        {{ rounded('differences.difference + differences.above', 9) }} as difference_high
     from rated
     left join differences
         on
