@@ -63,13 +63,16 @@ def apply_changes(
     assert counts is not None
     if max(counts[1:]) > largest * counts[0]:
         return None
+    # By key first: the hashes of all records were worked out once already.
     con.execute(
-        f"""
+        """
         CREATE OR REPLACE TEMP TABLE id_changed AS
         SELECT r.* FROM intermediate.int_identity_records AS r
         SEMI JOIN id_new_hashes AS h ON h.source_id = r.source_id
-        WHERE {ROW_HASH} IN (SELECT row_hash FROM id_new_hashes)
         """
+    )
+    con.execute(
+        f"DELETE FROM id_changed WHERE {ROW_HASH} NOT IN (SELECT row_hash FROM id_new_hashes)"
     )
     gone_nodes = make(
         con,

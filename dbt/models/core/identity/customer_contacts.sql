@@ -89,6 +89,22 @@ records as (
     where not r.is_deleted
 ),
 
+-- The forms of the identifiers that these records state, or of all.
+identifiers as (
+    select
+        identifier_kind,
+        raw_value,
+        normalised_value
+    from {{ source('identity', 'identifiers') }}
+    {%- if is_incremental() %}
+    where
+        raw_value in (select r.email from records as r)
+        or raw_value in (select r.phone from records as r)
+        or raw_value in (select r.national_id from records as r)
+        or raw_value in (select r.loyalty_card from records as r)
+    {%- endif %}
+),
+
 -- Identifiers in the one form in which they are compared; what is none is no value. Of a person's
 -- records the newest has the highest place.
 stated as (
@@ -103,13 +119,13 @@ stated as (
             partition by r.customer_id order by r.known_at nulls first, r.trust, r.source
         ) as place
     from records as r
-    left join {{ source('identity', 'identifiers') }} as email_i
+    left join identifiers as email_i
         on email_i.identifier_kind = 'email' and r.email = email_i.raw_value
-    left join {{ source('identity', 'identifiers') }} as phone_i
+    left join identifiers as phone_i
         on phone_i.identifier_kind = 'phone' and r.phone = phone_i.raw_value
-    left join {{ source('identity', 'identifiers') }} as national_id_i
+    left join identifiers as national_id_i
         on national_id_i.identifier_kind = 'national_id' and r.national_id = national_id_i.raw_value
-    left join {{ source('identity', 'identifiers') }} as loyalty_card_i
+    left join identifiers as loyalty_card_i
         on loyalty_card_i.identifier_kind = 'loyalty_card' and r.loyalty_card = loyalty_card_i.raw_value
 ),
 
