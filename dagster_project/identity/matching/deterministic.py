@@ -15,7 +15,7 @@ from dagster_project.identity.frames import Frame, create_table, make, make_empt
 from dagster_project.identity.records.further_values import FURTHER
 from dagster_project.identity.records.identifiers import Records
 from dagster_project.identity.rules.guards import Guards
-from dagster_project.identity.rules.likeness import compared
+from dagster_project.identity.rules.likeness import CONTRADICTIONS, compared
 
 _SAME = ("national_id", "loyalty_card", "email", "phone")
 
@@ -35,8 +35,8 @@ _SHORTHANDS = """
     coalesce(national_level, 1) = 0 AS national_differs,
     first_level IS NULL AND last_level IS NULL AS is_nameless
 """
-# Two people by their names are never linked, but for one national id and one birth date.
-_OTHER_PERSON = "is_other_person AND NOT coalesce(national_level = 2 AND birth_level = 2, false)"
+# Never linked, whatever they share.
+_OTHER_PERSON = CONTRADICTIONS["two people by their names"]
 RULES: tuple[tuple[str, float, str], ...] = (
     (
         "same_national_id",
