@@ -54,7 +54,9 @@ def write_marts(
         for name in names:
             _copy(con, "marts", name, f"{target}.main", published_at)
             _describe(con, f"{target}.main", name, descriptions.get(name, {}))
-        linked = set()
+    linked = set()
+    # Of committed tables: what a transaction has only just written, one processor reads alone.
+    with _attached(con, folder / DATABASE, reading=True) as target:
         for name in names:
             path = folder / "parquet" / f"{name}.parquet"
             table, said = f"{target}.main.{identifier(name)}", descriptions.get(name, {})
@@ -200,10 +202,18 @@ def described_files(folder: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _attached(con: duckdb.DuckDBPyConnection, path: Path) -> Iterator[str]:
-    """A new database file attached for writing; detached with nothing left in a log."""
-    con.execute(f"ATTACH {quoted(str(path))} AS new_version (STORAGE_VERSION '{STORAGE_VERSION}')")
+def _attached(
+    con: duckdb.DuckDBPyConnection, path: Path, *, reading: bool = False
+) -> Iterator[str]:
+    """A new database file attached for writing, detached with nothing left in a log; or for
+    ``reading`` alone.
+    """
+    options = "READ_ONLY" if reading else f"STORAGE_VERSION '{STORAGE_VERSION}'"
+    con.execute(f"ATTACH {quoted(str(path))} AS new_version ({options})")
     try:
+        if reading:
+            yield "new_version"
+            return
         # One transaction: each comment would otherwise wait for the disk.
         con.begin()
         try:

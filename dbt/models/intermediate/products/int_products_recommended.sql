@@ -23,6 +23,7 @@ purchases as (
         r.run,
         d.customer_id,
         d.product_id,
+        r.run || ' ' || d.product_id as product_key,
         max(d.order_date) as last_date,
         count(*) as day_count,
         cast(
@@ -66,11 +67,14 @@ served as (
     where c.run = 'published' or t.customer_id is not null
 ),
 
--- Numbered from the most bought of the run, equals by their id.
+-- Numbered from the most bought of the run, equals by their id. Joined by product_key alone: from
+-- equal runs of a customer and a product DuckDB made a pair of each customer with each product first
+-- (17 million of 105,000 customers and 113 products, 2026-12).
 bought as (
     select
         p.run,
         p.product_id,
+        p.product_key,
         count(*) as buyers,
         {{ count_if(
             'p.last_date > ' ~ add_days('r.until_date', '-' ~ var('recommendation_trend_days'))
@@ -81,7 +85,7 @@ bought as (
         ) as product_number
     from purchases as p
     inner join runs as r on p.run = r.run
-    group by p.run, p.product_id
+    group by p.run, p.product_id, p.product_key
 ),
 
 products as (
@@ -111,7 +115,7 @@ items as (
         c.product_count
     from purchases as p
     inner join customers as c on p.run = c.run and p.customer_id = c.customer_id
-    inner join bought as b on p.run = b.run and p.product_id = b.product_id
+    inner join bought as b on p.product_key = b.product_key
 ),
 
 -- Fewer buyers than three make no pair that counts.
