@@ -112,15 +112,16 @@
     ) -%}
     {%- set is_followed = increment_is_followed() -%}
     {%- set is_changed = not is_followed or fetched(
-        rows_that_differ(
-            'select * from ' ~ target ~ ' where ' ~ of_keys, 'select * from fresh__' ~ name
-        )
+        'create or replace temp table before__' ~ name ~ ' as select * from ' ~ target ~ ' where '
+        ~ of_keys ~ '; '
+        ~ rows_that_differ('select * from before__' ~ name, 'select * from fresh__' ~ name)
     )[0][0] -%}
     {%- set replacing -%}
         {%- if is_changed -%}
             delete from {{ target }} where {{ of_keys }};
             insert into {{ target }} select * from fresh__{{ name }};
         {%- endif -%}
+        drop table if exists before__{{ name }};
         drop table fresh__{{ name }};
         drop table keys__{{ name }}
     {%- endset -%}
