@@ -11,8 +11,10 @@ from pathlib import Path
 from dagster_project.settings import PROJECT_ROOT
 from tests.bench import (
     accuracy,
+    company,
     day,
     fits,
+    growth,
     identity,
     load,
     marts,
@@ -48,6 +50,9 @@ BENCHES: dict[str, Callable[[], Rows]] = {
     "identity_million": lambda: identity.bench(1_000_000),
     # The day's cost; by the size of the company, which DAY_CUSTOMERS sets.
     "day": lambda: day.bench(int(os.environ.get("DAY_CUSTOMERS", "20000"))),
+    # The whole pipeline of a simulated company; COMPANY_CUSTOMERS sets its size.
+    "company": lambda: company.bench(int(os.environ.get("COMPANY_CUSTOMERS", "20000"))),
+    "growth": growth.from_environment,
     "marts": lambda: marts.bench(50_000),
     "marts_million": lambda: marts.bench(1_000_000),
     "models": models.bench,
@@ -56,7 +61,7 @@ BENCHES: dict[str, Callable[[], Rows]] = {
     "recovery": recovery.bench,
 }
 # Half an hour: only when they are named.
-LONG = frozenset({"identity_million", "marts_million"})
+LONG = frozenset({"growth", "identity_million", "marts_million"})
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The whole run of a simulated company: everything, then a day more, a hundred records, one erasure.
+"""The whole run of a simulated company: all of it, a day more, a hundred records, one erasure.
 
 ``hourglass run`` as a person starts it, from files in landing/ to the report. The last day of two
 years lies aside, and of it the last records. ``full``: a first run over the rest. ``day``: the
@@ -7,9 +7,11 @@ day's files come. ``batch``: a hundred records, as the sensor sees them every qu
 """
 
 import re
+import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -27,25 +29,23 @@ BATCH_TABLES = ("shop.web_events", "shop.orders", "marketing.messages")
 CLI = [sys.executable, "-m", "dagster_project.cli"]
 
 
-def split(source: Path, landing: Path) -> int:
+def split(source: Path, landing: Path) -> None:
     """Write everything before the last day to ``landing``, the rest beside it to ``day`` and
-    ``batch``: the number of the day's records. Requests of erasure stay out.
+    ``batch``. Requests of erasure stay out.
     """
-    records = 0
     con = duckdb.connect()
     con.execute("SET memory_limit = '4GB'")
     for system, contract in load_contract().items():
         for table in contract.tables.values():
             file = source / system / f"{table.name}.csv.gz"
             if file.exists() and table.name != "erasure_requests":
-                records += _split_table(con, file, f"{system}.{table.name}", table, landing.parent)
+                _split_table(con, file, f"{system}.{table.name}", table, landing.parent)
     con.close()
-    return records
 
 
 def _split_table(
     con: duckdb.DuckDBPyConnection, file: Path, name: str, table: Table, folder: Path
-) -> int:
+) -> None:
     system, _, short = name.partition(".")
     when = f"s.{table.dated_by}" if table.dated_by else "''"
     join = ""
@@ -63,7 +63,6 @@ def _split_table(
     in_batch = f"_when >= {quoted(LAST)} AND _rank <= {BATCH // len(BATCH_TABLES)}"
     if name not in BATCH_TABLES:
         in_batch = "false"
-    records = 0
     for part, condition in (
         ("landing", f"_when < {quoted(LAST)}"),
         ("day", f"_when >= {quoted(LAST)} AND NOT ({in_batch})"),
@@ -76,37 +75,71 @@ def _split_table(
             "(SELECT *, row_number() OVER (ORDER BY _when DESC) AS _rank FROM split) "
             f"WHERE {condition}) TO {quoted(str(out))} (HEADER)"
         ).fetchone()
-        if row and row[0] and part != "landing":
-            records += row[0]
-        elif not (row and row[0]):
+        if not (row and row[0]):
             out.unlink()
-    return records
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the pipeline: what it took in all, seconds by stage, MB on disk after it."""
+
+    measured: Measured
+    stages: Mapping[str, float]
+    warehouse_mb: float
+    version_mb: float
+
+    def shown(self, full: "Run") -> str:
+        share = self.measured.processor_seconds / full.measured.processor_seconds
+        return (
+            f"{self.measured.seconds:.1f} s, {self.measured.processor_seconds:.1f} s of "
+            f"processors, peak {self.measured.peak_mb:,.0f} MB; of full {share:.2f}"
+        )
+
+
+def runs(customers: int, parts: Iterable[str], *, months: int = 24) -> Iterator[tuple[str, Run]]:
+    """The full run of a company of ``customers`` people, then each of ``parts`` (see above)."""
+    with tempfile.TemporaryDirectory(prefix="hourglass-company-") as name:
+        folder = Path(name)
+        made = ["--out", f"{name}/made", "--customers", str(customers), "--months", str(months)]
+        measure([*CLI, "sample", *made])
+        split(folder / "made" / "landing", folder / "data" / "landing")
+        shutil.rmtree(folder / "made")
+        yield "full", _run(folder / "data")
+        for part in parts:
+            if part == "erasure":
+                _ask_for_erasure(folder / "data" / "landing")
+            for file in (folder / "data" / part).rglob("*.csv"):
+                file.replace(folder / "data" / "landing" / file.parent.name / file.name)
+            yield part, _run(folder / "data")
 
 
 def bench(customers: int) -> Iterable[tuple[str, str]]:
     """Rows (what, figure): each run as a whole and by stage, and its ratio to the full run."""
-    with tempfile.TemporaryDirectory(prefix="hourglass-company-") as name:
-        folder = Path(name)
-        measure([*CLI, "sample", "--out", f"{name}/made", "--customers", str(customers)])
-        records = split(folder / "made" / "landing", folder / "data" / "landing")
-        yield f"Company, {customers:,} people: records of the last day", f"{records:,}"
-        full = _run(folder)
-        yield from _rows(customers, "full", full, full)
-        for part in ("day", "batch"):
-            _deliver(folder, part)
-            yield from _rows(customers, part, _run(folder), full)
-        yield from _rows(customers, "nothing", _run(folder), full)
-        _ask_for_erasure(folder)
-        yield from _rows(customers, "erasure", _run(folder), full)
+    full = None
+    for what, run in runs(customers, ("day", "batch", "nothing", "erasure")):
+        full = full or run
+        name = f"Company, {customers:,} people: {what}"
+        yield name, run.shown(full)
+        yield f"{name}, stages", ", ".join(f"{k} {v:.1f}" for k, v in run.stages.items())
 
 
-def _deliver(folder: Path, part: str) -> None:
-    for file in (folder / "data" / part).rglob("*.csv"):
-        file.replace(folder / "data" / "landing" / file.parent.name / file.name)
+def _run(data_dir: Path) -> Run:
+    command = [*CLI, "run", "--now", "--data-dir", str(data_dir)]
+    measured = measure(command, shown=True)
+    stages = re.findall(r"^(.+): success, ([0-9.]+) s$", measured.output, re.MULTILINE)
+    return Run(
+        measured,
+        {name: float(seconds) for name, seconds in stages},
+        _mb(data_dir / "warehouse"),
+        _mb(data_dir / "published" / "current"),
+    )
 
 
-def _ask_for_erasure(folder: Path) -> None:
-    landing = folder / "data" / "landing"
+def _mb(folder: Path) -> float:
+    return sum(p.stat().st_size for p in folder.resolve().rglob("*") if p.is_file()) / 1e6
+
+
+def _ask_for_erasure(landing: Path) -> None:
     with duckdb.connect() as con:
         row = con.execute(
             f"SELECT email FROM read_csv({quoted(str(landing / 'shop' / 'accounts.csv'))}, "
@@ -116,27 +149,3 @@ def _ask_for_erasure(folder: Path) -> None:
     (landing / "crm" / "erasure_requests.csv").write_text(
         f"request_id,requested_at,email\nbench,{LAST} 12:00:00,{row[0]}\n"
     )
-
-
-def _run(folder: Path) -> Measured:
-    return measure([*CLI, "run", "--now", "--data-dir", str(folder / "data")], shown=True)
-
-
-def _rows(
-    customers: int, what: str, measured: Measured, full: Measured
-) -> Iterable[tuple[str, str]]:
-    stages = re.search(r"^Seconds((?:.*\n)(?:^ {4,}.*\n)*)", measured.output, re.MULTILINE)
-    yield (
-        f"Company, {customers:,} people: {what}",
-        f"{measured.seconds:.1f} s, {measured.processor_seconds:.1f} s of processors, peak "
-        f"{measured.peak_mb:,.0f} MB; of full {measured.processor_seconds / full.processor_seconds:.2f}",
-    )
-    yield (
-        f"Company, {customers:,} people: {what}, stages",
-        " ".join(stages[1].split()) if stages else "",
-    )
-
-
-if __name__ == "__main__":
-    for line in bench(int(sys.argv[1])):
-        sys.stdout.write(" ".join(line) + "\n")

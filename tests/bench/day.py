@@ -198,13 +198,13 @@ def write_page(page: Path, customers: int, rows: Iterable[tuple[str, str]]) -> N
             sections[size] = f"## {section.strip()}"
     table = "\n".join(f"| {what} | {figure} |" for what, figure in rows)
     sections[customers] = (
-        f"## {customers:,} customers\n\n{_machine()}\n\n| what | figure |\n| --- | --- |\n{table}"
+        f"## {customers:,} customers\n\n{machine()}\n\n| what | figure |\n| --- | --- |\n{table}"
     )
     text = "\n\n".join([HEAD.strip(), *(sections[size] for size in sorted(sections))])
     page.write_text(text + "\n", encoding="utf-8")
 
 
-def _machine() -> str:
+def machine() -> str:
     """Of which code the figures are, and on what."""
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"],
