@@ -39,9 +39,9 @@ def online_retail(landing: Path) -> None:
     shutil.copytree(SHARED_DATA / "online_retail" / "by-day", landing / "uci_online_retail")
 
 
-COMPANIES: list[Callable[[Path], None]] = [small_company]
+COMPANIES: list[Callable[[Path], None]] = [sample]
 if SOAK:
-    COMPANIES += [sample, simulated_company, simulated_company, simulated_company, online_retail]
+    COMPANIES += [small_company, simulated_company, simulated_company, simulated_company, online_retail]
 
 
 @pytest.mark.parametrize("land", COMPANIES)
