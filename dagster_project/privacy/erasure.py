@@ -35,7 +35,7 @@ from dagster_project.privacy.retention import (
     left_out_files,
     mark_expired,
 )
-from dagster_project.privacy.rows import find_rows, found_keys, set_keys
+from dagster_project.privacy.rows import find_rows, found_keys, mentions_sql, set_keys, use_patterns
 from dagster_project.privacy.search import Patterns
 from dagster_project.privacy.statement import write_statement
 from dagster_project.privacy.subject import Subject, erased_before, find_customers, subject_of
@@ -46,7 +46,7 @@ from dagster_project.privacy.versions import rewrite_versions, version_names
 from dagster_project.privacy.warehouse_copy import Memory, copy_warehouse
 from dagster_project.publish.versions import version_in_force
 from dagster_project.settings import Settings
-from dagster_project.warehouse import connect, quoted
+from dagster_project.warehouse import connect
 
 # A key that is a mere number is looked for in quarantined texts from this length on.
 NUMBER_LENGTH = 5
@@ -277,9 +277,8 @@ def _mark(con: duckdb.DuckDBPyConnection, subject: Subject) -> None:
         for kind, keys in subject.records.items()
     }
     patterns = Patterns(subject).with_all_keys(long_keys)
-    shown = " OR ".join(
-        f"regexp_matches(q.original, {quoted(regex)}, 'i')" for regex in patterns.regexes
-    )
+    use_patterns(con, patterns)
+    shown = mentions_sql(["q.original"], patterns)
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE erase_quarantine AS
@@ -288,7 +287,7 @@ def _mark(con: duckdb.DuckDBPyConnection, subject: Subject) -> None:
         WHERE q.level <> 'file' AND (
             EXISTS (SELECT 1 FROM erase_rows AS e
                     WHERE e.file_hash = q.file_hash AND e.line = q.line)
-            OR (q.level = 'row' AND ({shown or "false"}))
+            OR (q.level = 'row' AND {shown})
         )
         """
     )

@@ -32,7 +32,7 @@ from dagster_project.load.reading.record_parsing import (
 )
 from dagster_project.load.reading.workbooks import read_workbook
 from dagster_project.load.validation.load_targets import Target
-from dagster_project.privacy.rows import redacted_sql
+from dagster_project.privacy.rows import redacted_sql, use_patterns
 from dagster_project.privacy.search import Patterns
 from dagster_project.warehouse import connect_file, identifier, quoted
 
@@ -134,7 +134,6 @@ def _csv(delivery: Delivery, target: Target, removal: Removal, out: Path) -> Rew
 def _redacted(texts: Iterable[str], patterns: Patterns, result: Rewritten) -> Iterator[str]:
     """The texts with identifiers replaced in those that hold one; most hold none."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     source = iter(texts)
     while batch := list(islice(source, BATCH)):
@@ -142,11 +141,7 @@ def _redacted(texts: Iterable[str], patterns: Patterns, result: Rewritten) -> It
             yield from batch
             continue
         array = pa.array([text.encode("utf-8", "replace").decode() for text in batch])
-        hits: set[int] = set()
-        for regex in patterns.regexes:
-            found = pc.match_substring_regex(array, regex, ignore_case=True)
-            hits.update(pc.indices_nonzero(found).to_pylist())
-        for number in hits:
+        for number in patterns.rows_in(array).tolist():
             changed = patterns.redacted(batch[number])
             result.redacted += changed != batch[number]
             batch[number] = changed
@@ -196,6 +191,7 @@ def _named(record: Record, header: Sequence[str] = ()) -> Cells:
 def _parquet(path: Path, removal: Removal, out: Path) -> Rewritten:
     """Rows are numbered, so those behind a removed one move up."""
     with connect_file(":memory:", allowed_dirs=(path.parent, out.parent), keep_order=True) as con:
+        use_patterns(con, removal.patterns)
         source = f"read_parquet({quoted(str(path))}, file_row_number = true)"
         described = con.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
         columns = [(name, kind) for name, kind, *_ in described if name != "file_row_number"]
@@ -220,7 +216,7 @@ def _parquet(path: Path, removal: Removal, out: Path) -> Rewritten:
         for name, kind in columns:
             column = identifier(name)
             if kind == "VARCHAR" and not removal.patterns.is_empty:
-                new = redacted_sql(column, removal.patterns)
+                new = redacted_sql(column)
                 selected.append(f"{new} AS {column}")
                 changed.append(f"{new} IS DISTINCT FROM {column}")
             else:

@@ -13,7 +13,7 @@ from dagster_project.engine.configuration import spark_folder
 from dagster_project.errors import HourglassError
 from dagster_project.identity.matching.overrides import overrides_path
 from dagster_project.privacy.landing import drop_rows, found_in
-from dagster_project.privacy.rows import redacted_sql
+from dagster_project.privacy.rows import redacted_sql, use_patterns
 from dagster_project.privacy.search import ERASED, Patterns
 from dagster_project.privacy.subject import Subject
 from dagster_project.settings import Settings
@@ -164,15 +164,14 @@ def _clean_parquet(path: Path, patterns: Patterns) -> None:
         return
     new = path.with_name(f".{path.name}.erasing")
     with connect_file(":memory:", allowed_dirs=(path.parent,)) as con:
+        use_patterns(con, patterns)
         source = f"read_parquet({quoted(str(path))})"
         texts = [
             identifier(name)
             for name, kind, *_ in con.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
             if kind == "VARCHAR"
         ]
-        held = " OR ".join(
-            f"{redacted_sql(text, patterns)} IS DISTINCT FROM {text}" for text in texts
-        )
+        held = " OR ".join(f"{redacted_sql(text)} IS DISTINCT FROM {text}" for text in texts)
         row = con.execute(f"SELECT count(*) FROM {source} WHERE {held or 'false'}").fetchone()
         if not row or not row[0]:
             return

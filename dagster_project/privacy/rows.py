@@ -6,9 +6,11 @@ and what belongs to the orders, calls and tickets among them. A record that the 
 somebody else is theirs, whatever it mentions.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from dagster_project.privacy.references import (
@@ -19,8 +21,12 @@ from dagster_project.privacy.references import (
     contract_tables,
     references_of,
 )
-from dagster_project.privacy.search import REPLACED, Patterns
-from dagster_project.warehouse import identifier, quoted
+from dagster_project.privacy.search import Patterns
+from dagster_project.warehouse import identifier
+
+# Functions of a connection, see :func:`use_patterns`.
+_MENTIONS = "holds_identifier"
+_REDACTED = "without_identifiers"
 
 
 def set_keys(
@@ -144,26 +150,44 @@ def kept_columns(system: str, table_name: str, columns: Sequence[tuple[str, str]
     ]
 
 
-def redacted_sql(column: str, patterns: Patterns) -> str:
-    """SQL: a text column with every identifier in it replaced."""
-    text = column
-    for regex in patterns.regexes:
-        for _ in range(2):
-            text = f"regexp_replace({text}, {quoted(regex)}, {quoted(REPLACED)}, 'gi')"
-    return text
+def use_patterns(con: duckdb.DuckDBPyConnection, patterns: Patterns) -> None:
+    """Have ``con`` look for these patterns: see :func:`redacted_sql` and :func:`mentions_sql`."""
+    functions: tuple[tuple[str, Callable[[pa.ChunkedArray], pa.Array], str], ...] = (
+        (_MENTIONS, lambda texts: _mentions(texts, patterns), "BOOLEAN"),
+        (_REDACTED, lambda texts: patterns.replaced_in(_whole(texts)), "VARCHAR"),
+    )
+    for name, function, kind in functions:
+        with suppress(duckdb.InvalidInputException):
+            con.remove_function(name)
+        con.create_function(
+            name, function, ["VARCHAR"], kind, type="arrow", null_handling="special"
+        )
+
+
+def _whole(texts: pa.ChunkedArray) -> pa.Array:
+    found = texts.combine_chunks().cast(pa.large_string())
+    return pa.concat_arrays(found.chunks) if isinstance(found, pa.ChunkedArray) else found
+
+
+def _mentions(texts: pa.ChunkedArray, patterns: Patterns) -> pa.Array:
+    is_hit = np.zeros(len(texts), dtype=bool)
+    is_hit[patterns.rows_in(_whole(texts))] = True
+    return pa.array(is_hit)
+
+
+def redacted_sql(column: str) -> str:
+    """SQL: a text column with every identifier in it replaced; needs :func:`use_patterns`."""
+    return f"{_REDACTED}({column})"
 
 
 def mentions_sql(columns: Sequence[str], patterns: Patterns) -> str:
     """SQL: whether any of a row's text columns holds an identifier; one look at all of them.
 
-    Most rows hold none, and replacing costs many times what looking does.
+    Needs :func:`use_patterns`.
     """
     if patterns.is_empty or not columns:
         return "false"
-    text = f"concat_ws(chr(31), {', '.join(columns)})"
-    return " OR ".join(
-        f"regexp_matches({text}, {quoted(regex)}, 'i')" for regex in patterns.regexes
-    )
+    return f"{_MENTIONS}(concat_ws(chr(31), {', '.join(columns)}))"
 
 
 def _names(reference: Reference) -> str:

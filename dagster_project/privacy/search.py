@@ -9,10 +9,16 @@ short would be found in amounts and dates of other people. Addresses are whole t
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
+from dagster_project.privacy.literals import Sieve
 from dagster_project.privacy.subject import Subject
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
 
 ERASED = "[erased]"
 # What an expression found, with what stood around it.
@@ -42,11 +48,29 @@ _AT_ONCE = 400
 _LONG_TEXT = 50_000
 
 
-class Patterns:
-    """The identifiers of a subject, ready to be looked for and replaced."""
+class _Form(NamedTuple):
+    """One way to write one identifier. ``around``: what may stand before and after it."""
 
-    def __init__(self, subject: Subject) -> None:
-        words = set(subject.customer_ids)
+    around: tuple[str, str]
+    literal: str
+    kind: str = ""
+
+    def written(self, spell: Callable[[str], str]) -> str:
+        """As an expression, of which ``spell`` gives the fixed texts."""
+        if self.kind == "digits":
+            return _BETWEEN_DIGITS.join(self.literal)
+        return rf"\b{spell(self.literal)}\b" if self.kind == "word" else spell(self.literal)
+
+
+class Patterns:
+    """The identifiers of a subject, ready to be looked for and replaced.
+
+    Every expression is asked only of what its fixed text stands in, see :mod:`literals`.
+    """
+
+    def __init__(self, subject: Subject, more_words: Iterable[str] = ()) -> None:
+        self._subject = subject
+        words = {*subject.customer_ids, *more_words}
         for keys in subject.records.values():
             words.update(key for key in keys if is_distinctive(key))
         texts: set[str] = set()
@@ -69,6 +93,37 @@ class Patterns:
     def is_empty(self) -> bool:
         return not (self.words or self.texts or self._phones)
 
+    def with_all_keys(self, keys: Mapping[str, Iterable[str]]) -> "Patterns":
+        """These patterns, with every key of a record as a word, also mere numbers."""
+        return Patterns(self._subject, {key for found in keys.values() for key in found})
+
+    @cached_property
+    def _forms(self) -> list[list[_Form]]:
+        """Every form, by what may stand around it; the longest first."""
+        emails = {text for text in self.texts if "@" in text}
+        phones = self._written_phones.intersection(self.texts)
+        groups = (
+            [_Form(_AROUND_EMAIL, text) for text in emails],
+            [
+                *(_Form(_AROUND_PHONE, text) for text in phones),
+                *(_Form(_AROUND_PHONE, number, "digits") for number in self._phones),
+            ],
+            [_Form(_AROUND_TEXT, text) for text in {*self.texts} - emails - phones],
+            [_Form(_AROUND_NOTHING, digest) for digest in self.hashes],
+            [_Form(_AROUND_NOTHING, word, "word") for word in self.words],
+        )
+        found = []
+        for forms in groups:
+            written = {form: form.written(_escaped) for form in forms}
+            ordered = sorted(forms, key=lambda form: (-len(written[form]), written[form]))
+            found += [ordered[at : at + _AT_ONCE] for at in range(0, len(ordered), _AT_ONCE)]
+        return found
+
+    @cached_property
+    def _sieve(self) -> Sieve[_Form]:
+        forms = [form for group in self._forms for form in group]
+        return Sieve((form, form.literal, form.kind == "digits") for form in forms)
+
     @cached_property
     def regexes(self) -> list[str]:
         """Expressions that together find every form, for RE2 (DuckDB, Arrow) without case.
@@ -77,90 +132,125 @@ class Patterns:
         Each has two groups, for what stands around the identifier: :data:`REPLACED` keeps it. Of
         two identifiers with one sign between them a replacement takes the first: do it twice.
         """
-        return self._expressions(_escaped)
+        return self._expressions(None)
 
-    def _expressions(self, written: Callable[[str], str], more: Iterable[str] = ()) -> list[str]:
-        """Every form as ``written``, between what may stand around it; ``more`` stand anywhere."""
-        emails = {text for text in self.texts if "@" in text}
-        phones = self._written_phones.intersection(self.texts)
-        digits = [_BETWEEN_DIGITS.join(number) for number in self._phones]
+    def _expressions(
+        self, only: Set[_Form] | None, spell: Callable[[str], str] | None = None
+    ) -> list[str]:
+        """The expressions of these forms; None: of all. An alternative whose fixed text is not
+        there finds nothing, so that without it the others find and replace what they did.
+        """
         found = []
-        for (before, after), forms in (
-            (_AROUND_EMAIL, map(written, emails)),
-            (_AROUND_PHONE, [*map(written, phones), *digits]),
-            (_AROUND_TEXT, map(written, {*self.texts} - emails - phones)),
-            (_AROUND_NOTHING, [*map(written, self.hashes), *more]),
-            (_AROUND_NOTHING, [rf"\b{written(word)}\b" for word in self.words]),
-        ):
-            parts = sorted(forms, key=lambda form: (-len(form), form))
-            found += [
-                f"{before}(?:{'|'.join(parts[at : at + _AT_ONCE])}){after}"
-                for at in range(0, len(parts), _AT_ONCE)
+        for group in self._forms:
+            parts = [
+                form.written(spell or _escaped) for form in group if only is None or form in only
             ]
+            if parts:
+                before, after = group[0].around
+                found.append(f"{before}(?:{'|'.join(parts)}){after}")
         return found
 
-    @cached_property
-    def _compiled(self) -> list[re.Pattern[str]]:
-        return [re.compile(regex, re.IGNORECASE) for regex in self.regexes]
-
-    @cached_property
-    def _of_bytes(self) -> list[str]:
+    def _expressions_of_bytes(self, only: Set[_Form]) -> list[str]:
         """Expressions over bytes, each of them a Latin-1 character to RE2.
 
         Two bytes a character (UTF-16) are found wherever they stand.
         """
 
-        def written(text: str, code: str = "utf-8") -> str:
+        def spell(text: str, code: str = "utf-8") -> str:
             return "".join(f"\\x{byte:02x}" for byte in text.encode(code))
 
-        wide = (*self.texts, *self.hashes, *self.words)
-        return self._expressions(written, [written(text, "utf-16-le") for text in wide])
-
-    def with_all_keys(self, keys: Mapping[str, Iterable[str]]) -> "Patterns":
-        """These patterns, with every key of a record as a word, also mere numbers."""
-        more = Patterns(Subject((), 0))
-        more.texts, more.hashes, more._phones = self.texts, self.hashes, self._phones
-        more._written_phones = self._written_phones
-        more.words = sorted({*self.words, *(key for found in keys.values() for key in found)})
-        return more
+        wide = sorted({spell(form.literal, "utf-16-le") for form in only if form.kind != "digits"})
+        return self._expressions(only, spell) + [
+            f"()(?:{'|'.join(wide[at : at + _AT_ONCE])})()" for at in range(0, len(wide), _AT_ONCE)
+        ]
 
     def is_in(self, data: bytes) -> bool:
         """Whether bytes hold any form of any identifier."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
+        forms = self._sieve.forms_in(data)
+        if b"\0" in data:
+            # Of a text in UTF-16 every letter of ASCII has such a byte beside it.
+            forms |= self._sieve.forms_in(data.replace(b"\0", b""))
+        if not forms:
+            return False
         array = pa.array([data], pa.large_binary())
         return any(
             pc.match_substring_regex(array, regex, ignore_case=True)[0].as_py()
-            for regex in self._of_bytes
+            for regex in self._expressions_of_bytes(forms)
         )
 
-    def is_in_text(self, text: str) -> bool:
-        """Whether a text holds any form of any identifier."""
-        return any(regex.search(text) for regex in self._compiled)
+    def rows_in(self, texts: "pa.Array") -> "np.ndarray":
+        """Which of the texts (their numbers) hold any form of any identifier, by RE2."""
+        return self._rows_and_expressions(texts)[0]
 
-    def redacted(self, text: str) -> str:
-        """``text`` with every identifier replaced."""
-        if len(text) >= _LONG_TEXT:
-            text = self._redacted_at_once(text)
-        else:
-            for regex in self._compiled:
-                if regex.search(text):
-                    text = regex.sub(REPLACED, regex.sub(REPLACED, text))
-        return text
+    def _rows_and_expressions(self, texts: "pa.Array") -> tuple["np.ndarray", list[str]]:
+        import numpy as np
+        import pyarrow.compute as pc
 
-    def _redacted_at_once(self, text: str) -> str:
+        rows, forms = self._sieve.rows_in(texts)
+        expressions = self._expressions(forms)
+        chosen = texts.take(rows)
+        is_hit = np.zeros(len(rows), dtype=bool)
+        for regex in expressions if len(rows) else ():
+            found = pc.match_substring_regex(chosen, regex, ignore_case=True)
+            is_hit |= found.fill_null(False).to_numpy(zero_copy_only=False)
+        return rows[is_hit], expressions
+
+    def replaced_in(self, texts: "pa.Array") -> "pa.Array":
+        """The texts with every identifier replaced, by RE2."""
+        import numpy as np
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        # Bytes that are no UTF-8 stand as surrogates in ``text``; RE2 gets what is between them.
-        parts = re.split("([\ud800-\udfff]+)", text)
-        array = pa.array(parts[::2], pa.large_string())
-        for regex in self.regexes:
-            for _ in range(2):
-                array = pc.replace_substring_regex(array, f"(?i){regex}", REPLACED)
-        parts[::2] = array.to_pylist()
-        return "".join(parts)
+        rows, expressions = self._rows_and_expressions(texts)
+        if not len(rows):
+            return texts
+        mask = np.zeros(len(texts), dtype=bool)
+        mask[rows] = True
+        return pc.replace_with_mask(texts, pa.array(mask), _replaced(texts.take(rows), expressions))
+
+    def is_in_text(self, text: str) -> bool:
+        """Whether a text holds any form of any identifier."""
+        return any(
+            re.search(regex, text, re.IGNORECASE)
+            for regex in self._expressions(self._sieve.forms_in_text(text))
+        )
+
+    def redacted(self, text: str) -> str:
+        """``text`` with every identifier replaced."""
+        forms = self._sieve.forms_in_text(text)
+        if not forms:
+            return text
+        expressions = self._expressions(forms)
+        if len(text) >= _LONG_TEXT:
+            return _redacted_at_once(text, expressions)
+        for regex in expressions:
+            # The module keeps what it compiled last.
+            if re.search(regex, text, re.IGNORECASE):
+                for _ in range(2):
+                    text = re.sub(regex, REPLACED, text, flags=re.IGNORECASE)
+        return text
+
+
+def _redacted_at_once(text: str, expressions: Sequence[str]) -> str:
+    import pyarrow as pa
+
+    # Bytes that are no UTF-8 stand as surrogates in ``text``; RE2 gets what is between them.
+    parts = re.split("([\ud800-\udfff]+)", text)
+    array = pa.array(parts[::2], pa.large_string())
+    parts[::2] = _replaced(array, expressions).to_pylist()
+    return "".join(parts)
+
+
+def _replaced(texts: "pa.Array", expressions: Sequence[str]) -> "pa.Array":
+    import pyarrow.compute as pc
+
+    for regex in expressions:
+        for _ in range(2):
+            texts = pc.replace_substring_regex(texts, f"(?i){regex}", REPLACED)
+    return texts
 
 
 def _escaped(text: str) -> str:

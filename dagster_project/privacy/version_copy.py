@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from dagster_project.privacy.references import RECORD_KEYS, RECORDS_AND_VISITORS
-from dagster_project.privacy.rows import mentions_sql, redacted_sql
+from dagster_project.privacy.rows import mentions_sql, redacted_sql, use_patterns
 from dagster_project.privacy.search import Patterns
 from dagster_project.privacy.subject import Subject
 from dagster_project.privacy.tables import TABLES
@@ -87,6 +87,7 @@ def set_subject(
 
 
 def copy_database(con: duckdb.DuckDBPyConnection, old: Path, new: Path, erased: Erased) -> None:
+    use_patterns(con, erased.patterns)
     con.execute(f"ATTACH {quoted(str(old))} AS old_version (READ_ONLY)")
     con.execute(f"ATTACH {quoted(str(new))} AS new_version (STORAGE_VERSION '{STORAGE_VERSION}')")
     try:
@@ -107,7 +108,7 @@ def copy_database(con: duckdb.DuckDBPyConnection, old: Path, new: Path, erased: 
             )
             texts = [identifier(column) for column, kind, _ in columns if kind == "VARCHAR"]
             selected = ", ".join(
-                f"CASE WHEN is_mention THEN {redacted_sql(identifier(column), erased.patterns)} "
+                f"CASE WHEN is_mention THEN {redacted_sql(identifier(column))} "
                 f"ELSE {identifier(column)} END AS {identifier(column)}"
                 if identifier(column) in texts and not erased.patterns.is_empty
                 else identifier(column)

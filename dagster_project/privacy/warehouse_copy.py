@@ -20,7 +20,13 @@ from dagster_project.identity.registry.tables import REGISTRY_TABLES, hash_key
 from dagster_project.load.ledger.schema import create_raw_tables
 from dagster_project.privacy.journal import RewrittenFile
 from dagster_project.privacy.references import RECORDS_AND_VISITORS, contract_tables
-from dagster_project.privacy.rows import delete_sql, kept_columns, mentions_sql, redacted_sql
+from dagster_project.privacy.rows import (
+    delete_sql,
+    kept_columns,
+    mentions_sql,
+    redacted_sql,
+    use_patterns,
+)
 from dagster_project.privacy.search import Patterns
 from dagster_project.privacy.subject import Subject
 from dagster_project.privacy.tables import TABLES, create_privacy_tables
@@ -71,6 +77,7 @@ def copy_warehouse(
     create_raw_tables(con)
     create_privacy_tables(con)
     _put_files(con, files)
+    use_patterns(con, patterns)
     con.execute(f"ATTACH {quoted(str(new_path))} AS {NEW}")
     try:
         for schema in _schemas(con):
@@ -157,7 +164,7 @@ def _copy_raw(con: duckdb.DuckDBPyConnection, system: str, name: str, patterns: 
     texts = [column for column, kind in columns if kind == "VARCHAR" and column != "_file_hash"]
     mentions = mentions_sql([f"t.{identifier(column)}" for column in texts], patterns)
     cleaned = ", ".join(
-        f"CASE WHEN is_mention THEN {redacted_sql(f't.{identifier(column)}', patterns)} "
+        f"CASE WHEN is_mention THEN {redacted_sql(f't.{identifier(column)}')} "
         f"ELSE t.{identifier(column)} END AS {identifier(column)}"
         if column in texts and not patterns.is_empty
         else f"t.{identifier(column)}"
@@ -270,7 +277,7 @@ def _copy_ledger(con: duckdb.DuckDBPyConnection, patterns: Patterns) -> None:
 def _redacted(con: duckdb.DuckDBPyConnection, schema: str, name: str, patterns: Patterns) -> str:
     """The columns of ``t`` with identifiers in texts replaced; hashes of files stay as they are."""
     return ", ".join(
-        f"{redacted_sql(f't.{identifier(column)}', patterns)} AS {identifier(column)}"
+        f"{redacted_sql(f't.{identifier(column)}')} AS {identifier(column)}"
         if kind == "VARCHAR" and not column.endswith("hash") and not patterns.is_empty
         else f"t.{identifier(column)}"
         for column, kind in _columns(con, schema, name)
