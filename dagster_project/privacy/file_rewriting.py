@@ -10,6 +10,7 @@ import gzip
 import io
 import json
 import zipfile
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ from dagster_project.load.reading.header_matching import known_names
 from dagster_project.load.reading.record_parsing import (
     Record,
     json_records,
-    record_texts,
+    record_blocks,
     text_encoding,
 )
 from dagster_project.load.reading.workbooks import read_workbook
@@ -102,30 +103,57 @@ def _csv(delivery: Delivery, target: Target, removal: Removal, out: Path) -> Rew
     result = Rewritten()
     encoder = codecs.getincrementalencoder(dialect.encoding)(errors="surrogateescape")
     comment = target.settings.comment
-    texts = record_texts(delivery.path, delivery.compression, dialect, errors="surrogateescape")
+    blocks = record_blocks(delivery.path, delivery.compression, dialect, errors="surrogateescape")
+    numbers = sorted(removal.lines)
 
     def cells(text: str) -> Cells:
         found = dialect.signs.split(text.rstrip("\r\n")) or []
         return dict(zip(dialect.header, found, strict=False))
 
-    def remaining() -> Iterator[str]:
-        for line, text in texts:
-            bare = text.rstrip("\r\n")
-            if (
-                line <= dialect.header_line
-                or not bare.strip()
-                or (comment and bare.startswith(comment))
-            ):
-                yield text
-            elif removal.takes(line, lambda text=text: cells(text)):  # type: ignore[misc]
-                result.gone.append(line)
-                yield "\n" * text.count("\n") or "\r" * text.count("\r")
-            else:
-                result.kept += 1
-                yield text
+    def is_record(line: int, text: str) -> bool:
+        bare = text.rstrip("\r\n")
+        is_said = bare.strip() and not (comment and bare.startswith(comment))
+        return line > dialect.header_line and bool(is_said)
+
+    def remaining(line: int, text: str) -> str:
+        if not is_record(line, text):
+            return text
+        if removal.takes(line, lambda: cells(text)):
+            result.gone.append(line)
+            return "\n" * text.count("\n") or "\r" * text.count("\r")
+        result.kept += 1
+        return text
+
+    def remaining_lines(first: int, text: str) -> list[str]:
+        lines = [f"{one}\n" for one in text.split("\n")[:-1]]
+        end = first + len(lines)
+        if removal.is_gone is not None:
+            return [remaining(first + at, one) for at, one in enumerate(lines)]
+        asked = numbers[bisect_left(numbers, first) : bisect_left(numbers, end)]
+        result.kept += sum(is_record(first + at, one) for at, one in enumerate(lines))
+        for line in asked:
+            result.kept -= is_record(line, lines[line - first])
+            lines[line - first] = remaining(line, lines[line - first])
+        return lines
+
+    def texts() -> Iterator[str]:
+        records: list[str] = []
+        for line, text, is_plain in blocks:
+            more = remaining_lines(line, text) if is_plain else [remaining(line, text)]
+            # Mostly nobody is in them: one look for all.
+            if is_plain and not removal.patterns.can_be_in(whole := "".join(more)):
+                yield "".join(_redacted(records, removal.patterns, result))
+                yield whole
+                records = []
+                continue
+            records += more
+            if len(records) >= BATCH:
+                yield "".join(_redacted(records, removal.patterns, result))
+                records = []
+        yield "".join(_redacted(records, removal.patterns, result))
 
     with _compressed(out, delivery.compression) as file:
-        for text in _redacted(remaining(), removal.patterns, result):
+        for text in texts():
             file.write(encoder.encode(text))
         file.write(encoder.encode("", final=True))
     return result
@@ -333,7 +361,8 @@ def _compressed(path: Path, compression: str | None) -> Iterator[BinaryIO | Any]
     """A binary file that compresses what is written; the same content gives the same bytes."""
     with path.open("wb") as raw:
         if compression == "gzip":
-            with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as file:
+            # As gzip itself: level 9 takes twice as long for a hundredth less (2026-12-01).
+            with gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0) as file:
                 yield file
         elif compression == "zstd":
             with zstandard.ZstdCompressor().stream_writer(raw, closefd=False) as file:

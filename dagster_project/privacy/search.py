@@ -164,6 +164,10 @@ class Patterns:
             f"()(?:{'|'.join(wide[at : at + _AT_ONCE])})()" for at in range(0, len(wide), _AT_ONCE)
         ]
 
+    def can_be_in(self, text: str) -> bool:
+        """False where a text certainly holds no form of any identifier; cheap."""
+        return bool(self._sieve.forms_in_text(text))
+
     def is_in(self, data: bytes) -> bool:
         """Whether bytes hold any form of any identifier."""
         import pyarrow as pa

@@ -179,9 +179,11 @@ def prepare_values(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     guards = load_guards()
     found: list[tuple[str, str, str]] = []
     for kind in ADDRESSES:
+        raws = raw_texts(con, references(), kind)
+        known = _normalised_before(con, kind, f"{guards.version}-{settings.phone_region}")
         normalise = normaliser(kind, guards, settings.phone_region)
-        for raw in raw_texts(con, references(), kind):
-            value = normalise(raw)[0]
+        for raw in raws:
+            value = known[raw] if raw in known else normalise(raw)[0]
             if value is not None:
                 found.append((kind, raw, value))
             elif kind == "email" and "@" in raw:
@@ -228,6 +230,18 @@ def prepare_values(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
         + " UNION ALL ".join(parts)
         + ")"
     )
+
+
+def _normalised_before(
+    con: duckdb.DuckDBPyConnection, kind: str, rules: str
+) -> dict[str, str | None]:
+    """Raw text to its value, or None, of what the identity step normalised by the same rules."""
+    rows = con.execute(
+        "SELECT raw_value, normalised_value FROM identity.normalised "
+        "WHERE identifier_kind = ? AND rules_hash = ?",
+        [kind, rules],
+    ).fetchall()
+    return dict(rows)
 
 
 def _kinds(reference: Reference) -> str:
