@@ -11,7 +11,7 @@ data is looked up in a table.
 """
 
 import re
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -49,13 +49,10 @@ class Literals:
     """Cores (see :func:`core_of`), each with a number, ready to be found in folded bytes."""
 
     def __init__(self, cores: Iterable[tuple[int, bytes]]) -> None:
-        by_width: dict[int, dict[int, list[tuple[int, bytes, int]]]] = {}
+        by_width: dict[int, list[tuple[int, bytes]]] = {}
         for number, core in cores:
-            width = min(len(core), _WIDEST)
-            at = _telling(core, width)
-            gram = int.from_bytes(core[at : at + width], "little")
-            by_width.setdefault(width, {}).setdefault(gram, []).append((at, core, number))
-        self._sieves = [_Sieve(width, grams) for width, grams in sorted(by_width.items())]
+            by_width.setdefault(min(len(core), _WIDEST), []).append((number, core))
+        self._sieves = [_Sieve(width, found) for width, found in sorted(by_width.items())]
 
     def __bool__(self) -> bool:
         return bool(self._sieves)
@@ -67,7 +64,7 @@ class Literals:
             for at in sieve.positions(padded, len(folded)):
                 window = padded[at : at + sieve.width]
                 for offset, core, number in sieve.grams[int.from_bytes(window, "little")]:
-                    if folded.startswith(core, max(at - offset, 0)):
+                    if at >= offset and folded.startswith(core, at - offset):
                         yield at - offset, number
 
 
@@ -81,13 +78,24 @@ def _telling(core: bytes, width: int) -> int:
 
 
 class _Sieve:
-    """The numbers of one width; ``grams``: number to what it may be a part of."""
+    """The numbers of one width; ``grams``: number to what it may be a part of.
 
-    def __init__(self, width: int, grams: dict[int, list[tuple[int, bytes, int]]]) -> None:
+    When every core is long enough, only each second, fourth or eighth position is looked at, and
+    as many numbers of each core are known.
+    """
+
+    def __init__(self, width: int, cores: Sequence[tuple[int, bytes]]) -> None:
         self.width = width
-        self.grams = grams
+        shortest = min(len(core) for _, core in cores)
+        self.stride = max(one for one in (1, 2, 4, 8) if one <= shortest - width + 1)
+        self.grams: dict[int, list[tuple[int, bytes, int]]] = {}
+        for number, core in cores:
+            first = _telling(core, width + self.stride - 1)
+            for at in range(first, first + self.stride):
+                gram = int.from_bytes(core[at : at + width], "little")
+                self.grams.setdefault(gram, []).append((at, core, number))
         self._mask = np.uint64((1 << (8 * width)) - 1)
-        self._sorted = np.array(sorted(grams), dtype=np.uint64)
+        self._sorted = np.array(sorted(self.grams), dtype=np.uint64)
         self._table = np.zeros(1 << _TABLE_BITS, dtype=bool)
         self._table[self._hashed(self._sorted)] = True
 
@@ -101,7 +109,7 @@ class _Sieve:
         last = size - self.width
         for begin in range(0, max(last + 1, 0), _PIECE):
             count = min(_PIECE, last + 1 - begin)
-            for shift in range(min(_WIDEST, count)):
+            for shift in range(0, min(_WIDEST, count), self.stride):
                 first = begin + shift
                 steps = -(-(count - shift) // _WIDEST)
                 # A copy: NumPy reckons slowly with numbers that begin anywhere.
@@ -146,7 +154,7 @@ class Sieve(Generic[Form]):
         return self._always | {self._forms[number] for _, number in self._found(data.lower())}
 
     def forms_in_text(self, text: str) -> set[Form]:
-        for sign, letter in _SAME_LETTERS.items():
+        for sign, letter in () if text.isascii() else _SAME_LETTERS.items():
             if sign in text:
                 text = text.replace(sign, letter)
         return self.forms_in(text.encode("utf-8", "surrogatepass"))
@@ -155,7 +163,7 @@ class Sieve(Generic[Form]):
         """Which of the texts (their numbers) can hold a form, and which forms those are."""
         array = texts.cast(pa.large_string())
         ends, data = _buffers(array)
-        for sign, letter in _SAME_LETTERS.items():
+        for sign, letter in () if data.isascii() else _SAME_LETTERS.items():
             if sign.encode() in data:
                 array = pc.replace_substring(array, sign, letter)
                 ends, data = _buffers(array)

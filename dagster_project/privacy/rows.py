@@ -27,6 +27,10 @@ from dagster_project.warehouse import identifier
 # Functions of a connection, see :func:`use_patterns`.
 _MENTIONS = "holds_identifier"
 _REDACTED = "without_identifiers"
+# Rows from which a table's columns are looked at one by one, and how many different texts in so
+# many rows are few. Of 2.8 million events nine of fourteen columns have few (2026-12-01).
+_MANY_ROWS = 20_000
+_FEW_TEXTS = 500
 
 
 def set_keys(
@@ -188,6 +192,34 @@ def mentions_sql(columns: Sequence[str], patterns: Patterns) -> str:
     if patterns.is_empty or not columns:
         return "false"
     return f"{_MENTIONS}(concat_ws(chr(31), {', '.join(columns)}))"
+
+
+def columns_to_look_at(
+    con: duckdb.DuckDBPyConnection, source: str, columns: Sequence[str], patterns: Patterns
+) -> list[str]:
+    """Those of a relation's text columns (SQL) that may hold an identifier in some row.
+
+    Of a column with few different texts (events, channels, countries: most of a large table) each
+    text is looked at once.
+    """
+    row = con.execute(f"SELECT count(*) FROM {source}").fetchone()
+    rows = row[0] if row else 0
+    if patterns.is_empty or not columns or rows < _MANY_ROWS:
+        return list(columns)
+    first = ", ".join(f"{column} AS c{at}" for at, column in enumerate(columns))
+    about = ", ".join(f"count(DISTINCT c{at})" for at in range(len(columns)))
+    counts = con.execute(
+        f"SELECT {about} FROM (SELECT {first} FROM {source} LIMIT {_MANY_ROWS})"
+    ).fetchone()
+    found = []
+    for column, count in zip(columns, counts or (), strict=True):
+        if count < _FEW_TEXTS:
+            # Not in SQL: DuckDB looks at every row before it makes them distinct.
+            texts = con.execute(f"SELECT DISTINCT {column} FROM {source}").to_arrow_table()
+            if not len(patterns.rows_in(_whole(texts.column(0)))):
+                continue
+        found.append(column)
+    return found
 
 
 def _names(reference: Reference) -> str:

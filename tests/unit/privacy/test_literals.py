@@ -99,7 +99,7 @@ def test_every_form_is_found_as_by_all_expressions(drawn):
 
 @settings(deadline=None, max_examples=200)
 @given(
-    cores=st.sets(st.text("ab-01", min_size=4, max_size=12), max_size=6),
+    cores=st.sets(st.text("ab-01", min_size=4, max_size=18), max_size=6),
     text=st.text("ab-01", max_size=200),
     piece=st.sampled_from([8, 16, 24]),
 )
