@@ -278,7 +278,7 @@ def _mark(con: duckdb.DuckDBPyConnection, subject: Subject) -> None:
     }
     patterns = Patterns(subject).with_all_keys(long_keys)
     use_patterns(con, patterns)
-    shown = mentions_sql(["q.original"], patterns)
+    shown = mentions_sql(con, "ledger.quarantine AS q", ["q.original"], patterns)
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE erase_quarantine AS

@@ -184,27 +184,32 @@ def redacted_sql(column: str) -> str:
     return f"{_REDACTED}({column})"
 
 
-def mentions_sql(columns: Sequence[str], patterns: Patterns) -> str:
+def mentions_sql(
+    con: duckdb.DuckDBPyConnection, source: str, columns: Sequence[str], patterns: Patterns
+) -> str:
     """SQL: whether any of a row's text columns holds an identifier; one look at all of them.
 
-    Needs :func:`use_patterns`.
+    ``source``: the relation, as SQL, whose text columns these are. Needs :func:`use_patterns`.
     """
-    if patterns.is_empty or not columns:
+    looked_at = _columns_to_look_at(con, source, columns, patterns)
+    if not looked_at:
         return "false"
-    return f"{_MENTIONS}(concat_ws(chr(31), {', '.join(columns)}))"
+    return f"{_MENTIONS}(concat_ws(chr(31), {', '.join(looked_at)}))"
 
 
-def columns_to_look_at(
+def _columns_to_look_at(
     con: duckdb.DuckDBPyConnection, source: str, columns: Sequence[str], patterns: Patterns
 ) -> list[str]:
-    """Those of a relation's text columns (SQL) that may hold an identifier in some row.
+    """Those of the columns that may hold an identifier in some row.
 
     Of a column with few different texts (events, channels, countries: most of a large table) each
     text is looked at once.
     """
+    if patterns.is_empty or not columns:
+        return []
     row = con.execute(f"SELECT count(*) FROM {source}").fetchone()
     rows = row[0] if row else 0
-    if patterns.is_empty or not columns or rows < _MANY_ROWS:
+    if rows < _MANY_ROWS:
         return list(columns)
     first = ", ".join(f"{column} AS c{at}" for at, column in enumerate(columns))
     about = ", ".join(f"count(DISTINCT c{at})" for at in range(len(columns)))

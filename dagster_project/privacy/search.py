@@ -168,6 +168,12 @@ class Patterns:
         """False where a text certainly holds no form of any identifier; cheap."""
         return bool(self._sieve.forms_in_text(text))
 
+    def possible_rows(self, texts: Sequence[str]) -> set[int]:
+        """The numbers of the texts that may hold a form of an identifier; all others hold none."""
+        import pyarrow as pa
+
+        return set(self._sieve.rows_in(pa.array(texts, pa.large_string()))[0].tolist())
+
     def is_in(self, data: bytes) -> bool:
         """Whether bytes hold any form of any identifier."""
         import pyarrow as pa

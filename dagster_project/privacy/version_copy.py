@@ -14,7 +14,6 @@ import duckdb
 
 from dagster_project.privacy.references import RECORD_KEYS, RECORDS_AND_VISITORS
 from dagster_project.privacy.rows import (
-    columns_to_look_at,
     mentions_sql,
     redacted_sql,
     use_patterns,
@@ -112,7 +111,6 @@ def copy_database(con: duckdb.DuckDBPyConnection, old: Path, new: Path, erased: 
                 else _is_of_mart([column for column, *_ in columns])
             )
             texts = [identifier(column) for column, kind, _ in columns if kind == "VARCHAR"]
-            looked_at = columns_to_look_at(con, source, texts, erased.patterns)
             selected = ", ".join(
                 f"CASE WHEN is_mention THEN {redacted_sql(identifier(column))} "
                 f"ELSE {identifier(column)} END AS {identifier(column)}"
@@ -122,7 +120,7 @@ def copy_database(con: duckdb.DuckDBPyConnection, old: Path, new: Path, erased: 
             )
             con.execute(
                 f"CREATE TABLE {target} AS SELECT {selected} FROM (SELECT t.*, "
-                f"{mentions_sql(looked_at, erased.patterns)} AS is_mention "
+                f"{mentions_sql(con, source, texts, erased.patterns)} AS is_mention "
                 f"FROM {source} AS t WHERE NOT ({condition})) AS t"
             )
             if comment:

@@ -21,7 +21,6 @@ from dagster_project.load.ledger.schema import create_raw_tables
 from dagster_project.privacy.journal import RewrittenFile
 from dagster_project.privacy.references import RECORDS_AND_VISITORS, contract_tables
 from dagster_project.privacy.rows import (
-    columns_to_look_at,
     delete_sql,
     kept_columns,
     mentions_sql,
@@ -164,10 +163,7 @@ def _copy_raw(con: duckdb.DuckDBPyConnection, system: str, name: str, patterns: 
     columns = _columns(con, system, name)
     texts = [column for column, kind in columns if kind == "VARCHAR" and column != "_file_hash"]
     source = f"{identifier(system)}.{identifier(name)} AS t"
-    looked_at = columns_to_look_at(
-        con, source, [f"t.{identifier(column)}" for column in texts], patterns
-    )
-    mentions = mentions_sql(looked_at, patterns)
+    mentions = mentions_sql(con, source, [f"t.{identifier(one)}" for one in texts], patterns)
     cleaned = ", ".join(
         f"CASE WHEN is_mention THEN {redacted_sql(f't.{identifier(column)}')} "
         f"ELSE t.{identifier(column)} END AS {identifier(column)}"
