@@ -1,6 +1,7 @@
 """The sieve before the expressions misses no form of an identifier that they find."""
 
 import re
+from random import Random
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,14 +16,10 @@ from dagster_project.privacy.subject import Subject
 
 # Letters with a second small or capital letter outside ASCII, and signs that stand around texts.
 LETTERS = "abkKsSiI19.-@ +éÉжЖ\u212a\u017f\u0130\u0131"
-written = st.text(LETTERS, min_size=4, max_size=24)
-emails = st.lists(
-    st.one_of(written, st.from_regex(r"[a-k0-9]{1,9}@[a-k]{1,9}\.de", fullmatch=True))
-)
-phones = st.lists(st.from_regex(r"\+[1-9][0-9]{9,12}", fullmatch=True), max_size=3)
-keys = st.lists(
-    st.one_of(st.from_regex(r"[A-Z]{0,3}-?[0-9]{1,9}", fullmatch=True), written), max_size=5
-)
+NOISE = " ,;\n\"'.-@xk0123456789é%\\nu\u0130"
+# Hypothesis draws short and alike, so that a hole is seldom met: each seed makes long and mixed
+# texts, in which most forms are met.
+seeds = st.integers(0, 2**32)
 
 
 def patterns_of(mails: list[str], numbers: list[str], words: list[str]) -> Patterns:
@@ -33,30 +30,40 @@ def patterns_of(mails: list[str], numbers: list[str], words: list[str]) -> Patte
     return Patterns(Subject((), 1, addresses=addresses)).with_all_keys({"order": words})
 
 
-@st.composite
-def people_and_texts(draw):
-    patterns = patterns_of(draw(emails), draw(phones), draw(keys))
-    known = [*patterns.texts, *patterns.words, *sorted(unsalted_hashes(patterns.texts))[:9]]
-    blanks = st.sampled_from(["", " ", ") ", "-", ". "])
+def word(random: Random, letters: str, least: int, most: int) -> str:
+    return "".join(random.choices(letters, k=random.randint(least, most)))
 
-    def form(text: str) -> str:
-        change = draw(st.integers(0, 5))
-        if change == 1:
-            return text.upper()
-        if change == 2:
-            return text.replace("k", "\u212a").replace("s", "\u017f").replace("i", "\u0131")
-        if change == 3:
-            return "".join(sign + draw(blanks) if sign.isdigit() else sign for sign in text)
-        if change == 4:
-            return text[1:]
-        return text.swapcase() if change == 5 else text
 
-    piece = st.text(" ,;\n\"'.-@xk0123456789é%\\nu\u0130", max_size=6)
+def written(random: Random, text: str) -> str:
+    """The text as it is, or in one of the ways that expressions find or must not."""
+    spread = (sign + random.choice(["", " ", ") ", "-", ". "]) for sign in text)
+    return random.choice(
+        [
+            text,
+            text.upper(),
+            text.swapcase(),
+            text.replace("k", "\u212a").replace("s", "\u017f"),
+            text.replace("i", random.choice("\u0130\u0131")),
+            "".join(spread) if text[-5:].isdigit() else text,
+            text[1:],
+        ]
+    )
+
+
+def people_and_texts(seed: int) -> tuple[Patterns, list[str]]:
+    random = Random(seed)
+    mails = [word(random, "askinb19.", 1, 9) + "@kiss.de" for _ in range(random.randint(0, 3))]
+    mails += [word(random, LETTERS, 5, 24) for _ in range(random.randint(0, 3))]
+    numbers = ["+49" + word(random, "0123456789", 8, 11) for _ in range(random.randint(0, 2))]
+    words = [word(random, "AKs", 0, 2) + word(random, "-0123", 1, 9) for _ in range(3)]
+    patterns = patterns_of(mails, numbers, words)
+    hashes = sorted(unsalted_hashes(patterns.texts))[:9]
+    known = [*patterns.texts * 2, *numbers * 3, *patterns.words, *hashes]
     found = []
-    for _ in range(draw(st.integers(1, 6))):
-        parts = [draw(piece)]
-        for _ in range(draw(st.integers(0, 2)) if known else 0):
-            parts += [form(draw(st.sampled_from(known))), draw(piece)]
+    for _ in range(random.randint(1, 6)):
+        parts = [word(random, NOISE, 0, 6)]
+        for _ in range(random.randint(0, 3)):
+            parts += [written(random, random.choice(known)), word(random, NOISE, 0, 6)]
         found.append("".join(parts))
     return patterns, found
 
@@ -68,11 +75,11 @@ def by_all_expressions(patterns: Patterns, text: str) -> str:
     return text
 
 
-@settings(deadline=None, max_examples=400)
-@given(drawn=people_and_texts())
-def test_every_form_is_found_as_by_all_expressions(drawn):
+@settings(deadline=None, max_examples=150)
+@given(seed=seeds)
+def test_every_form_is_found_as_by_all_expressions(seed):
     """An erased person's address stays in a file because the first, quick look took it for none."""
-    patterns, texts = drawn
+    patterns, texts = people_and_texts(seed)
     array = pa.array(texts)
     expected = [False] * len(texts)
     replaced = array
@@ -98,15 +105,13 @@ def test_every_form_is_found_as_by_all_expressions(drawn):
 
 
 @settings(deadline=None, max_examples=200)
-@given(
-    cores=st.sets(st.text("ab-01", min_size=4, max_size=18), max_size=6),
-    text=st.text("ab-01", max_size=200),
-    piece=st.sampled_from([8, 16, 24]),
-)
-def test_a_text_across_two_pieces_is_found(cores, text, piece):
+@given(seed=seeds, piece=st.sampled_from([8, 16, 24]))
+def test_a_text_across_two_pieces_is_found(seed, piece):
     """Of a large file every half megabyte hides one address that begins before its end."""
-    listed = [core.encode() for core in sorted(cores)]
-    data = text.encode()
+    random = Random(seed)
+    shortest = random.choice([4, 8, 9, 12, 15])
+    listed = [word(random, "ab-01", shortest, 18).encode() for _ in range(random.randint(1, 6))]
+    data = b"".join(random.choice([*listed, b"", b"a", b"-0"]) for _ in range(40))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(literals, "_PIECE", piece)
         found = set(Literals(enumerate(listed)).found(data))
