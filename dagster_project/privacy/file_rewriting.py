@@ -361,8 +361,8 @@ def _compressed(path: Path, compression: str | None) -> Iterator[BinaryIO | Any]
     """A binary file that compresses what is written; the same content gives the same bytes."""
     with path.open("wb") as raw:
         if compression == "gzip":
-            # As gzip itself: level 9 takes twice as long for a hundredth less (2026-12-01).
-            with gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0) as file:
+            # Level 9 takes five times as long for 7 % less (2026-12-01).
+            with gzip.GzipFile("", "wb", compresslevel=4, fileobj=raw, mtime=0) as file:
                 yield file
         elif compression == "zstd":
             with zstandard.ZstdCompressor().stream_writer(raw, closefd=False) as file:
