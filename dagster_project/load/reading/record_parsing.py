@@ -142,7 +142,8 @@ def record_blocks(
 ) -> Iterator[tuple[int, str, bool]]:
     """(line, text, whether it is plain): a record, or many of which each is one line, as a whole.
 
-    Plain are most files; their records need no look at each (15 times as fast, 2026-12-01).
+    Plain are most files, and their records need no look at each: 0.12 s for 260,000 orders instead
+    of 0.54 s (2026-12-01).
     """
     pattern = dialect.signs.record
     decoder = codecs.getincrementaldecoder(dialect.encoding)(errors=errors)
