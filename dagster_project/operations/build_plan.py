@@ -167,7 +167,9 @@ def _newest(
     today: date,
 ) -> date | None:
     def in_zone(moment: str) -> str:
-        return f"CAST(({moment} AT TIME ZONE 'UTC') AT TIME ZONE {quoted(settings.time_zone)} AS DATE)"
+        return (
+            f"CAST(({moment} AT TIME ZONE 'UTC') AT TIME ZONE {quoted(settings.time_zone)} AS DATE)"
+        )
 
     # Clocks differ by 14 hours at most: what is older than a day is of today or before, and the
     # newest moment has the newest date. Each of millions of moments took 100 ns (2026-12).

@@ -41,7 +41,13 @@ def online_retail(landing: Path) -> None:
 
 COMPANIES: list[Callable[[Path], None]] = [sample]
 if SOAK:
-    COMPANIES += [small_company, simulated_company, simulated_company, simulated_company, online_retail]
+    COMPANIES += [
+        small_company,
+        simulated_company,
+        simulated_company,
+        simulated_company,
+        online_retail,
+    ]
 
 
 @pytest.mark.parametrize("land", COMPANIES)
