@@ -193,7 +193,11 @@ class Settings(BaseSettings):
         description="Where the report is served; hourglass ui does so on the port after its own.",
     )
     keep_versions: int = Field(
-        default=7, ge=3, le=1000, description="Published versions kept for rollback and readers."
+        default=7,
+        ge=3,
+        le=1000,
+        description="Published versions kept for rollback and readers: the newest, and the newest "
+        "of each of as many days.",
     )
     settle_seconds: float = Field(
         default=5.0,

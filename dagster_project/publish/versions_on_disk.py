@@ -1,6 +1,7 @@
 """Versions on disk: putting an older one back in force, and removing those beyond the count."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
 
 from dagster_project.errors import HourglassError, UsageError
 from dagster_project.publish.flip import discard, publishing, put_in_force
@@ -12,7 +13,10 @@ from dagster_project.publish.versions import (
 )
 from dagster_project.settings import Settings
 
-# Readers that opened a version stay on it; a day is longer than any dashboard session was seen.
+# Readers that open a version's files one after the other finish within this; a file that is open
+# stays readable when it is removed.
+IN_USE = timedelta(hours=2)
+# How long a version of each hour is kept.
 YOUNG = timedelta(days=1)
 
 
@@ -45,7 +49,7 @@ def rollback(settings: Settings, name: str | None = None) -> PublishedVersion:
 
 
 def prune(settings: Settings, *, now: datetime | None = None) -> list[str]:
-    """Remove versions beyond ``keep_versions`` that are older than a day; their names.
+    """Remove the versions that :func:`kept` leaves out; their names.
 
     Restated versions are counted apart. The one in force stays whatever its age. Called with the
     versions locked.
@@ -54,20 +58,44 @@ def prune(settings: Settings, *, now: datetime | None = None) -> list[str]:
     in_force = version_in_force(settings)
     removed = []
     versions = list_versions(settings)
-    beyond = [
-        version
-        for is_restated in (False, True)
-        for version in [v for v in versions if v.is_restated == is_restated][
-            : -settings.keep_versions
-        ]
-    ]
-    for version in beyond:
-        # One that a wrong clock dated ahead is not young until that day comes.
-        is_young = timedelta(0) <= now - version.published_at < YOUNG
-        if not is_young and (in_force is None or version.name != in_force.name):
-            discard(version)
-            removed.append(version.name)
+    for is_restated in (False, True):
+        alike = [version for version in versions if version.is_restated == is_restated]
+        stay = kept([version.published_at for version in alike], settings.keep_versions, now)
+        for place, version in enumerate(alike):
+            if place not in stay and (in_force is None or version.name != in_force.name):
+                discard(version)
+                removed.append(version.name)
     return removed
+
+
+def kept(published: Sequence[datetime], count: int, now: datetime) -> set[int]:
+    """Places of the versions that stay, of all in the order in which they were published.
+
+    The newest ``count``; all of the last two hours; of the last day the newest of each hour; and
+    the newest of each day of as many days as ``count``. So a run every quarter of an hour leaves
+    no hundred versions a day, and still a week to go back to.
+    """
+    stay: set[int] = set()
+    hours: set[datetime] = set()
+    days: set[date] = set()
+    for place in reversed(range(len(published))):
+        moment = published[place]
+        age = now - moment
+        hour = moment.replace(minute=0, second=0, microsecond=0)
+        # One that a wrong clock dated ahead is not young until that day comes.
+        is_newest_of_hour = timedelta(0) <= age < YOUNG and hour not in hours
+        is_newest_of_day = moment.date() not in days and len(days) < count
+        if (
+            len(published) - place <= count
+            or timedelta(0) <= age < IN_USE
+            or is_newest_of_hour
+            or is_newest_of_day
+        ):
+            stay.add(place)
+        hours.add(hour)
+        if is_newest_of_day:
+            days.add(moment.date())
+    return stay
 
 
 def _one_before(

@@ -7,6 +7,8 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dagster_project.errors import HourglassError, UsageError
 from dagster_project.publish import (
@@ -21,6 +23,7 @@ from dagster_project.publish import (
 )
 from dagster_project.publish.flip import publishing
 from dagster_project.publish.versions import NAME_FORMAT, new_name, version_of
+from dagster_project.publish.versions_on_disk import kept
 from dagster_project.quality.volume import latest_manifest
 from tests.small_warehouse import fill, pass_gate, report_page, stamps
 
@@ -90,6 +93,33 @@ def test_old_versions_go_and_young_ones_stay(put_out, settings):
     assert list_versions(settings) == versions[2:]
     assert [v.restricted.exists() for v in versions] == [False, False, True, True, True]
     assert stamps(settings) == {5}
+
+
+@given(
+    gaps=st.lists(st.sampled_from((1, 15, 15, 15, 60, 300, 1440, 4320)), max_size=400),
+    count=st.integers(3, 10),
+)
+def test_runs_by_the_quarter_of_an_hour_leave_a_week_and_no_hundred_versions(gaps, count):
+    """The disk fills up within a day of runs every quarter of an hour, or all that is left to go
+    back to is two hours old."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    made: list[datetime] = []
+    left: list[datetime] = []
+    for gap in gaps:
+        now += timedelta(minutes=gap)
+        made.append(now)
+        left.append(now)
+        stay = kept(left, count, now)
+        left = [moment for place, moment in enumerate(left) if place in stay]
+        assert set(made[-count:]) <= set(left)
+        in_use = [moment for moment in made if now - moment < timedelta(hours=2)]
+        assert set(in_use) <= set(left)
+        assert len(left) <= len(in_use) + 2 * count + 24
+    days = sorted({moment.date() for moment in made})[-count:]
+    newest = {max(moment for moment in made if moment.date() == day) for day in days}
+    assert newest <= set(left)
+    hours = {(m.date(), m.hour): m for m in made if now - m < timedelta(days=1)}
+    assert set(hours.values()) <= set(left)
 
 
 def test_the_version_in_force_is_never_pruned(put_out, settings):
