@@ -18,6 +18,7 @@ SIZES = (10_000, 30_000, 100_000, 300_000)
 PROJECTED = (1_000_000, 10_000_000, 100_000_000)
 # Of two lengths of history the day is compared at this size.
 YEARS_OF = 30_000
+NIGHT_HOURS = 8
 PAGE = PROJECT_ROOT / "docs" / "growth.md"
 HEAD = """# Growth
 
@@ -43,6 +44,15 @@ def projected(figures: Sequence[float], sizes: Sequence[int], to: int) -> float:
         return figures[-1] * (to / sizes[-1]) ** power
     each = max(figures[-1] - figures[-2], 0) / (sizes[-1] - sizes[-2])
     return figures[-1] + each * (to - sizes[-1])
+
+
+def size_at(figures: Sequence[float], sizes: Sequence[int], limit: float) -> float:
+    """The size at which ``figures`` of ``sizes`` reach ``limit``, by the law of the last two."""
+    power = exponent(figures, sizes)
+    if power > 1:
+        return sizes[-1] * (limit / figures[-1]) ** (1 / power)
+    each = max(figures[-1] - figures[-2], 1e-9) / (sizes[-1] - sizes[-2])
+    return sizes[-1] + (limit - figures[-1]) / each
 
 
 def bench(sizes: Sequence[int] = SIZES) -> Iterable[tuple[str, str]]:
@@ -129,17 +139,22 @@ def _conclusion(full: Mapping[int, Run], day: Mapping[int, Run]) -> str:
         later = max(stages, key=lambda stage: projected(by_line[stage], sizes, PROJECTED[1]))
         seconds = by_line["In all, seconds"]
         hours = [projected(seconds, sizes, size) / 3600 for size in PROJECTED]
+        place = "too" if now == later else f"to '{later}'"
         lines.append(
             f"- {name}: at {sizes[-1]:,} people most of the time goes to '{now}', at ten million "
-            f"to '{later}'. A million people would take {hours[0]:,.1f} hours, ten million "
-            f"{hours[1]:,.1f}, a hundred million {hours[2]:,.0f}."
+            f"{place}. A million people would take {hours[0]:,.1f} hours, ten million "
+            f"{hours[1]:,.1f}, a hundred million {hours[2]:,.0f}. A night of {NIGHT_HOURS} hours "
+            f"is full at {size_at(seconds, sizes, NIGHT_HOURS * 3600) / 1e6:,.0f} million, an hour "
+            f"at {size_at(seconds, sizes, 3600) / 1e6:,.1f} million: before that, more processors "
+            "or another engine."
         )
     by_line = _lines(full)
     peak = by_line["Peak of all processes, MB"]
     disk = by_line["Warehouse, MB"]
     lines += [
         f"- Memory: {peak[-2]:,.0f} MB at {sizes[-2]:,} people, {peak[-1]:,.0f} MB at "
-        f"{sizes[-1]:,}. DuckDB goes to disk past its limit; what Python holds does not.",
+        f"{sizes[-1]:,}. DuckDB goes to disk past its limit, so that the projection above is too "
+        "high for all but what Python holds: the predictions' customers.",
         f"- Disk: the warehouse would have {projected(disk, sizes, PROJECTED[1]) / 1e3:,.0f} GB "
         "at ten million.",
     ]
