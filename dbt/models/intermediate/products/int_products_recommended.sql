@@ -200,16 +200,6 @@ owned as (
     inner join served as s on i.customer_number = s.customer_number
 ),
 
-popular_owned as (
-    select
-        i.customer_number,
-        count(*) as product_count
-    from items as i
-    inner join popular as p on i.product_number = p.product_number
-    where p.place <= 20
-    group by i.customer_number
-),
-
 candidates as (
     select
         o.customer_number,
@@ -221,15 +211,13 @@ candidates as (
 
     union all
 
-    -- The five most popular that a customer has not bought, and no more: those after them reach no list.
     select
         s.customer_number,
         p.product_number,
         0 as weight
     from served as s
     inner join popular as p on s.run = p.run
-    left join popular_owned as o on s.customer_number = o.customer_number
-    where p.place <= least({{ var('recommendation_count') }} + coalesce(o.product_count, 0), 20)
+    where p.place <= 20
 ),
 
 scored as (
