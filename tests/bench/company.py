@@ -104,13 +104,14 @@ def runs(customers: int, parts: Iterable[str], *, months: int = 24) -> Iterator[
         measure([*CLI, "sample", *made])
         split(folder / "made" / "landing", folder / "data" / "landing")
         shutil.rmtree(folder / "made")
-        yield "full", _run(folder / "data")
+        yield "full", _run(folder / "data", "--now")
         for part in parts:
             if part == "erasure":
                 _ask_for_erasure(folder / "data" / "landing")
             for file in (folder / "data" / part).rglob("*.csv"):
                 file.replace(folder / "data" / "landing" / file.parent.name / file.name)
-            yield part, _run(folder / "data")
+            # As somebody who does not know that there is nothing to take.
+            yield part, _run(folder / "data", *(() if part == "nothing" else ("--now",)))
 
 
 def bench(customers: int) -> Iterable[tuple[str, str]]:
@@ -123,8 +124,8 @@ def bench(customers: int) -> Iterable[tuple[str, str]]:
         yield f"{name}, stages", ", ".join(f"{k} {v:.1f}" for k, v in run.stages.items())
 
 
-def _run(data_dir: Path) -> Run:
-    command = [*CLI, "run", "--now", "--data-dir", str(data_dir)]
+def _run(data_dir: Path, *options: str) -> Run:
+    command = [*CLI, "run", *options, "--data-dir", str(data_dir)]
     measured = measure(command, shown=True)
     stages = re.findall(r"^(.+): success, ([0-9.]+) s$", measured.output, re.MULTILINE)
     return Run(
