@@ -18,10 +18,11 @@ from dagster_project.engine import dbt_executable
 from dagster_project.engine.configuration import spark_conf
 from dagster_project.errors import HourglassError, UsageError
 from dagster_project.identity.registry.published_comparison import compare_with_published
-from dagster_project.load import create_raw_tables, load_landing
+from dagster_project.load import load_landing
 from dagster_project.operations import alerts, landing_spool
 from dagster_project.operations.alerts import send_alerts
 from dagster_project.operations.build_plan import create_control_tables, plan_build
+from dagster_project.privacy.erasure import prepare_tables
 from dagster_project.privacy.subject import prepare_values
 from dagster_project.publish import inputs, targets, versions_on_disk
 from dagster_project.settings import Settings, load_settings
@@ -71,12 +72,7 @@ def mappings_known(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
 
 def telephone_read(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
     with connect_file(":memory:") as con:
-        create_raw_tables(con)
-        con.execute("CREATE SCHEMA IF NOT EXISTS identity")
-        con.execute(
-            "CREATE TABLE identity.registry (customer_id VARCHAR, source_system VARCHAR, "
-            "source_table VARCHAR, source_id VARCHAR)"
-        )
+        prepare_tables(con)
         con.execute("INSERT INTO crm.contacts (contact_id, phone) VALUES ('1', '02079460958')")
         prepare_values(con, settings)
         return con.execute("SELECT value FROM who_values").fetchall()
