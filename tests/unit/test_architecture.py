@@ -1,14 +1,20 @@
 """The shape of the code, which a reader relies on and nobody reviews line by line."""
 
 import ast
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from dagster_project.settings import PROJECT_ROOT
 
 PACKAGE = PROJECT_ROOT / "dagster_project"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LINE_LIMIT = 420
+# The sample is 3 MB in all, in files of less than one.
+LARGEST_FILE = 1_000_000
 
 
 def imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
@@ -33,6 +39,25 @@ def test_only_definitions_and_defs_import_dagster():
         and PACKAGE / "defs" not in path.parents
     }
     assert offenders == set()
+
+
+def test_nothing_large_is_committed():
+    """A download that lay about is committed with the rest, and every clone carries it for good."""
+    if not (PROJECT_ROOT / ".git").exists() or shutil.which("git") is None:
+        pytest.skip("needs git and a clone: what is committed is not known here")
+    listed = subprocess.run(
+        ["git", "-c", f"safe.directory={PROJECT_ROOT}", "ls-files", "-z"],
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if listed.returncode:
+        pytest.skip(f"git lists no files here: {listed.stderr.strip()}")
+    paths = [PROJECT_ROOT / name for name in listed.stdout.split("\0") if name]
+    assert PROJECT_ROOT / "pyproject.toml" in paths
+    large = [path for path in paths if path.is_file() and path.stat().st_size > LARGEST_FILE]
+    assert large == []
 
 
 def test_files_stay_readable():
