@@ -13,11 +13,7 @@ from pathlib import Path
 import duckdb
 
 from dagster_project.privacy.references import RECORD_KEYS, RECORDS_AND_VISITORS
-from dagster_project.privacy.rows import (
-    mentions_sql,
-    redacted_sql,
-    use_patterns,
-)
+from dagster_project.privacy.rows import mentions_sql, redacted_sql, use_patterns
 from dagster_project.privacy.search import Patterns
 from dagster_project.privacy.subject import Subject
 from dagster_project.privacy.tables import TABLES
