@@ -23,7 +23,9 @@ from pydantic_core.core_schema import ValidationInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from dagster_project.errors import UsageError
+from dagster_project.operations.engine_settings import EngineSettings
 from dagster_project.operations.setting_values import (
+    empty_is_none,
     enough_memory,
     known_cron,
     known_currency,
@@ -66,10 +68,6 @@ RENAMED = {
 }
 
 
-def _empty_is_none(value: Any) -> Any:
-    return None if value == "" else value
-
-
 def _country_with_holidays(value: str) -> str:
     with _HOLIDAYS.open(encoding="utf-8", newline="") as file:
         countries = sorted({row["country"] for row in csv.DictReader(file)})
@@ -86,7 +84,7 @@ def _default_data_dir() -> Path:
     return (Path.cwd() if PROJECT_ROOT == _SHIPPED else PROJECT_ROOT) / "data"
 
 
-class Settings(BaseSettings):
+class Settings(EngineSettings, BaseSettings):
     """One installation's settings; paths are absolute, dates are business dates."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
@@ -95,12 +93,12 @@ class Settings(BaseSettings):
         default_factory=_default_data_dir,
         description="Folder that holds all data, kept and derived.",
     )
-    project_dir: Annotated[Path | None, BeforeValidator(_empty_is_none)] = Field(
+    project_dir: Annotated[Path | None, BeforeValidator(empty_is_none)] = Field(
         default=None,
         description="Folder of one's own definitions, over those shipped: contracts/, mappings/, "
         "words/, expectations/, models/.",
     )
-    as_of: Annotated[date | None, BeforeValidator(_empty_is_none)] = Field(
+    as_of: Annotated[date | None, BeforeValidator(empty_is_none)] = Field(
         default=None, description="The only 'now': the last fully elapsed business date."
     )
     time_zone: Annotated[str, AfterValidator(known_time_zone)] = Field(
@@ -109,7 +107,7 @@ class Settings(BaseSettings):
         description="Business time zone (IANA name).",
     )
     currency: Annotated[
-        str | None, BeforeValidator(_empty_is_none), AfterValidator(known_currency)
+        str | None, BeforeValidator(empty_is_none), AfterValidator(known_currency)
     ] = Field(
         default=None,
         json_schema_extra=_of_marts("VARCHAR"),
@@ -134,7 +132,7 @@ class Settings(BaseSettings):
         json_schema_extra=_of_marts("DOUBLE"),
         description="Attribution: half-life of the time-decay model.",
     )
-    won_deals: Annotated[Literal["sales", "pipeline"] | None, BeforeValidator(_empty_is_none)] = (
+    won_deals: Annotated[Literal["sales", "pipeline"] | None, BeforeValidator(empty_is_none)] = (
         Field(
             default=None,
             json_schema_extra=_of_marts("VARCHAR"),
@@ -212,33 +210,11 @@ class Settings(BaseSettings):
     threads: int = Field(
         default_factory=lambda: max(1, os.cpu_count() or 1), ge=1, description="DuckDB's threads."
     )
-    dagster_postgres_url: Annotated[str | None, BeforeValidator(_empty_is_none)] = Field(
+    dagster_postgres_url: Annotated[str | None, BeforeValidator(empty_is_none)] = Field(
         default=None,
         repr=False,
         pattern=r"^postgresql(\+psycopg2)?://\S+$",
         description="PostgreSQL database for Dagster's history, instead of SQLite below data_dir.",
-    )
-    engine: Literal["duckdb", "spark"] = Field(
-        default="duckdb", description="Where the models run: duckdb, or spark (make spark)."
-    )
-    spark_master: Annotated[str, BeforeValidator(lambda value: value or "local[*]")] = Field(
-        default="local[*]",
-        pattern=r"^(local(\[[\d*]+\])?|spark://\S+|yarn|k8s://\S+)$",
-        description="Spark's master: local[*], spark://host:7077.",
-    )
-    spark_warehouse: Annotated[Path | None, BeforeValidator(_empty_is_none)] = Field(
-        default=None,
-        description="Folder for Spark's tables, the same path on this machine and every worker; "
-        "by default in the warehouse's folder.",
-    )
-    spark_conf: Annotated[Path | None, BeforeValidator(_empty_is_none)] = Field(
-        default=None, description="File of Spark's own settings: name, blank, value a line."
-    )
-    spark_memory: str = Field(
-        default="2g", pattern=r"^\d+[mg]$", description="Memory of Spark's driver and executors."
-    )
-    spark_partitions: int = Field(
-        default=8, ge=1, le=100_000, description="Partitions of a shuffle on Spark."
     )
     schedule_enabled: bool = Field(
         default=False, description="Start the daily schedule and the landing sensor."
@@ -252,14 +228,14 @@ class Settings(BaseSettings):
         description="Addresses in Apprise's form, separated by blanks, that hear what is wrong.",
     )
     landing_url: Annotated[
-        str | None, BeforeValidator(_empty_is_none), AfterValidator(remote_address)
+        str | None, BeforeValidator(empty_is_none), AfterValidator(remote_address)
     ] = Field(
         default=None, description="Remote folder whose new files are brought into landing/ first."
     )
     publish_url: Annotated[
-        str | None, BeforeValidator(_empty_is_none), AfterValidator(remote_address)
+        str | None, BeforeValidator(empty_is_none), AfterValidator(remote_address)
     ] = Field(default=None, description="Remote folder that takes every published version too.")
-    publish_postgres_url: Annotated[str | None, BeforeValidator(_empty_is_none)] = Field(
+    publish_postgres_url: Annotated[str | None, BeforeValidator(empty_is_none)] = Field(
         default=None,
         repr=False,
         pattern=r"^postgres(ql)?://\S+$",
@@ -275,9 +251,9 @@ class Settings(BaseSettings):
     )
 
     delivery_url: Annotated[
-        str | None, BeforeValidator(_empty_is_none), AfterValidator(web_address)
+        str | None, BeforeValidator(empty_is_none), AfterValidator(web_address)
     ] = Field(default=None, description="Webhook that takes the changes of audiences; https.")
-    delivery_secret: Annotated[str | None, BeforeValidator(_empty_is_none)] = Field(
+    delivery_secret: Annotated[str | None, BeforeValidator(empty_is_none)] = Field(
         default=None, repr=False, description="Signs deliveries; the receiver knows it too."
     )
 

@@ -13,17 +13,29 @@ from typing import Any
 
 import duckdb
 
-from dagster_project.engine.configuration import spark_environment
+from dagster_project.engine.configuration import spark_environment, spark_folder
 from dagster_project.engine.requirements import require_spark
+from dagster_project.engine.spread_work import spread
 from dagster_project.engine.tables import hand_over, take_back
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect
+
+__all__ = [
+    "after_models",
+    "before_models",
+    "dbt_executable",
+    "dbt_target",
+    "engine_environment",
+    "require_engine",
+    "spark_folder",
+    "spread",
+]
 
 
 def require_engine(settings: Settings) -> None:
     """Raise UsageError, with what to do, unless the engine of ``settings`` can be used here."""
     if settings.engine == "spark":
-        require_spark()
+        require_spark(settings.spark_remote)
 
 
 def engine_environment(settings: Settings) -> dict[str, str]:

@@ -23,6 +23,10 @@ MEANING = {
 }
 
 
+# What Spark reads below SPARK_CONF_DIR.
+DEFAULTS = "spark-defaults.conf"
+
+
 def spark_folder(settings: Settings) -> Path:
     """Where the tables of Spark lie: one folder per schema and table, Parquet inside."""
     return settings.spark_warehouse or settings.warehouse_dir / "spark"
@@ -49,11 +53,11 @@ def spark_conf(settings: Settings) -> dict[str, str]:
     if conf["spark.master"].startswith("local"):
         conf |= {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
     # What results depend on is nobody's to choose.
-    return conf | _own(settings.spark_conf) | MEANING
+    return conf | read_conf(settings.spark_conf) | MEANING
 
 
-def _own(path: Path | None) -> dict[str, str]:
-    """The entries of a person's file; raises UsageError where it is not one."""
+def read_conf(path: Path | None) -> dict[str, str]:
+    """The entries of a file of Spark's settings; raises UsageError where it is not one."""
     if path is None:
         return {}
     try:
@@ -80,8 +84,9 @@ def spark_environment(settings: Settings) -> dict[str, str]:
     for private in (folder, settings.warehouse_dir / "spark_scratch", spark_folder(settings)):
         private_folder(private)
     lines = [f"{name} {value}" for name, value in spark_conf(settings).items()]
-    (folder / "spark-defaults.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return {
+    (folder / DEFAULTS).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    remote = {"SPARK_REMOTE": settings.spark_remote} if settings.spark_remote else {}
+    return remote | {
         "SPARK_CONF_DIR": str(folder),
         # Workers would take the first python3 of their PATH, which lacks this package.
         "PYSPARK_PYTHON": os.environ.get("PYSPARK_PYTHON") or sys.executable,

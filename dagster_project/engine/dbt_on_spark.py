@@ -9,17 +9,17 @@ import os
 import sys
 from pathlib import Path
 
+from dagster_project.engine.session import start_session
 from dagster_project.engine.tables import registered
 
 
 def main() -> None:
     """Register what is there, then do what the arguments say; exits with dbt's code."""
     from dbt.cli.main import cli
-    from pyspark.sql import SparkSession
 
     _keep_ansi()
     folder = Path(os.environ["HOURGLASS_SPARK_WAREHOUSE"])
-    spark = SparkSession.builder.getOrCreate()
+    spark = start_session()
     try:
         known = set()
         for schema, table, path in registered(folder):

@@ -13,8 +13,8 @@ from dagster_project.errors import UsageError
 OLDEST_JAVA = 17
 
 
-def require_spark() -> None:
-    """Raise UsageError, with what to do, unless Spark can be started here."""
+def require_spark(remote: str = "") -> None:
+    """Raise UsageError, with what to do, unless Spark can be started here, or asked ``remote``."""
     absent = [name for name in ("pyspark", "dbt-spark") if not _is_installed(name)]
     if absent:
         raise UsageError(
@@ -22,6 +22,8 @@ def require_spark() -> None:
             "Install them with make spark (or pip install 'hourglass[spark]'), or unset "
             "HOURGLASS_ENGINE to run on DuckDB."
         )
+    if remote:
+        return
     found = java_version()
     if found is None or found < OLDEST_JAVA:
         what = "found none" if found is None else f"found Java {found}"

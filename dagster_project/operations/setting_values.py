@@ -17,6 +17,11 @@ _MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s?([KMGT])(i?)B")
 REMOTE_SCHEMES = ("s3", "gs", "abfs", "sftp")
 
 
+def empty_is_none(value: Any) -> Any:
+    """None for an empty variable, as a compose file gives it."""
+    return None if value == "" else value
+
+
 def no_empty_path(value: Any) -> Any:
     """Whether a folder is named at all."""
     if isinstance(value, str) and not value.strip():

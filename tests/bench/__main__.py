@@ -13,6 +13,7 @@ from tests.bench import (
     accuracy,
     company,
     day,
+    engines,
     fits,
     growth,
     identity,
@@ -53,6 +54,8 @@ BENCHES: dict[str, Callable[[], Rows]] = {
     # The whole pipeline of a simulated company; COMPANY_CUSTOMERS sets its size.
     "company": lambda: company.bench(int(os.environ.get("COMPANY_CUSTOMERS", "20000"))),
     "growth": growth.from_environment,
+    # Needs make spark.
+    "engines": engines.from_environment,
     "marts": lambda: marts.bench(50_000),
     "marts_million": lambda: marts.bench(1_000_000),
     "models": models.bench,
@@ -60,8 +63,8 @@ BENCHES: dict[str, Callable[[], Rows]] = {
     "predictions": predictions.bench,
     "recovery": recovery.bench,
 }
-# Half an hour: only when they are named.
-LONG = frozenset({"growth", "identity_million", "marts_million"})
+# Half an hour and more: only when they are named.
+LONG = frozenset({"engines", "growth", "identity_million", "marts_million"})
 
 
 def main() -> None:

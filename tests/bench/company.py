@@ -104,14 +104,14 @@ def runs(customers: int, parts: Iterable[str], *, months: int = 24) -> Iterator[
         measure([*CLI, "sample", *made])
         split(folder / "made" / "landing", folder / "data" / "landing")
         shutil.rmtree(folder / "made")
-        yield "full", _run(folder / "data", "--now")
+        yield "full", one_run(folder / "data", "--now")
         for part in parts:
             if part == "erasure":
                 _ask_for_erasure(folder / "data" / "landing")
             for file in (folder / "data" / part).rglob("*.csv"):
                 file.replace(folder / "data" / "landing" / file.parent.name / file.name)
             # As somebody who does not know that there is nothing to take.
-            yield part, _run(folder / "data", *(() if part == "nothing" else ("--now",)))
+            yield part, one_run(folder / "data", *(() if part == "nothing" else ("--now",)))
 
 
 def bench(customers: int) -> Iterable[tuple[str, str]]:
@@ -124,9 +124,10 @@ def bench(customers: int) -> Iterable[tuple[str, str]]:
         yield f"{name}, stages", ", ".join(f"{k} {v:.1f}" for k, v in run.stages.items())
 
 
-def _run(data_dir: Path, *options: str) -> Run:
+def one_run(data_dir: Path, *options: str, env: Mapping[str, str] | None = None) -> Run:
+    """One run of the pipeline in ``data_dir``, measured."""
     command = [*CLI, "run", *options, "--data-dir", str(data_dir)]
-    measured = measure(command, shown=True)
+    measured = measure(command, dict(env or {}), shown=True)
     stages = re.findall(r"^(.+): success, ([0-9.]+) s$", measured.output, re.MULTILINE)
     return Run(
         measured,

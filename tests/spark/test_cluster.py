@@ -5,12 +5,8 @@ import random
 import re
 import shutil
 import signal
-import socket
-import subprocess
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -19,12 +15,12 @@ import pytest
 from tests.equal_marts import differences
 from tests.pipeline.conftest import Company, take_key
 from tests.soak import SOAK, seeded
+from tests.spark.cluster import cluster
 from tests.spark.conftest import ENGINE, SLOWEST
 from tests.spark.test_whole_run import KEYS, small_company
 
 pytestmark = pytest.mark.skipif(not SOAK, reason="make soak: a whole run on a cluster")
 
-WORKERS = 2
 # Seconds after the start of an application: sessions take ten, the models a minute and more.
 KILLED_AFTER = (12, 40)
 CONF = """
@@ -35,50 +31,6 @@ spark.sql.codegen.wholeStage false
 spark.sql.codegen.factoryMode NO_CODEGEN
 spark.sql.adaptive.enabled false
 """
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-@contextmanager
-def cluster(folder: Path) -> Iterator[str]:
-    """The address of a master with two workers, each of one core."""
-    import pyspark
-
-    spark_class = Path(pyspark.__file__).parent / "bin" / "spark-class"
-    port = _free_port()
-    address = f"spark://127.0.0.1:{port}"
-    deploy = "org.apache.spark.deploy"
-    own = ("--host", "127.0.0.1", "--webui-port", "0")
-    commands = [
-        [str(spark_class), f"{deploy}.master.Master", *own, "--port", str(port)],
-        *(
-            [str(spark_class), f"{deploy}.worker.Worker", *own, "-c", "1", "-m", "2g", address]
-            for _ in range(WORKERS)
-        ),
-    ]
-    running = []
-    try:
-        for number, command in enumerate(commands):
-            with (folder / f"{number}.log").open("w") as log:
-                running.append(
-                    subprocess.Popen(
-                        command,
-                        stdout=log,
-                        stderr=log,
-                        env={**os.environ, "SPARK_WORKER_DIR": str(folder / str(number))},
-                        start_new_session=True,
-                    )
-                )
-            time.sleep(3)
-        yield address
-    finally:
-        for process in reversed(running):
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 def _executors() -> dict[int, str]:

@@ -14,10 +14,12 @@ from dagster_project.contracts.mapping import load_mappings
 from dagster_project.defs import publish as publish_step
 from dagster_project.defs.runs import ensure_dagster_home
 from dagster_project.defs.schedules import build_job, build_schedule
-from dagster_project.engine import dbt_executable
-from dagster_project.engine.configuration import spark_conf
+from dagster_project.engine import dbt_executable, spread_load
+from dagster_project.engine.configuration import spark_conf, spark_environment
 from dagster_project.errors import HourglassError, UsageError
+from dagster_project.identity.matching import probabilistic
 from dagster_project.identity.registry.published_comparison import compare_with_published
+from dagster_project.identity.rules.rule_set import load_rules
 from dagster_project.load import load_landing
 from dagster_project.operations import alerts, landing_spool
 from dagster_project.operations.alerts import send_alerts
@@ -180,6 +182,22 @@ def told_to_spark(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
     return spark_conf(settings)
 
 
+def spark_asked(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
+    return spark_environment(settings).get("SPARK_REMOTE")
+
+
+def files_read_by(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
+    patch.setattr(spread_load, "spread", lambda *_, **__: [("a", "a worker")])
+    files = [SimpleNamespace(size_bytes=1 << 20, name=name) for name in "ab"]
+    return spread_load.spread_files(settings, [("target", files)], "stamp", "corrections", {})
+
+
+def pairs_scored_by(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
+    patch.setattr(probabilistic, "spread", lambda *_, **__: ["a worker"])
+    patch.setattr(probabilistic, "score_share", lambda *_, **__: "this machine")
+    return probabilistic._scored(settings, load_rules(), settings.data_dir, 1000, 0.1)
+
+
 def models_run_by(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
     return dbt_executable(settings)
 
@@ -238,6 +256,9 @@ EFFECTS: dict[str, tuple[Any, Effect, dict[str, Any]]] = {
     "spark_master": ("spark://host:7077", told_to_spark, SPARK),
     "spark_warehouse": ("/other", told_to_spark, SPARK),
     "spark_conf": (None, told_to_spark, SPARK),
+    "spark_remote": ("sc://host:15002", spark_asked, {}),
+    "spark_load_mb": (1, files_read_by, {}),
+    "spark_scored_pairs": (1000, pairs_scored_by, {"engine": "spark"}),
     "spark_memory": ("3g", told_to_spark, SPARK),
     "spark_partitions": (99, told_to_spark, SPARK),
     "delivery_enabled": (True, delivered_to, {**DELIVERY, "delivery_enabled": False}),
@@ -291,6 +312,9 @@ WRONG: dict[str, tuple[str, ...]] = {
     "dagster_postgres_url": ("mysql://host/db", "host"),
     "engine": ("flink", ""),
     "spark_master": ("somewhere",),
+    "spark_remote": ("host:15002", "https://host"),
+    "spark_load_mb": ("-1", "x", ""),
+    "spark_scored_pairs": ("-1", "all"),
     "spark_memory": ("2", "lots"),
     "spark_partitions": ("0", "x"),
     "schedule_enabled": ("perhaps", ""),

@@ -6,7 +6,7 @@ import duckdb
 
 from dagster_project.errors import UsageError
 from dagster_project.identity.inspection.built import require_built
-from dagster_project.identity.matching.probabilistic import FIELDS
+from dagster_project.identity.matching.pair_scores import FIELDS
 from dagster_project.identity.records.further_values import raw_values_of
 from dagster_project.identity.registry.id_assignment import keyed_hash
 from dagster_project.identity.registry.tables import hash_key

@@ -1,9 +1,9 @@
 """Probabilistic links: Fellegi-Sunter by Splink over pairs that no single identifier proves.
 
-Splink works in a DuckDB of its own, in memory, that reaches one scratch folder beside the
-warehouse; pairs go there as Parquet, so that a large run spills to disk. Only candidates that pass
-the vetoes become links: a household shares name, address, telephone and sometimes a birthday,
-which together weigh more than a first name that differs.
+Pairs go as Parquet to a scratch folder, where Splink scores them (``pair_scores``), here or on
+Spark's workers. Only candidates that pass the vetoes become links: a household shares name,
+address, telephone and sometimes a birthday, which together weigh more than a first name that
+differs.
 
 What a weight takes from all records at once (how common a name is, how many duplicates there are)
 is rounded to steps. So it stays the same from day to day until it really changes, and then it is
@@ -18,37 +18,32 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import duckdb
 import numpy as np
 
+from dagster_project.engine import spark_folder, spread
 from dagster_project.identity.clustering.connected_components import components
 from dagster_project.identity.frames import Frame, make, make_empty, make_from
 from dagster_project.identity.matching.deterministic import ProvenLinks
 from dagster_project.identity.matching.field_errors import FieldErrors
+from dagster_project.identity.matching.pair_scores import (
+    CANDIDATES,
+    FIELDS,
+    PROFILES,
+    score_share,
+)
 from dagster_project.identity.matching.score_bounds import bound_columns, upper_bound
-from dagster_project.identity.matching.splink_query import frequency_floors, splinks_query
+from dagster_project.identity.matching.splink_query import frequency_floors
 from dagster_project.identity.records.identifiers import Records
 from dagster_project.identity.rules.likeness import compared, contradicts
 from dagster_project.identity.rules.linkage import Linkage
 from dagster_project.identity.rules.normalisation import KINDS
 from dagster_project.identity.rules.rule_set import RuleSet
 from dagster_project.settings import Settings
-from dagster_project.warehouse import connect_file, quoted
-
-# The model's comparisons, and those of them that weigh a rare value more than a common one.
-FIELDS = (
-    "first_name", "last_name", "birth_date", "national_id", "email", "phone", "loyalty_card",
-    "address", "gender", "patronymic",
-)  # fmt: skip
-_BY_FREQUENCY = ("first_name", "last_name", "birth_date", "address", "patronymic")
-_BITS = ", ".join(
-    f"mw_{field} + coalesce(mw_tf_adj_{field}, 0) AS bits_{field}"
-    if field in _BY_FREQUENCY
-    else f"mw_{field} AS bits_{field}"
-    for field in FIELDS
-)
+from dagster_project.warehouse import quoted
 
 # What speaks for a pair besides names and gender.
 _BEYOND_NAMES = " + ".join(
@@ -171,10 +166,8 @@ def score(
     needed = _weight(rules.linkage.review) - _weight(probability) - _ROUNDING
     scores_frame = make_empty(con, frame)
     _weigh(con, rules, frequencies, nodes)
-    with _scratch(settings) as (folder, scratch):
-        candidates = quoted(str(folder / "candidates.parquet"))
-        profiles = quoted(str(folder / "profiles.parquet"))
-        scores = quoted(str(folder / "scores.parquet"))
+    with _scratch(settings) as folder:
+        candidates = quoted(str(folder / CANDIDATES))
         con.execute(
             f"""
             COPY (
@@ -193,17 +186,40 @@ def score(
                     SELECT join_key_l FROM read_parquet({candidates})
                     UNION ALL SELECT join_key_r FROM read_parquet({candidates})
                 )
-            ) TO {profiles} (FORMAT parquet)
+            ) TO {quoted(str(folder / PROFILES))} (FORMAT parquet)
             """
         )
         con.execute("DROP TABLE id_weighed")
-        scratch.execute(f"CREATE VIEW candidates AS FROM read_parquet({candidates})")
-        scratch.execute(f"CREATE TABLE profiles AS FROM read_parquet({profiles})")
-        if _count(scratch, "candidates"):
-            found = _predicted(scratch, rules, probability)
-            scratch.execute(f"COPY ({found}) TO {scores} (FORMAT parquet)")
-            con.execute(f"INSERT INTO {scores_frame} SELECT * FROM read_parquet({scores})")
+        count = _count(con, f"read_parquet({candidates})")
+        for path in _scored(settings, rules, folder, count, probability) if count else ():
+            con.execute(f"INSERT INTO {scores_frame} FROM read_parquet({quoted(str(path))})")
     return scores_frame
+
+
+def _scored(
+    settings: Settings, rules: RuleSet, folder: Path, count: int, probability: float
+) -> list[Path]:
+    """Files with the scores of the ``count`` candidates in ``folder``."""
+    least = settings.spark_scored_pairs
+    is_spread = _may_spread(settings) and least is not None and count >= least
+    shares = settings.spark_partitions if is_spread else 1
+    task = partial(
+        score_share,
+        folder=folder,
+        shares=shares,
+        model=json.dumps(rules.model),
+        probability=probability,
+        review=rules.linkage.review,
+        memory_limit=_half(settings.memory_limit),
+        threads=1 if is_spread else settings.threads,
+    )
+    if not is_spread:
+        return [task(0)]
+    return spread(settings, folder, task, shares, what="score the pairs of records")
+
+
+def _may_spread(settings: Settings) -> bool:
+    return settings.engine == "spark" and settings.spark_scored_pairs is not None
 
 
 def _weight(probability: float) -> float:
@@ -236,40 +252,15 @@ def _weigh(
     )
 
 
-def _predicted(scratch: duckdb.DuckDBPyConnection, rules: RuleSet, probability: float) -> str:
-    """Query for what Splink finds among ``candidates`` of ``profiles``."""
-    for field in frequency_floors(rules.model):
-        scratch.execute(
-            f"CREATE TABLE frequency_{field} AS SELECT DISTINCT {field}, {field}_tf AS tf_{field} "
-            f"FROM profiles WHERE {field} IS NOT NULL"
-        )
-    tables = scratch.execute("SELECT sql FROM duckdb_tables() ORDER BY table_name").fetchall()
-    found = splinks_query(
-        json.dumps(rules.model),
-        probability,
-        rules.linkage.review,
-        tuple(sql for (sql,) in tables),
-    )
-    return (
-        "SELECT least(rid_l, rid_r), greatest(rid_l, rid_r), match_probability, match_weight, "
-        f"{_BITS} FROM ({found})"
-    )
-
-
 @contextmanager
-def _scratch(settings: Settings) -> Iterator[tuple[Path, duckdb.DuckDBPyConnection]]:
-    settings.warehouse_dir.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="identity-pairs-", dir=settings.warehouse_dir))
-    scratch = connect_file(
-        ":memory:",
-        allowed_dirs=[folder],
-        memory_limit=_half(settings.memory_limit),
-        threads=settings.threads,
-    )
+def _scratch(settings: Settings) -> Iterator[Path]:
+    """A folder for pairs, where Spark's workers see it if they score them."""
+    parent = spark_folder(settings) if _may_spread(settings) else settings.warehouse_dir
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="identity-pairs-", dir=parent))
     try:
-        yield folder, scratch
+        yield folder
     finally:
-        scratch.close()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,0 +1,310 @@
+"""DuckDB against Spark: the same companies built whole on both, and one and two executors.
+
+Whole runs of simulated companies of two years, on this machine: first on DuckDB, then everything
+again on Spark. ``skew``: to a company come one visitor with a million events and one customer with
+a hundred thousand orders. Where Spark's time goes is read from its event logs. All is written to
+docs/engines.md.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from dagster_project.settings import PROJECT_ROOT
+from dagster_project.warehouse import quoted
+from tests.bench.company import CLI, Run, one_run
+from tests.bench.day import machine
+from tests.bench.growth import exponent, projected
+from tests.bench.pipeline import measure
+from tests.bench.spark_events import SETTINGS, Session, sessions
+from tests.spark.cluster import cluster
+
+SIZES = (3_000, 10_000, 30_000)
+# Of these the executors and the skew are measured.
+MIDDLE = 1
+PROJECTED = (1_000_000, 10_000_000, 100_000_000)
+MEMORY, PARTITIONS = "6g", 8
+EVENTS, ORDERS = 1_000_000, 100_000
+# What runs on Spark where the engine is Spark.
+ON_SPARK = ("Stage records (dbt)", "Build marts (dbt)", "Build marts with predictions (dbt)")
+PAGE = PROJECT_ROOT / "docs" / "engines.md"
+HEAD = """# Engines
+
+Written by `make bench ARGS=engines`; do not edit. Simulated companies of two years (per person 2.6
+orders, 28 web events, 22 messages), built whole by `hourglass run` on DuckDB and on Spark on one
+machine. What runs where is on the page of [Spark](spark.md); what a day more costs on DuckDB on
+that of [growth](growth.md).
+"""
+
+
+@dataclass(frozen=True)
+class Built:
+    """One whole run on one engine; the sessions of Spark in it, one for each call of dbt."""
+
+    run: Run
+    sessions: Sequence[Session] = ()
+
+    @property
+    def models(self) -> float:
+        """Seconds of the stages that the engine does."""
+        return sum(self.run.stages.get(stage, 0.0) for stage in ON_SPARK)
+
+
+def on_spark(data_dir: Path, folder: Path, executors: int = 0) -> Built:
+    """Everything built anew on Spark: local with all cores, or by executors of one core each."""
+    logs = folder / f"events-{executors}"
+    logs.mkdir(parents=True)
+    conf = folder / "spark.conf"
+    conf.write_text(f"{SETTINGS}spark.eventLog.dir file:{logs}\nspark.executor.cores 1\n")
+    place = cluster(folder, workers=executors, memory=MEMORY) if executors else nullcontext("")
+    with place as address:
+        env = {
+            "HOURGLASS_ENGINE": "spark",
+            "HOURGLASS_SPARK_CONF": str(conf),
+            "HOURGLASS_SPARK_MEMORY": MEMORY,
+            "HOURGLASS_SPARK_PARTITIONS": str(PARTITIONS),
+        }
+        if address:
+            env["HOURGLASS_SPARK_MASTER"] = address
+        run = one_run(data_dir, "--now", "--full-refresh", env=env)
+    return Built(run, sessions(logs))
+
+
+def skew(landing: Path) -> None:
+    """Files in ``landing`` with a visitor of a million events and a customer of 100,000 orders."""
+    shop = landing / "shop"
+    when = "strftime(TIMESTAMP '2025-01-01' + to_seconds({} * i), '%Y-%m-%d %H:%M:%S')"
+    copies = {
+        "web_events": (
+            EVENTS,
+            {
+                "event_id": "'skew-' || i",
+                "visitor_id": "'skew-visitor'",
+                "occurred_at": when.format(40),
+            },
+            "event_name = 'page_view' AND account_id IS NULL",
+        ),
+        "orders": (
+            ORDERS,
+            {
+                "order_id": "'skew-' || i",
+                "ordered_at": when.format(400),
+                "updated_at": when.format(400),
+            },
+            "account_id IS NOT NULL AND status = 'paid'",
+        ),
+        "order_lines": (ORDERS, {"order_id": "'skew-' || i", "line_number": "1"}, "true"),
+    }
+    with duckdb.connect() as con:
+        for table, (count, replaced, condition) in copies.items():
+            columns = ", ".join(f"{sql} AS {name}" for name, sql in replaced.items())
+            source = quoted(str(shop / f"{table}.csv.gz"))
+            con.execute(
+                f"COPY (SELECT r.* REPLACE ({columns}) FROM range({count}) AS t(i), "
+                f"(FROM read_csv({source}, all_varchar = true) WHERE {condition} LIMIT 1) AS r) "
+                f"TO {quoted(str(shop / f'{table}_skew.csv'))} (HEADER)"
+            )
+
+
+def bench(sizes: Sequence[int] = SIZES) -> Iterator[tuple[str, str]]:
+    """Rows (what, figure), as they come; at the end the page."""
+    duck: dict[int, Built] = {}
+    spark: dict[int, Built] = {}
+    more: dict[str, tuple[Built, Built]] = {}
+    for place, size in enumerate(sizes):
+        with tempfile.TemporaryDirectory(prefix="hourglass-engines-") as name:
+            folder = Path(name)
+            data_dir = folder / "data"
+            measure([*CLI, "sample", "--out", f"{name}/data", "--customers", str(size)])
+            duck[size] = Built(one_run(data_dir, "--now"))
+            spark[size] = on_spark(data_dir, folder / "all")
+            yield from _shown(f"{size:,} people", duck[size], spark[size])
+            if place != MIDDLE:
+                continue
+            (folder / "skewed").mkdir()
+            one, two = (on_spark(data_dir, folder / f"{n}", n) for n in (1, 2))
+            more["one executor, two"] = (one, two)
+            yield "one executor / two", f"{one.models / two.models:.2f}"
+            skew(data_dir / "landing")
+            plain = Built(one_run(data_dir, "--now", "--full-refresh"))
+            more["skewed"] = (plain, on_spark(data_dir, folder / "skewed"))
+            yield from _shown("skewed", *more["skewed"])
+    PAGE.write_text(page(duck, spark, more), encoding="utf-8")
+    yield "Written", str(PAGE.relative_to(PROJECT_ROOT))
+
+
+def _shown(name: str, duck: Built, spark: Built) -> Iterable[tuple[str, str]]:
+    yield (
+        name,
+        f"models {duck.models:.1f} s on DuckDB, {spark.models:.1f} s on Spark; "
+        f"peak {duck.run.measured.peak_mb:,.0f} and {spark.run.measured.peak_mb:,.0f} MB",
+    )
+
+
+def page(
+    duck: Mapping[int, Built],
+    spark: Mapping[int, Built],
+    more: Mapping[str, tuple[Built, Built]],
+) -> str:
+    """The page of docs/ with all figures."""
+    parts = [
+        HEAD.strip(),
+        f"{machine()} Spark local on all cores with {MEMORY}, {PARTITIONS} partitions; executors "
+        f"of a standalone cluster on the same machine, each one core and {MEMORY}.",
+        "## From which size on\n\n" + _sizes(duck, spark),
+        "## Stages\n\n" + _stages(spark),
+        "## Where Spark's time goes\n\n" + _time(spark),
+    ]
+    if more:
+        parts.append("## One executor, two\n\n" + _executors(*more["one executor, two"]))
+        parts.append("## Skew\n\n" + _skewed(*more["skewed"]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(rows: Iterable[Sequence[str]]) -> str:
+    head, *others = rows
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *others))
+
+
+def _sizes(duck: Mapping[int, Built], spark: Mapping[int, Built]) -> str:
+    sizes = sorted(duck)
+    figures = {
+        "DuckDB": [duck[size].models for size in sizes],
+        "Spark": [spark[size].models for size in sizes],
+    }
+    rows = [["models and their tests, s", *(f"{size:,} people" for size in sizes)]]
+    rows += [[name, *(f"{figure:,.0f}" for figure in found)] for name, found in figures.items()]
+    rows.append(
+        ["Spark / DuckDB", *(f"{b / a:.1f}" for a, b in zip(*figures.values(), strict=True))]
+    )
+    for name, built in (("DuckDB", duck), ("Spark", spark)):
+        peaks = (f"{built[size].run.measured.peak_mb:,.0f}" for size in sizes)
+        rows.append([f"peak of the run on {name}, MB", *peaks])
+    steps = {
+        name: (found[-1] - found[-2]) / (sizes[-1] - sizes[-2]) for name, found in figures.items()
+    }
+    ratio = steps["Spark"] / steps["DuckDB"]
+    said = (
+        f"From {sizes[-2]:,} to {sizes[-1]:,} people each thousand more takes DuckDB "
+        f"{1000 * steps['DuckDB']:.2f} s and Spark {1000 * steps['Spark']:.2f} s on the same "
+        f"processors: {ratio:.1f} times. "
+    )
+    if ratio > 1:
+        said += (
+            "So no size makes Spark faster on one machine. It is worth its while where this many "
+            f"times the processors are at hand, {os.cpu_count()} x {ratio:.0f} = "
+            f"{(os.cpu_count() or 1) * ratio:.0f} of them, and a company takes longer than its "
+            "night on one machine ([growth](growth.md)), or its tables no longer fit its disk."
+        )
+    else:
+        fixed = [found[-1] - steps[name] * sizes[-1] for name, found in figures.items()]
+        even = (fixed[1] - fixed[0]) / (steps["DuckDB"] - steps["Spark"])
+        said += f"Spark is faster from {even:,.0f} people on."
+    return _table(rows) + "\n\n" + said
+
+
+def _stages(spark: Mapping[int, Built]) -> str:
+    sizes = sorted(spark)
+    cores = os.cpu_count() or 1
+    head = ["stage with Spark, s", *(f"{size:,}" for size in sizes), "exponent"]
+    rows = [[*head, *(f"{size / 1e6:,.0f} million, processor hours" for size in PROJECTED)]]
+    for stage in spark[sizes[-1]].run.stages:
+        figures = [spark[size].run.stages.get(stage, 0.0) for size in sizes]
+        hours = (projected(figures, sizes, size) * cores / 3600 for size in PROJECTED)
+        name = f"**{stage}**" if stage in ON_SPARK else stage
+        rows.append(
+            [
+                name,
+                *(f"{figure:,.1f}" for figure in figures),
+                f"{exponent(figures, sizes):.2f}",
+                *(f"{hour:,.1f}" for hour in hours),
+            ]
+        )
+    return (
+        _table(rows)
+        + "\n\nIn bold what Spark does, which executors share. The rest stays on one machine (here "
+        f"{cores} processors), and ends first: what it takes is on the page of growth."
+    )
+
+
+def _time(spark: Mapping[int, Built]) -> str:
+    rows = [
+        [
+            *("people, stage", "s", "tasks", "in tasks, s", "processors busy", "shuffled, MB"),
+            *("spilled, MB", "longest task, s (median of its stage, model)"),
+        ]
+    ]
+    for size in sorted(spark):
+        for stage, one in zip(ON_SPARK, spark[size].sessions, strict=True):
+            rows.append([f"{size:,}, {stage}", *_of_session(one, os.cpu_count() or 1)])
+    largest = spark[max(spark)]
+    taken: dict[str, float] = {}
+    for session in largest.sessions:
+        for name, seconds in session.by_model.items():
+            taken[name or "(reading back, tests)"] = taken.get(name, 0.0) + seconds
+    total = sum(taken.values()) or 1.0
+    first = sorted(taken, key=taken.__getitem__, reverse=True)[:8]
+    share = sum(taken[name] for name in first) / total
+    listed = ", ".join(f"{name} {taken[name] / total:.0%}" for name in first)
+    return (
+        _table(rows)
+        + "\n\nWhat is not in tasks is planning: some two hundred statements, of each call by one "
+        f"driver. Of the tasks of {max(spark):,} people {share:.0%} are in {listed}."
+    )
+
+
+def _of_session(one: Session, cores: int) -> list[str]:
+    name, longest, median = one.longest
+    return [
+        f"{one.seconds:,.0f}",
+        f"{one.tasks:,}",
+        f"{one.task_seconds:,.0f}",
+        f"{one.task_seconds / one.seconds / cores:.0%}",
+        f"{one.shuffle_mb:,.0f}",
+        f"{one.spilled_mb:,.0f}",
+        f"{longest:,.1f} ({median:,.1f}, {name})",
+    ]
+
+
+def _executors(one: Built, two: Built) -> str:
+    rows = [["stage", "one executor, s", "two, s", "one / two"]]
+    for stage in ON_SPARK:
+        a, b = (built.run.stages[stage] for built in (one, two))
+        rows.append([stage, f"{a:,.0f}", f"{b:,.0f}", f"{a / b:.2f}"])
+    busy = sum(session.task_seconds for session in one.sessions)
+    length = sum(session.seconds for session in one.sessions)
+    return (
+        _table(rows)
+        + f"\n\nWith one executor {busy / length:.0%} of the time was in tasks, which is what more "
+        "executors share; the driver's planning stays. (The driver has a processor of its own only "
+        "where there is one executor: the machine has two.)"
+    )
+
+
+def _skewed(duck: Built, spark: Built) -> str:
+    rows = [["stage", "DuckDB, s", "Spark, s", "Spark: longest task, s (median of its stage)"]]
+    for stage, session in zip(ON_SPARK, spark.sessions, strict=True):
+        name, longest, median = session.longest
+        rows.append(
+            [
+                stage,
+                f"{duck.run.stages[stage]:,.0f}",
+                f"{spark.run.stages[stage]:,.0f}",
+                f"{longest:,.1f} ({median:,.1f}, {name})",
+            ]
+        )
+    return (
+        f"The same company with one visitor of {EVENTS:,} events more and one customer with "
+        f"{ORDERS:,} orders more.\n\n" + _table(rows)
+    )
+
+
+def from_environment() -> Iterable[tuple[str, str]]:
+    """The sizes that ENGINES_CUSTOMERS lists, or three."""
+    named = os.environ.get("ENGINES_CUSTOMERS", "")
+    return bench([int(size) for size in named.split(",")] if named else SIZES)
