@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from dagster_project.engine import dbt_executable
@@ -135,7 +136,10 @@ class Server:
                 *("--profiles-dir", folder),
             ]
         )
-        return dbtRunner(manifest=parsed.result if parsed.success else None)
+        if not parsed.success:
+            return dbtRunner()
+        _compile_templates(parsed.result)
+        return dbtRunner(manifest=parsed.result)
 
     def _answer(self, call: socket.socket, runner: Any) -> None:
         """Fork for one call; tell the client its process id, and how it ended."""
@@ -189,6 +193,40 @@ def _call(runner: Any, asked: dict[str, Any], descriptors: Sequence[int]) -> int
         sys.stdout.flush()
         sys.stderr.flush()
     return code
+
+
+def _compile_templates(manifest: Any) -> None:
+    """Compile the templates that calls of ``manifest`` render; they inherit them with the memory.
+
+    By itself each call of a run compiled the same macros and models again, a tenth of its time
+    (dbt-core 1.11, 2026-12). This process has nothing else to do meanwhile: files are read.
+    """
+    from dbt_common.clients import jinja
+
+    compiled: dict[str, CodeType] = {}
+    compile_one = jinja.MacroFuzzEnvironment.compile
+
+    def compile_once(environment: Any, source: Any, *more: Any, **named: Any) -> Any:
+        if more or named or not isinstance(source, str):
+            return compile_one(environment, source, *more, **named)
+        if source not in compiled:
+            compiled[source] = compile_one(environment, source)
+        return compiled[source]
+
+    jinja.MacroFuzzEnvironment.compile = compile_once
+    used = [name for node in manifest.nodes.values() for name in node.depends_on.macros]
+    used += [name for name in manifest.macros if ".materialization_" in name]
+    known: set[str] = set()
+    while used:
+        name = used.pop()
+        if name not in known and name in manifest.macros:
+            known.add(name)
+            jinja.template_cache.get_node_template(manifest.macros[name])
+            used += manifest.macros[name].depends_on.macros
+    for source in {node.raw_code for node in manifest.nodes.values()}:
+        # What does not compile is told by the call that builds it.
+        with suppress(Exception):
+            jinja.get_template(source, {})
 
 
 def _leave_out_what_nobody_reads() -> None:

@@ -246,7 +246,8 @@ def _time(spark: Mapping[int, Built]) -> str:
     taken: dict[str, float] = {}
     for session in largest.sessions:
         for name, seconds in session.by_model.items():
-            taken[name or "(reading back, tests)"] = taken.get(name, 0.0) + seconds
+            shown = name or "tests"
+            taken[shown] = taken.get(shown, 0.0) + seconds
     total = sum(taken.values()) or 1.0
     first = sorted(taken, key=taken.__getitem__, reverse=True)[:8]
     share = sum(taken[name] for name in first) / total

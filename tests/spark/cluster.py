@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,19 +13,30 @@ from pathlib import Path
 WORKERS = 2
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return one.getsockname()[1]
 
 
+def spark_home() -> Path:
+    """The folder of the installed Spark."""
+    import pyspark
+
+    return Path(pyspark.__file__).parent
+
+
+def environment() -> dict[str, str]:
+    """Of a server of Spark: its workers take this Python, which has this package."""
+    return {**os.environ, "PYSPARK_PYTHON": sys.executable}
+
+
 @contextmanager
 def cluster(folder: Path, *, workers: int = WORKERS, memory: str = "2g") -> Iterator[str]:
     """The address of a master with ``workers``, each of one core and so much ``memory``."""
-    import pyspark
-
-    spark_class = Path(pyspark.__file__).parent / "bin" / "spark-class"
-    port = _free_port()
+    spark_class = spark_home() / "bin" / "spark-class"
+    port = free_port()
     address = f"spark://127.0.0.1:{port}"
     deploy = "org.apache.spark.deploy"
     own = ("--host", "127.0.0.1", "--webui-port", "0")
@@ -44,7 +56,7 @@ def cluster(folder: Path, *, workers: int = WORKERS, memory: str = "2g") -> Iter
                         command,
                         stdout=log,
                         stderr=log,
-                        env={**os.environ, "SPARK_WORKER_DIR": str(folder / str(number))},
+                        env=environment() | {"SPARK_WORKER_DIR": str(folder / str(number))},
                         start_new_session=True,
                     )
                 )

@@ -21,8 +21,10 @@ from tests.spark.test_whole_run import KEYS, small_company
 
 pytestmark = pytest.mark.skipif(not SOAK, reason="make soak: a whole run on a cluster")
 
-# Seconds after the start of an application: sessions take ten, the models a minute and more.
-KILLED_AFTER = (12, 40)
+# Seconds after the start of an application's executors, in the order of the applications: reading
+# files and scoring pairs take some ten, the models a minute and more.
+SHORT, LONG = (4, 7), (12, 40)
+KILLED_AFTER = {"load": SHORT, "staging": LONG, "scores": SHORT, "marts": LONG, "predicted": LONG}
 CONF = """
 spark.driver.host 127.0.0.1
 spark.driver.bindAddress 127.0.0.1
@@ -54,7 +56,8 @@ def _kill_one_of_each(draw: random.Random, stop: threading.Event, killed: set[st
     while not stop.wait(0.5):
         running = _executors()
         for app in set(running.values()) - due.keys():
-            due[app] = time.monotonic() + draw.uniform(*KILLED_AFTER)
+            after = list(KILLED_AFTER.values())[min(len(due), len(KILLED_AFTER) - 1)]
+            due[app] = time.monotonic() + draw.uniform(*after)
         for pid, app in running.items():
             if app not in killed and time.monotonic() > due[app]:
                 os.kill(pid, signal.SIGKILL)
@@ -88,14 +91,15 @@ def test_executors_that_die_cost_time_alone(tmp_path):
                     "HOURGLASS_SPARK_MEMORY": "1g",
                     "HOURGLASS_SPARK_PARTITIONS": "2",
                     "HOURGLASS_SPARK_CONF": str(conf),
+                    "HOURGLASS_SPARK_LOAD_MB": "0",
+                    "HOURGLASS_SPARK_SCORED_PAIRS": "0",
                 },
             )
         finally:
             stop.set()
             killer.join()
     assert result.returncode == 0, result.stdout + result.stderr
-    # One of each call of dbt: staging, marts, marts with predictions.
-    assert len(killed) >= 3
+    assert len(killed) >= len(KILLED_AFTER)
     with (
         duckdb.connect(str(company.marts_path), read_only=True) as one,
         duckdb.connect(str(on_spark.marts_path), read_only=True) as other,

@@ -45,7 +45,9 @@ def test_pairs_scored_by_workers_make_the_same_links(new_company, monkeypatch):
                 street_address=draw.choice(["5 Mill Lane", "5 Mill Ln", None]),
             )
         people = company.people()
-        scored = company.con.execute("SELECT * EXCLUDE (customer_id) FROM identity.links ORDER BY ALL").fetchall()
+        scored = company.con.execute(
+            "SELECT * EXCLUDE (customer_id) FROM identity.links ORDER BY ALL"
+        ).fetchall()
         found.append((people, scored))
     assert len(found[0][1]) > 20
     assert found[0] == found[1]
