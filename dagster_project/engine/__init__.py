@@ -35,7 +35,7 @@ __all__ = [
 def require_engine(settings: Settings) -> None:
     """Raise UsageError, with what to do, unless the engine of ``settings`` can be used here."""
     if settings.engine == "spark":
-        require_spark(settings.spark_remote)
+        require_spark(settings)
 
 
 def engine_environment(settings: Settings) -> dict[str, str]:
