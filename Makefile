@@ -48,7 +48,8 @@ ui: $(VENV)/.run
 	@$(BIN)/hourglass ui
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder \
+	  --durations 20 --durations-min 10 $(ARGS)
 
 # UNIT_TESTS on every other of PYTHONS that this machine has (also in pyenv's folder), each in an
 # environment of its own; then the sample's marts against those that this Python makes.

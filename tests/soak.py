@@ -11,7 +11,7 @@ SOAK = os.environ.get("SOAK") == "1"
 COMPANIES = range(50 if SOAK else 3)
 
 # Seeds of the histories on which increments are compared with whole builds.
-HISTORIES = range(100 if SOAK else 2)
+HISTORIES = range(100 if SOAK else 3)
 
 
 def seeded() -> random.Random:

@@ -95,3 +95,16 @@ def test_what_a_killed_run_left_is_no_table(settings: Settings):
     (whole / WHOLE).touch()
     (whole.with_name(".orders.new") / WHOLE).touch()
     assert list(registered(spark_folder(settings))) == [("marts", "orders", whole)]
+
+
+def test_rows_that_a_test_stored_are_shown_and_not_registered_again(settings: Settings):
+    """Every call on Spark registers a hundred tables that no model reads, or a rule's rows go."""
+    folder = spark_folder(settings) / "column_rules" / "rule"
+    folder.mkdir(parents=True)
+    with connect(settings) as con:
+        con.execute(f"COPY (SELECT 3 AS failing) TO '{folder}/part-0.zstd.parquet'")
+        (folder / WHOLE).touch()
+        for _ in range(2):
+            take_back(con, settings, MANIFEST, ["test.h.rule"])
+            assert con.execute("SELECT * FROM column_rules.rule").fetchall() == [(3,)]
+            assert list(registered(spark_folder(settings))) == []
