@@ -22,7 +22,9 @@ from dagster_project.warehouse import connect_file, identifier, quoted
 
 # Below warehouse/: working folders and caches, made again when they are needed. The folder of dbt
 # holds code: a text that is also a word of code would be replaced there.
-CACHES = ("load_work", "suppression_work", "failing_rows", "dbt", "spark_scratch")
+CACHES = (
+    "load_work", "identity_pairs", "suppression_work", "failing_rows", "dbt", "spark_scratch",
+)  # fmt: skip
 # The parts of a data directory that other steps rewrite.
 HANDLED = ("landing", "published", "restricted", "erasures")
 CHUNK = 1 << 20

@@ -14,7 +14,6 @@ import json
 import math
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,6 +43,8 @@ from dagster_project.identity.rules.normalisation import KINDS
 from dagster_project.identity.rules.rule_set import RuleSet
 from dagster_project.settings import Settings
 from dagster_project.warehouse import quoted
+
+SCRATCH = "identity_pairs"
 
 # What speaks for a pair besides names and gender.
 _BEYOND_NAMES = " + ".join(
@@ -256,8 +257,10 @@ def _weigh(
 def _scratch(settings: Settings) -> Iterator[Path]:
     """A folder for pairs, where Spark's workers see it if they score them."""
     parent = spark_folder(settings) if _may_spread(settings) else settings.warehouse_dir
-    parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="identity-pairs-", dir=parent))
+    folder = parent / SCRATCH
+    # What a killed resolution left: one works at a time.
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, mode=0o700)
     try:
         yield folder
     finally:

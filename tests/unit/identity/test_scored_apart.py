@@ -51,3 +51,13 @@ def test_pairs_scored_by_workers_make_the_same_links(new_company, monkeypatch):
         found.append((people, scored))
     assert len(found[0][1]) > 20
     assert found[0] == found[1]
+
+
+def test_pairs_that_a_killed_resolution_left_go(company):
+    """Names and addresses of a killed run lie beside the warehouse for good, gigabytes of them."""
+    left = company.settings.warehouse_dir / probabilistic.SCRATCH / "profiles.parquet"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"Ann")
+    company.add("contacts", "1", first_name="Ann", last_name="Smith", city="York")
+    company.people()
+    assert not left.parent.exists()
