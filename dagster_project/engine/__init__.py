@@ -3,7 +3,8 @@
 DuckDB by default, in the warehouse itself. With ``HOURGLASS_ENGINE=spark`` the models run on Spark
 and everything else stays on DuckDB, with Parquet between the two: ``requirements`` says what Spark
 needs and what is missing, ``configuration`` what Spark is told, ``tables`` hands source tables over
-and takes the models' tables back, ``dbt_on_spark`` is dbt with a Spark session.
+and takes the models' tables back, ``session`` starts the Spark session in which ``dbt_on_spark`` is
+dbt, ``spread_work`` has Spark's workers do what is no SQL, ``spread_load`` read files.
 """
 
 import sys

@@ -24,9 +24,9 @@ sales as (
     where is_sale and {{ is_within("concat('sale:', order_id)") }}
 ),
 
--- Equal paths have equal marks, which are added up. Joining the texts of every journey in order is
--- dear and is not put aside on disk: with a million people it outgrew 2 GB (2026-12). Two paths share
--- a mark once in 10^8 with half a million of them.
+-- Equal paths have equal marks, which are added up: joining the texts of every journey in order is
+-- dear, and is not put aside on disk. With a million people this still takes more than 2 GB, and less
+-- than 3 (2026-12). Two paths share a mark once in 10^8 with half a million of them.
 journeys as (
     select
         journey_id,
