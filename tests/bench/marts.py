@@ -58,7 +58,10 @@ COUNTERPARTS = {
         "attribution_touchpoints"
     ),
     "attribution_channels": "int_ad_spend_converted marketing_spend attribution_channels",
-    "journey_paths": "int_journey_steps int_journeys_summed int_attribution_ranges journey_paths",
+    "journey_paths": (
+        "int_journey_steps int_journeys_summed int_paths_written int_attribution_ranges "
+        "journey_paths"
+    ),
     "journey_transitions": "int_journey_transition_counts journey_transitions",
     "cohort_retention": "cohort_retention",
     "retention_monthly": "int_customer_months_summed retention_monthly",

@@ -6,7 +6,7 @@
 {%- endmacro %}
 
 {# A whole number of 64 bits that equal values share and others nearly never, in a type that sums of
-   it fit; of one engine and version alone, so not to be kept. #}
+   it fit; of one version of one engine alone, so in no mart: an increment forgets it with the version. #}
 {% macro mark_of(columns) -%}
     {{ adapter.dispatch('mark_of', 'hourglass')(columns) }}
 {%- endmacro %}

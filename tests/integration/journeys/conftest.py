@@ -33,9 +33,12 @@ MODELS = (
     "attribution_channels",
     "attribution_removal_effects",
     "int_journeys_summed",
+    "int_paths_written",
     "journey_paths",
     "journey_transitions",
 )
+# Every journey with its path.
+JOURNEYS = "intermediate.int_journeys_summed LEFT JOIN intermediate.int_paths_written USING (mark)"
 INPUTS = {
     "staging.stg_shop__web_events": (
         "event_id VARCHAR, visitor_id VARCHAR, account_id VARCHAR, occurred_at TIMESTAMP, "

@@ -42,6 +42,7 @@ CREDITED = (
     "attribution_channels",
     "attribution_removal_effects",
     "int_journeys_summed",
+    "int_paths_written",
     "journey_paths",
     "journey_transitions",
 )

@@ -25,7 +25,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.integration.journeys.conftest import MODELS, Journeys
+from tests.integration.journeys.conftest import JOURNEYS, MODELS, Journeys
 
 CHANNELS = {
     "Direct": "direct",
@@ -113,8 +113,7 @@ def built(journeys: Journeys, shared_data, expected) -> Journeys:
 def test_paths_to_a_sale(built, expected):
     """People's ways to a sale are not what another package finds in the same events."""
     rows = built.rows(
-        "SELECT order_id, path_unique, path_exposure FROM intermediate.int_journeys_summed "
-        "WHERE outcome = 'sale'"
+        f"SELECT order_id, path_unique, path_exposure FROM {JOURNEYS} WHERE outcome = 'sale'"
     )
     assert sorted(rows) == sorted(
         (row["customer_id"], translated(row["path"]), translated(row["transformed_path"]))
@@ -126,7 +125,7 @@ def test_paths_to_no_sale(built, expected):
     """Journeys that led nowhere are not what another package finds in the same events."""
     rows = built.rows(
         "SELECT person, max_by(path_exposure, journey_id) "
-        "FROM intermediate.int_journeys_summed WHERE outcome = 'loss' AND replace(person, "
+        f"FROM {JOURNEYS} WHERE outcome = 'loss' AND replace(person, "
         "'visitor:', '') NOT IN (SELECT visitor_id FROM marts.orders) GROUP BY person"
     )
     assert sorted(rows) == sorted(
@@ -171,7 +170,7 @@ def test_shapley_reconciles(built, expected):
     sales: Counter[str] = Counter()
     journeys: Counter[str] = Counter()
     for path, outcome in built.rows(
-        "SELECT path_exposure, outcome FROM intermediate.int_journeys_summed "
+        f"SELECT path_exposure, outcome FROM {JOURNEYS} "
         "WHERE outcome = 'sale' OR replace(person, 'visitor:', '') NOT IN "
         "(SELECT visitor_id FROM marts.orders) "
         "QUALIFY row_number() OVER (PARTITION BY person ORDER BY journey_id DESC) = 1"

@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import permutations
 
-from tests.integration.journeys.conftest import MODELS, Journeys
+from tests.integration.journeys.conftest import JOURNEYS, MODELS, Journeys
 
 TAGS = {
     "paid_search": ("google", "cpc"),
@@ -54,7 +54,7 @@ def test_the_same_channels_in_another_order_are_another_path(journeys: Journeys)
     )
     journeys.build(*MODELS)
     found = journeys.rows(
-        "SELECT order_id, path_unique, path_exposure FROM intermediate.int_journeys_summed "
+        f"SELECT order_id, path_unique, path_exposure FROM {JOURNEYS} "
         "WHERE outcome = 'sale' ORDER BY order_id"
     )
     assert found == [

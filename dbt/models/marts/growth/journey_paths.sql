@@ -1,3 +1,4 @@
+{%- set transforms = ['unique', 'exposure', 'first', 'frequency'] -%}
 with
 
 -- How far the models are apart: the largest difference that any channel's credit for the sale
@@ -24,13 +25,17 @@ spreads as (
 journeys as (
     select
         j.*,
+        {%- for transform in transforms %}
+        coalesce(p.path_{{ transform }}, '(none)') as path_{{ transform }},
+        {%- endfor %}
         case when j.outcome = 'sale' then coalesce(s.credit_spread, 0) end as credit_spread
     from {{ ref('int_journeys_summed') }} as j
+    left join {{ ref('int_paths_written') }} as p on j.mark = p.mark
     left join spreads as s on j.order_id = s.order_id
 ),
 
 written as (
-    {%- for transform in ['unique', 'exposure', 'first', 'frequency'] %}
+    {%- for transform in transforms %}
     select
         '{{ transform }}' as transform,
         path_{{ transform }} as path,
