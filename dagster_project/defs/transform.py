@@ -14,6 +14,7 @@ import dagster as dg
 from dagster_dbt import (
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
+    DbtCliInvocation,
     DbtCliResource,
     DbtProject,
     dbt_assets,
@@ -28,6 +29,12 @@ from dagster_project.quality import RuleOutcome, column_rules, record_dbt_result
 from dagster_project.quality import warm_up as warm_up_checks
 from dagster_project.settings import Settings
 from dagster_project.transform.project import PreparedProject, dbt_environment, share_parse
+from dagster_project.transform.run_results import (
+    RUN_RESULTS,
+    add_results,
+    out_of_memory,
+    read_results,
+)
 from dagster_project.warehouse import connect
 
 
@@ -163,8 +170,10 @@ def run_dbt(
     """Run ``dbt build`` on the selected models and their tests, and keep what it reported.
 
     Each model is told to Dagster when it is built, with its number of rows, which the macro
-    ``tell_row_count`` logs; each test when it ran. Checks of column rules follow at the end, with
-    the failing rows of each rule: dbt keeps these in the warehouse, which is its own until then.
+    ``tell_row_count`` logs; each test when it ran. Checks of column rules, and those that do
+    not pass, follow at the end, with the failing rows of each rule: dbt keeps these in the
+    warehouse, which is its own until then.
+    Models that ran out of memory beside others are built once more, one at a time.
     Raises dagster.Failure that names each model and test that failed.
     """
     with told_plainly(context):
@@ -174,49 +183,74 @@ def run_dbt(
         names = {key.path[-1] for key in context.selected_asset_keys}
         before_models(settings, project.read_manifest(), names)
         # What an earlier call left is not this one's, should this one end before it has any.
-        (target / "run_results.json").unlink(missing_ok=True)
+        (target / RUN_RESULTS).unlink(missing_ok=True)
+        waiting: dict[str, dg.AssetCheckResult] = {}
         invocation = dbt.cli(["build"], context=context, target_path=target, raise_on_error=False)
-        rows: dict[str, int] = {}
-        waiting: list[tuple[str, dg.AssetCheckResult]] = []
-        for message in invocation.stream_raw_events():
-            told = row_count_told(message.raw_event)
-            if told is not None:
-                rows[told[0]] = told[1]
-                continue
-            for event in message.to_default_asset_events(
-                manifest=invocation.manifest,
-                dagster_dbt_translator=invocation.dagster_dbt_translator,
-                context=context,
-                target_path=target,
-            ):
-                unique_id = message.raw_event["data"]["node_info"]["unique_id"]
-                if isinstance(event, dg.Output) and unique_id in rows:
-                    context.add_output_metadata(
-                        {"dagster/row_count": rows[unique_id]}, output_name=event.output_name
-                    )
-                if isinstance(event, dg.AssetCheckResult) and column_rules(
-                    invocation.manifest["nodes"][unique_id]
-                ):
-                    waiting.append((unique_id, event))
-                else:
-                    yield event
-        if not (target / "run_results.json").exists():
-            raise HourglassError(
-                f"dbt stopped before it built anything: {target}/dbt.log says why. The version in "
-                "force is untouched."
+        manifest, translator = invocation.manifest, invocation.dagster_dbt_translator
+        yield from tell_built(context, invocation, waiting)
+        first = read_results(target)
+        short = out_of_memory(first)
+        if short:
+            context.log.warning(
+                f"{', '.join(short)}: out of memory (HOURGLASS_MEMORY_LIMIT is "
+                f"{settings.memory_limit}) beside another model. Built again, one at a time."
             )
-        results = invocation.get_artifact("run_results.json")["results"]
+            invocation = dbt.cli(
+                ["retry", "--threads", "1"],
+                manifest=manifest,
+                dagster_dbt_translator=translator,
+                target_path=target,
+                raise_on_error=False,
+            )
+            yield from tell_built(context, invocation, waiting)
+            add_results(target, first)
+        results = read_results(target)["results"]
         with connect(settings) as con:
             built = {result["unique_id"] for result in results}
-            after_models(con, settings, invocation.manifest, built)
-            record_dbt_results(con, settings, target / "run_results.json", project.manifest)
+            after_models(con, settings, manifest, built)
+            record_dbt_results(con, settings, target / RUN_RESULTS, project.manifest)
             rules = recorded_rules(con)
-        for unique_id, check in waiting:
-            yield with_rules(check, rules[unique_id])
+        for unique_id, check in waiting.items():
+            yield with_rules(check, rules[unique_id]) if unique_id in rules else check
         if not invocation.is_successful():
             raise HourglassError(
                 f"dbt stopped: {failure_of(results, rules)}. The version in force is untouched."
             )
+
+
+def tell_built(
+    context: dg.AssetExecutionContext,
+    invocation: DbtCliInvocation,
+    waiting: dict[str, dg.AssetCheckResult],
+) -> Iterator[Any]:
+    """What a call of dbt builds, as it comes.
+
+    To ``waiting`` go, by unique id, checks of column rules, which are told with their rules, and
+    those that did not pass, which a second call may prove.
+    """
+    rows: dict[str, int] = {}
+    for message in invocation.stream_raw_events():
+        told = row_count_told(message.raw_event)
+        if told is not None:
+            rows[told[0]] = told[1]
+            continue
+        for event in message.to_default_asset_events(
+            manifest=invocation.manifest,
+            dagster_dbt_translator=invocation.dagster_dbt_translator,
+            context=context,
+            target_path=invocation.target_path,
+        ):
+            unique_id = message.raw_event["data"]["node_info"]["unique_id"]
+            if isinstance(event, dg.Output) and unique_id in rows:
+                context.add_output_metadata(
+                    {"dagster/row_count": rows[unique_id]}, output_name=event.output_name
+                )
+            if isinstance(event, dg.AssetCheckResult) and (
+                not event.passed or column_rules(invocation.manifest["nodes"][unique_id])
+            ):
+                waiting[unique_id] = event
+            else:
+                yield event
 
 
 def row_count_told(raw_event: Mapping[str, Any]) -> tuple[str, int] | None:

@@ -164,7 +164,7 @@ def company_after_run(tmp_path_factory) -> Company:
     return Company(made_once(tmp_path_factory, "company", run) / "data")
 
 
-def _copied(company: Company, folder: Path) -> Company:
+def copied(company: Company, folder: Path) -> Company:
     target = folder / "data"
     shutil.copytree(company.data_dir, target, symlinks=True)
     return Company(target)
@@ -173,10 +173,10 @@ def _copied(company: Company, folder: Path) -> Company:
 @pytest.fixture
 def copy_of_sample(sample_company, tmp_path) -> Company:
     """A private copy of the sample after its run, to change at will."""
-    return _copied(sample_company, tmp_path)
+    return copied(sample_company, tmp_path)
 
 
 @pytest.fixture
 def copy_of_company(company_after_run, tmp_path) -> Company:
     """A private copy of the small company after its run, to change at will."""
-    return _copied(company_after_run, tmp_path)
+    return copied(company_after_run, tmp_path)

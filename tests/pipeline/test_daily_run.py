@@ -7,8 +7,11 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from dagster_project.settings import PROJECT_ROOT
+from tests.pipeline.conftest import copied
+from tests.soak import SOAK
 
 
 def test_run_publishes_and_says_what_it_did(sample_company):
@@ -41,24 +44,66 @@ def test_as_of_rebuilds_a_past_day(copy_of_company):
     found = [copy_of_company.query(query)[0] for query in asked]
     assert [(before, before) for before, _ in found] == found
     assert copy_of_company.query("SELECT max(order_date) FROM orders") <= [(date(2026, 3, 31),)]
-    copy_of_company.run()
-    assert copy_of_company.warehouse(ids) == before_it
+    # Records that leave and come back are the same person in tests/unit/identity/test_registry.py.
+    if SOAK:
+        copy_of_company.run()
+        assert copy_of_company.warehouse(ids) == before_it
 
 
-def test_broken_mart_is_not_published(copy_of_company):
-    """A wrong number reaches the people who act on it."""
-    before = copy_of_company.version
-    landing = copy_of_company.data_dir / "landing" / "marketing"
+# A model that has no memory beside another one, one that reads it, and a test of it.
+FREE = "{{ config(contract={'enforced': false}) }} "
+GREEDY = """{% if target.threads > 1 %}
+select error('Out of Memory Error: as if another model held it') as id
+{% else %}
+select 1 as id
+{% endif %}
+"""
+OWN_MODELS = {
+    "greedy.sql": FREE + GREEDY,
+    "reads_greedy.sql": FREE + "select id from {{ ref('greedy') }}",
+    "own.yml": "models: [{name: greedy, columns: [{name: id, data_tests: [not_null]}]}]",
+}
+
+
+@pytest.fixture(scope="module")
+def unpublished(company_after_run, tmp_path_factory):
+    """The company after a run whose gate failed, with models of its own; what the run said."""
+    folder = tmp_path_factory.mktemp("unpublished")
+    company = copied(company_after_run, folder)
+    landing = company.data_dir / "landing" / "marketing"
     landing.mkdir(exist_ok=True)
     # Currencies without a rate: the one thing in the data itself that must stop a publish.
     (landing / "ad_spend_2026-07-01.csv").write_text(
         "spend_date,channel,campaign_id,cost,currency\n2026-06-01,paid_search,,10.00,XTS\n"
     )
-    result = copy_of_company.hourglass("run")
+    models = folder / "own" / "models"
+    models.mkdir(parents=True)
+    for name, text in OWN_MODELS.items():
+        (models / name).write_text(text)
+    return company, company.hourglass("run", HOURGLASS_PROJECT_DIR=str(models.parent))
+
+
+def test_broken_mart_is_not_published(unpublished, company_after_run):
+    """A wrong number reaches the people who act on it."""
+    company, result = unpublished
+    before = company_after_run.version
     assert result.returncode == 1
     assert "XTS" in result.stdout or "rate" in result.stdout
     assert before in result.stdout
-    assert copy_of_company.version == before
+    assert company.version == before
+
+
+def test_a_model_without_memory_beside_another_is_built_alone(unpublished):
+    """A large company has no marts of the day because two of its models were built at once."""
+    company, _ = unpublished
+    assert company.warehouse("SELECT id FROM marts.reads_greedy") == [(1,)]
+    outcomes = company.warehouse(
+        "SELECT unique_id, status FROM quality.dbt_runs WHERE unique_id LIKE '%greedy%'"
+    )
+    assert len(outcomes) == 3
+    assert {status for _, status in outcomes} <= {"success", "pass"}
+    log = max((company.data_dir / "dagster" / "logs").glob("*.log")).read_text()
+    assert "greedy: out of memory" in log
 
 
 def test_no_direct_identifier_is_published(sample_company):
