@@ -17,7 +17,7 @@ import duckdb
 from dagster_project.engine.configuration import spark_environment, spark_folder
 from dagster_project.engine.requirements import require_spark
 from dagster_project.engine.spread_work import spread
-from dagster_project.engine.tables import hand_over, take_back
+from dagster_project.engine.tables import drop_views, hand_over, take_back
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect
 
@@ -59,10 +59,12 @@ def dbt_executable(settings: Settings) -> Path:
 
 
 def before_models(settings: Settings, manifest: Mapping[str, Any], models: Collection[str]) -> None:
-    """Give the engine what ``models`` (by name) read and the warehouse holds."""
-    if settings.engine == "spark":
-        with connect(settings) as con:
+    """Give the engine what ``models`` (by name) read and the warehouse holds, and room for them."""
+    with connect(settings) as con:
+        if settings.engine == "spark":
             hand_over(con, settings, manifest, models)
+        else:
+            drop_views(con, manifest, models)
 
 
 def after_models(

@@ -26,13 +26,7 @@ def sources_read(nodes: Mapping[str, Mapping[str, Any]], models: Collection[str]
 
     ``nodes`` of dbt's manifest.
     """
-    chosen = {key for key, node in nodes.items() if node["name"] in models}
-    read = {
-        parent
-        for key, node in nodes.items()
-        if key in chosen or (node["resource_type"] == "test" and chosen & {*_parents(node)})
-        for parent in _parents(node)
-    }
+    read = {parent for key in _with_tests(nodes, models) for parent in _parents(nodes[key])}
     return sorted(parent for parent in read if parent.startswith("source."))
 
 
@@ -109,12 +103,41 @@ def take_back(
             (folder / WHOLE).unlink()
 
 
+def drop_views(
+    con: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any], models: Collection[str]
+) -> None:
+    """Drop what ``take_back`` left of ``models`` (by name) and of their tests.
+
+    DuckDB builds them next, and neither a seed nor the rows of a test may replace a view.
+    """
+    views = con.execute(
+        "SELECT schema_name, view_name FROM duckdb_views() "
+        "WHERE NOT internal AND database_name = current_database()"
+    ).fetchall()
+    if not views:
+        return
+    nodes = manifest["nodes"]
+    for schema, table, _ in _tables(nodes, _with_tests(nodes, models)):
+        if (schema, table) in views:
+            con.execute(f"DROP VIEW {identifier(schema)}.{identifier(table)}")
+
+
 def registered(folder: Path) -> Iterator[tuple[str, str, Path]]:
     """Schema, table and folder of every table below Spark's ``folder`` that was written whole."""
     for mark in sorted(folder.glob(f"*/*/{WHOLE}")):
         table = mark.parent
         if not table.name.startswith("."):
             yield table.parent.name, table.name, table
+
+
+def _with_tests(nodes: Mapping[str, Mapping[str, Any]], models: Collection[str]) -> set[str]:
+    """Unique ids of ``models`` (by name), and of the tests that look at any of them."""
+    chosen = {key for key, node in nodes.items() if node["name"] in models}
+    return chosen | {
+        key
+        for key, node in nodes.items()
+        if node["resource_type"] == "test" and chosen & {*_parents(node)}
+    }
 
 
 def _parents(node: Mapping[str, Any]) -> list[str]:

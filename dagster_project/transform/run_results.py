@@ -38,7 +38,7 @@ def add_results(target: Path, earlier: Mapping[str, Any]) -> None:
 def out_of_memory(found: Mapping[str, Any]) -> list[str]:
     """Names of the models for which DuckDB had no memory left; two are built at a time."""
     return [
-        result["unique_id"].rpartition(".")[2]
+        result["unique_id"].split(".")[2]
         for result in found["results"]
         if "Out of Memory Error" in (result.get("message") or "")
     ]

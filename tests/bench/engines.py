@@ -9,7 +9,7 @@ docs/engines.md.
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +25,8 @@ from tests.bench.spark_events import SETTINGS, Session, sessions
 from tests.spark.cluster import cluster
 
 SIZES = (3_000, 20_000)
-# At this of them the executors and the skew are measured.
-MEASURED = 0
+# At this size the executors and the skew are measured.
+MEASURED = 3_000
 PROJECTED = (1_000_000, 10_000_000, 100_000_000)
 MEMORY, PARTITIONS = "6g", 8
 HERE = """spark.driver.host 127.0.0.1
@@ -117,29 +117,45 @@ def skew(landing: Path) -> None:
 
 
 def bench(sizes: Sequence[int] = SIZES) -> Iterator[tuple[str, str]]:
-    """Rows (what, figure), as they come; at the end the page."""
+    """Rows (what, figure), as they come; the page is written after each part of it."""
     duck: dict[int, Built] = {}
     spark: dict[int, Built] = {}
     more: dict[str, tuple[Built, Built]] = {}
-    for place, size in enumerate(sizes):
-        with tempfile.TemporaryDirectory(prefix="hourglass-engines-") as name:
-            folder = Path(name)
-            data_dir = folder / "data"
-            measure([*CLI, "sample", "--out", f"{name}/data", "--customers", str(size)])
-            duck[size] = Built(one_run(data_dir, "--now"))
-            spark[size] = on_spark(data_dir, folder / "all")
-            yield from _shown(f"{size:,} people", duck[size], spark[size])
-            if place != MEASURED:
-                continue
-            one, two = (on_spark(data_dir, folder / f"{n}", n) for n in (1, 2))
-            more["one executor, two"] = (one, two)
-            yield "one executor / two", f"{one.models / two.models:.2f}"
-            skew(data_dir / "landing")
-            plain = Built(one_run(data_dir, "--now", "--full-refresh"))
-            more["skewed"] = (plain, on_spark(data_dir, folder / "skewed"))
-            yield from _shown("skewed", *more["skewed"])
-    PAGE.write_text(page(duck, spark, more), encoding="utf-8")
+    for size in sizes:
+        with company(size) as folder:
+            duck[size] = Built(one_run(folder / "data", "--now"))
+            spark[size] = on_spark(folder / "data", folder / "all")
+        yield from _shown(f"{size:,} people", duck[size], spark[size])
+    _write(duck, spark, more)
+    with company(MEASURED) as folder:
+        skew(folder / "data" / "landing")
+        plain = Built(one_run(folder / "data", "--now"))
+        more["skewed"] = (plain, on_spark(folder / "data", folder / "skewed"))
+        yield from _shown("skewed", *more["skewed"])
+    _write(duck, spark, more)
+    with company(MEASURED) as folder:
+        one, two = (on_spark(folder / "data", folder / f"{n}", n) for n in (1, 2))
+        more["executors"] = (one, two)
+        yield "one executor / two", f"{one.models / two.models:.2f}"
+    _write(duck, spark, more)
     yield "Written", str(PAGE.relative_to(PROJECT_ROOT))
+
+
+@contextmanager
+def company(size: int) -> Iterator[Path]:
+    """A folder, for the time being, with a company of ``size`` people in data/landing."""
+    with tempfile.TemporaryDirectory(prefix="hourglass-engines-") as name:
+        measure([*CLI, "sample", "--out", f"{name}/data", "--customers", str(size)])
+        yield Path(name)
+
+
+def _write(
+    duck: Mapping[int, Built],
+    spark: Mapping[int, Built],
+    more: Mapping[str, tuple[Built, Built]],
+) -> None:
+    if len(duck) > 1:
+        PAGE.write_text(page(duck, spark, more), encoding="utf-8")
 
 
 def _shown(name: str, duck: Built, spark: Built) -> Iterable[tuple[str, str]]:
@@ -164,9 +180,10 @@ def page(
         "## Stages\n\n" + _stages(spark),
         "## Where Spark's time goes\n\n" + _time(spark),
     ]
-    if more:
-        parts.append("## One executor, two\n\n" + _executors(*more["one executor, two"]))
+    if "skewed" in more:
         parts.append("## Skew\n\n" + _skewed(*more["skewed"]))
+    if "executors" in more:
+        parts.append("## One executor, two\n\n" + _executors(*more["executors"]))
     return "\n\n".join(parts) + "\n"
 
 

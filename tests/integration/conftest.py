@@ -102,14 +102,16 @@ def _build(folder: Path) -> None:
     create_tables(con)
     fill(con, shop_of_one_week())
     con.close()
+    dbt_build(folder)
+
+
+def dbt_build(folder: Path, *options: str) -> None:
+    """``dbt build`` on the warehouse in ``folder``, its artefacts beside it."""
+    warehouse = folder / "warehouse.duckdb"
     result = subprocess.run(
         [
-            str(DBT_EXECUTABLE),
-            "build",
-            "--no-use-colors",
-            "--profiles-dir",
-            str(DBT_DIR),
-            "--quiet",
+            *(str(DBT_EXECUTABLE), "build", "--no-use-colors", "--profiles-dir", str(DBT_DIR)),
+            *("--quiet", *options),
         ],
         cwd=DBT_DIR,
         env={
