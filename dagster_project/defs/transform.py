@@ -32,6 +32,7 @@ from dagster_project.transform.project import PreparedProject, dbt_environment, 
 from dagster_project.transform.run_results import (
     RUN_RESULTS,
     add_results,
+    had_no_memory,
     out_of_memory,
     read_results,
 )
@@ -87,6 +88,10 @@ def failure_of(
         if result["status"] == "fail":
             rows = ", ".join(broken) or f"{result.get('failures') or 0} rows"
             lines.append(f"check {name}: {rows}")
+        elif had_no_memory(result):
+            lines.append(
+                f"{kind} {name} needs more memory than HOURGLASS_MEMORY_LIMIT allows: raise it"
+            )
         elif result["status"] in {"error", "runtime error"}:
             lines.append(f"{kind} {name} could not be built: see the dbt log of this run")
     return "; ".join(lines)

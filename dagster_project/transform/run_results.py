@@ -38,7 +38,10 @@ def add_results(target: Path, earlier: Mapping[str, Any]) -> None:
 def out_of_memory(found: Mapping[str, Any]) -> list[str]:
     """Names of the models for which DuckDB had no memory left; two are built at a time."""
     return [
-        result["unique_id"].split(".")[2]
-        for result in found["results"]
-        if "Out of Memory Error" in (result.get("message") or "")
+        result["unique_id"].split(".")[2] for result in found["results"] if had_no_memory(result)
     ]
+
+
+def had_no_memory(result: Mapping[str, Any]) -> bool:
+    """Whether one entry of the results failed because DuckDB had no memory left."""
+    return "Out of Memory Error" in (result.get("message") or "")

@@ -138,7 +138,9 @@ def bench(sizes: Sequence[int] = SIZES) -> Iterator[tuple[str, str]]:
         more["executors"] = (one, two)
         yield "one executor / two", f"{one.models / two.models:.2f}"
     _write(duck, spark, more)
-    yield "Written", str(PAGE.relative_to(PROJECT_ROOT))
+    # One size has no slope to write of.
+    if len(sizes) > 1:
+        yield "Written", str(PAGE.relative_to(PROJECT_ROOT))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 
+from dagster_project.defs.transform import failure_of
 from dagster_project.transform.run_results import add_results, out_of_memory, read_results
 
 
@@ -35,3 +36,18 @@ def test_a_repeated_model_counts_once_and_the_others_stay(tmp_path):
         ("wrong", "error"),
     }
     assert out_of_memory(found) == []
+
+
+def test_a_model_that_needs_more_memory_says_what_to_do():
+    """At night one model is too large, and the engineer has to find out why in a log of dbt."""
+    said = failure_of(
+        [
+            result("paths", "error", "Runtime Error\n  Out of Memory Error: failed to allocate"),
+            result("wrong", "error", "Binder Error: no such column"),
+        ],
+        {},
+    )
+    assert said == (
+        "model paths needs more memory than HOURGLASS_MEMORY_LIMIT allows: raise it; "
+        "model wrong could not be built: see the dbt log of this run"
+    )
