@@ -10,6 +10,7 @@ from pydantic import Field
 from dagster_project.contracts import load_contract
 from dagster_project.defs.groups import PARAMETERS_KEY, Group, group_of_source
 from dagster_project.defs.resources import RunLock, told_plainly
+from dagster_project.engine import forget_models
 from dagster_project.engine.spread_load import file_spread
 from dagster_project.errors import UsageError
 from dagster_project.identity import (
@@ -214,6 +215,7 @@ def build_load() -> dg.AssetsDefinition:
                 if config.full_refresh:
                     forget_resolution(con)
                     forget_increments(con)
+                    forget_models(settings)
                 registry = restricted_database(settings)
                 if registry is not None and is_registry_empty(con):
                     restore_registry(con, registry)

@@ -3,7 +3,8 @@
 DuckDB by default, in the warehouse itself. With ``HOURGLASS_ENGINE=spark`` the models run on Spark
 and everything else stays on DuckDB, with Parquet between the two: ``requirements`` says what Spark
 needs and what is missing, ``configuration`` what Spark is told, ``tables`` hands source tables over
-and takes the models' tables back, ``session`` starts the Spark session in which ``dbt_on_spark`` is
+and takes the models' tables back, ``increments`` has models go on from their last build,
+``session`` starts the Spark session in which ``dbt_on_spark`` is
 dbt, ``spread_work`` has Spark's workers do what is no SQL, ``spread_load`` read files.
 """
 
@@ -15,6 +16,7 @@ from typing import Any
 import duckdb
 
 from dagster_project.engine.configuration import spark_environment, spark_folder
+from dagster_project.engine.increments import forget_states
 from dagster_project.engine.requirements import require_spark
 from dagster_project.engine.spread_work import spread
 from dagster_project.engine.tables import drop_views, hand_over, take_back
@@ -27,6 +29,7 @@ __all__ = [
     "dbt_executable",
     "dbt_target",
     "engine_environment",
+    "forget_models",
     "require_engine",
     "spark_folder",
     "spread",
@@ -43,8 +46,7 @@ def engine_environment(settings: Settings) -> dict[str, str]:
     """The variables of a process in which the engine works."""
     if settings.engine != "spark":
         return {}
-    # Whole models: what dbt calls incremental is an increment of DuckDB's tables.
-    return spark_environment(settings) | dbt_target("spark") | {"DBT_FULL_REFRESH": "true"}
+    return spark_environment(settings) | dbt_target("spark")
 
 
 def dbt_target(engine: str) -> dict[str, str]:
@@ -65,6 +67,11 @@ def before_models(settings: Settings, manifest: Mapping[str, Any], models: Colle
             hand_over(con, settings, manifest, models)
         else:
             drop_views(con, manifest, models)
+
+
+def forget_models(settings: Settings) -> None:
+    """Have Spark's next build make every table anew; DuckDB's is told in the warehouse."""
+    forget_states(spark_folder(settings))
 
 
 def after_models(

@@ -92,4 +92,6 @@ def spark_environment(settings: Settings) -> dict[str, str]:
         "PYSPARK_PYTHON": os.environ.get("PYSPARK_PYTHON") or sys.executable,
         # Where the models' tables are written (dbt/macros/engine/tables.sql).
         "HOURGLASS_SPARK_WAREHOUSE": str(spark_folder(settings)),
+        # From how many records on they go on from there (dagster_project/engine/increments.py).
+        "HOURGLASS_SPARK_INCREMENT_ROWS": str(settings.spark_increment_rows),
     }

@@ -2,15 +2,18 @@
 
 The catalog lives in memory and is made anew from the folders that were written whole, so that
 nothing of a killed run can be wrong in it. dbt-spark's session method takes the session that it
-finds.
+finds. Its adapter gets what models that go on from the last build need (``increments``).
 """
 
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
+from dagster_project.engine.increments import Asked, SparkIncrements
 from dagster_project.engine.session import start_session
 from dagster_project.engine.tables import registered
+from dagster_project.transform.increments import LARGEST_SHARE
 
 
 def main() -> None:
@@ -28,9 +31,48 @@ def main() -> None:
                 known.add(schema)
             spark.sql(f"DROP TABLE IF EXISTS `{schema}`.`{table}`")
             spark.sql(f"CREATE TABLE `{schema}`.`{table}` USING parquet LOCATION '{path}'")
+        increments = SparkIncrements(
+            spark,
+            folder,
+            least_rows=int(os.environ["HOURGLASS_SPARK_INCREMENT_ROWS"]),
+            buckets=int(spark.conf.get("spark.sql.shuffle.partitions")),
+            largest_share=LARGEST_SHARE,
+        )
+        increments.register()
+        _offer(increments)
         cli()
     finally:
         spark.stop()
+
+
+def _offer(increments: SparkIncrements) -> None:
+    """Have dbt's macros find ``increments`` with the adapter (dbt/macros/increment/state.sql)."""
+    from dbt.adapters import spark
+    from dbt.adapters.base.meta import available
+
+    # dbt looks for the adapter's version in the package that its class is named after.
+    class SparkAdapter(spark.Plugin.adapter):  # type: ignore[misc, name-defined]
+        @available.parse_none
+        def increments_pay(self) -> bool:
+            return increments.pay
+
+        @available.parse_none
+        def increment_forgotten(self, schema: str, name: str) -> None:
+            increments.forget(schema, name)
+
+        @available.parse_none
+        def increment_states(self, names: list[str]) -> dict[str, dict[str, Any]]:
+            return increments.states(names)
+
+        @available.parse_none
+        def increment_files(self, name: str, raw: list[str]) -> dict[str, list[str]] | None:
+            return increments.new_files(name, raw)
+
+        @available.parse_none
+        def increment_written(self, asked: dict[str, Any]) -> None:
+            increments.write(Asked(**asked))
+
+    spark.Plugin.adapter = SparkAdapter
 
 
 def _keep_ansi() -> None:

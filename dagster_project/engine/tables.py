@@ -5,6 +5,8 @@ old one or the new one. A model's table stays where Spark wrote it; the warehous
 it, which the steps that follow read as if DuckDB had built it.
 """
 
+import json
+import os
 import shutil
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 import duckdb
 
 from dagster_project.engine.configuration import spark_folder
+from dagster_project.engine.increments import FILES, STATE, read_files, read_state
 from dagster_project.errors import HourglassError
 from dagster_project.settings import Settings
 from dagster_project.warehouse import identifier, quoted
@@ -44,24 +47,71 @@ def hand_over(
         source = manifest["sources"][key]
         schema, table = source["schema"], source["identifier"]
         folder = spark_folder(settings) / schema / table
-        fresh = folder.with_name(f".{table}.new")
-        shutil.rmtree(fresh, ignore_errors=True)
         try:
-            fresh.mkdir(parents=True)
-            relation = f"{identifier(schema)}.{identifier(table)}"
-            con.execute(
-                f"COPY (SELECT * FROM {relation}) TO {quoted(str(fresh / 'part.parquet'))} "
-                "(FORMAT parquet, COMPRESSION zstd)"
-            )
-            (fresh / WHOLE).touch()
-            shutil.rmtree(folder, ignore_errors=True)
-            fresh.rename(folder)
+            _write_source(con, schema, table, folder)
         except (OSError, duckdb.IOException):
             raise HourglassError(
                 f"{schema}.{table} cannot be written to {folder.parent} for Spark. Check that its "
                 "disk has room and that this user may write there. The version in force is "
                 "untouched."
             ) from None
+
+
+def _write_source(con: duckdb.DuckDBPyConnection, schema: str, table: str, folder: Path) -> None:
+    """Write a source table; of a raw table the records of files that were not there before."""
+    relation = f"{identifier(schema)}.{identifier(table)}"
+    files = _files(con, schema, table)
+    before = read_files(folder) if (folder / WHOLE).exists() else None
+    if files is not None and files == before:
+        return
+    goes_on = (
+        files is not None
+        and before is not None
+        and before <= files
+        # A file that is read into another target as well has rows of both.
+        and {file[0] for file in before}.isdisjoint(file[0] for file in files - before)
+    )
+    fresh = folder.with_name(f".{table}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    rows = f"SELECT * FROM {relation}"
+    parts = sorted(folder.glob("*.parquet")) if goes_on else []
+    for part in parts:
+        try:
+            os.link(part, fresh / part.name)
+        except OSError:  # A disk that has no links.
+            shutil.copy2(part, fresh / part.name)
+    if goes_on and before:
+        known = ", ".join(quoted(str(file[0])) for file in sorted(before))
+        rows += f" WHERE _file_hash NOT IN ({known})"
+    path = fresh / f"part-{len(parts)}.parquet"
+    con.execute(f"COPY ({rows}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)")
+    if files is not None:
+        (fresh / FILES).write_text(json.dumps(sorted(files)), encoding="utf-8")
+    (fresh / WHOLE).touch()
+    shutil.rmtree(folder, ignore_errors=True)
+    fresh.rename(folder)
+
+
+def _files(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> set[tuple[Any, ...]] | None:
+    """Hash, delivery day, target, records and time of loading of a raw table's files; as increments
+    on DuckDB keep them (dbt/macros/increment/state.sql). None of a table that has no such column.
+    """
+    columns = con.execute(
+        "SELECT count(*) FROM information_schema.columns WHERE table_schema = ? "
+        "AND table_name = ? AND column_name IN ('_file_hash', '_delivered_on', '_source')",
+        [schema, table],
+    ).fetchone()
+    if columns != (3,):
+        return None
+    return set(
+        con.execute(
+            "SELECT r._file_hash, CAST(r._delivered_on AS VARCHAR), r._source, r.records, "
+            "CAST(max(f.loaded_at) AS VARCHAR) FROM (SELECT _file_hash, _delivered_on, _source, "
+            f"count(*) AS records FROM {identifier(schema)}.{identifier(table)} GROUP BY ALL) AS r "
+            "LEFT JOIN ledger.files AS f ON r._file_hash = f.file_hash GROUP BY ALL"
+        ).fetchall()
+    )
 
 
 def take_back(
@@ -77,9 +127,13 @@ def take_back(
     """
     for schema, table, is_of_test in _tables(manifest["nodes"], built):
         folder = spark_folder(settings) / schema / table
-        if not (folder / WHOLE).exists():
+        state = read_state(folder)
+        if state is None and not (folder / WHOLE).exists():
             continue
-        files = f"read_parquet({quoted(str(folder / '*.parquet'))})"
+        paths = ", ".join(
+            quoted(str(folder / part / "*.parquet")) for part in (state["rows"] if state else ["."])
+        )
+        files = f"read_parquet([{paths}], hive_partitioning = false)"
         described = con.execute(f"DESCRIBE SELECT * FROM {files}").fetchall()
         naive = [
             f"CAST({identifier(name)} AS TIMESTAMP) AS {identifier(name)}"
@@ -126,7 +180,7 @@ def registered(folder: Path) -> Iterator[tuple[str, str, Path]]:
     """Schema, table and folder of every table below Spark's ``folder`` that was written whole."""
     for mark in sorted(folder.glob(f"*/*/{WHOLE}")):
         table = mark.parent
-        if not table.name.startswith("."):
+        if not table.name.startswith(".") and not (table / STATE).exists():
             yield table.parent.name, table.name, table
 
 

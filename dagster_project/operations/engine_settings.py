@@ -32,6 +32,11 @@ class EngineSettings(BaseModel):
         ge=0,
         description="From so many pairs of records on, Spark's workers score them; empty: never.",
     )
+    spark_increment_rows: int = Field(
+        default=10_000_000,
+        ge=0,
+        description="From so many raw records on, Spark's models go on from their last build.",
+    )
     spark_warehouse: Annotated[Path | None, BeforeValidator(empty_is_none)] = Field(
         default=None,
         description="Folder for Spark's tables, the same path on this machine and every worker; "

@@ -1,8 +1,9 @@
 """DuckDB against Spark: the same companies built whole on both, and one and two executors.
 
 Whole runs of simulated companies of two years, on this machine: first on DuckDB, then everything
-again on Spark. ``skew``: to a company come one visitor with a million events and one customer with
-a hundred thousand orders. Where Spark's time goes is read from its event logs. All is written to
+again on Spark. ``later``: to the largest come a hundred web events more, for which the models go
+on from their last build. ``skew``: to a company come one visitor with a million events and one
+customer with a hundred thousand orders. Where Spark's time goes is read from its event logs. All is written to
 docs/engines.md.
 """
 
@@ -34,6 +35,7 @@ spark.driver.bindAddress 127.0.0.1
 spark.executor.cores 1
 """
 EVENTS, ORDERS = 1_000_000, 100_000
+LATER = 100
 # What runs on Spark where the engine is Spark.
 ON_SPARK = ("Stage records (dbt)", "Build marts (dbt)", "Build marts with predictions (dbt)")
 PAGE = PROJECT_ROOT / "docs" / "engines.md"
@@ -59,7 +61,9 @@ class Built:
         return sum(self.run.stages.get(stage, 0.0) for stage in ON_SPARK)
 
 
-def on_spark(data_dir: Path, folder: Path, executors: int = 0) -> Built:
+def on_spark(
+    data_dir: Path, folder: Path, executors: int = 0, options: Sequence[str] = ("--full-refresh",)
+) -> Built:
     """Everything built anew on Spark: local with all cores, or by executors of one core each."""
     logs = folder / f"events-{executors}"
     logs.mkdir(parents=True)
@@ -72,10 +76,12 @@ def on_spark(data_dir: Path, folder: Path, executors: int = 0) -> Built:
             "HOURGLASS_SPARK_CONF": str(conf),
             "HOURGLASS_SPARK_MEMORY": MEMORY,
             "HOURGLASS_SPARK_PARTITIONS": str(PARTITIONS),
+            # All sizes: the page is to say from which on it is worth it.
+            "HOURGLASS_SPARK_INCREMENT_ROWS": "0",
         }
         if address:
             env["HOURGLASS_SPARK_MASTER"] = address
-        run = one_run(data_dir, "--now", "--full-refresh", env=env)
+        run = one_run(data_dir, "--now", *options, env=env)
     # Without that of the workers who read large files.
     return Built(run, [one for one in sessions(logs) if any(one.by_model)])
 
@@ -116,6 +122,17 @@ def skew(landing: Path) -> None:
             )
 
 
+def later(landing: Path, name: str) -> None:
+    """A file in ``landing`` with a hundred web events that are those of others again."""
+    source = quoted(str(landing / "shop" / "web_events.csv.gz"))
+    with duckdb.connect() as con:
+        con.execute(
+            f"COPY (SELECT * REPLACE ({quoted(name)} || event_id AS event_id) FROM "
+            f"read_csv({source}, all_varchar = true) ORDER BY hash(event_id) LIMIT {LATER}) "
+            f"TO {quoted(str(landing / 'shop' / f'web_events_{name}.csv'))} (HEADER)"
+        )
+
+
 def bench(sizes: Sequence[int] = SIZES) -> Iterator[tuple[str, str]]:
     """Rows (what, figure), as they come; the page is written after each part of it."""
     duck: dict[int, Built] = {}
@@ -124,7 +141,14 @@ def bench(sizes: Sequence[int] = SIZES) -> Iterator[tuple[str, str]]:
     for size in sizes:
         with company(size) as folder:
             duck[size] = Built(one_run(folder / "data", "--now"))
+            if size == max(sizes):
+                later(folder / "data" / "landing", "one")
+                plain = Built(one_run(folder / "data", "--now"))
             spark[size] = on_spark(folder / "data", folder / "all")
+            if size == max(sizes):
+                later(folder / "data" / "landing", "two")
+                more["later"] = (plain, on_spark(folder / "data", folder / "later", options=()))
+                yield from _shown("a hundred events more", *more["later"])
         yield from _shown(f"{size:,} people", duck[size], spark[size])
     _write(duck, spark, more)
     with company(MEASURED) as folder:
@@ -182,6 +206,10 @@ def page(
         "## Stages\n\n" + _stages(spark),
         "## Where Spark's time goes\n\n" + _time(spark),
     ]
+    if "later" in more:
+        size = max(spark)
+        wholes = (duck[size], spark[size])
+        parts.append("## A hundred events more\n\n" + _later(size, wholes, more["later"]))
     if "skewed" in more:
         parts.append("## Skew\n\n" + _skewed(*more["skewed"]))
     if "executors" in more:
@@ -306,6 +334,23 @@ def _executors(one: Built, two: Built) -> str:
         + f"\n\nWith one executor {busy / length:.0%} of the time was in tasks, which is what more "
         "executors share; the driver's planning stays. (The driver has a processor of its own only "
         "where there is one executor: the machine has two.)"
+    )
+
+
+def _later(size: int, wholes: tuple[Built, Built], later: tuple[Built, Built]) -> str:
+    head = ["stage", "DuckDB: whole, s", "later, s", "Spark: whole, s", "later, s"]
+    rows = [[*head, "in tasks: whole, s", "later, s"]]
+    sessions = zip(wholes[1].sessions, later[1].sessions, strict=True)
+    for stage, (whole, part) in zip(ON_SPARK, sessions, strict=True):
+        seconds = [
+            built.run.stages[stage] for pair in zip(wholes, later, strict=True) for built in pair
+        ]
+        tasks = [whole.task_seconds, part.task_seconds]
+        rows.append([stage, *(f"{figure:,.0f}" for figure in (*seconds, *tasks))])
+    return (
+        f"To {size:,} people come {LATER} web events of people who were there before, and the "
+        "models go on from their last build. What is in tasks is what grows with a company.\n\n"
+        + _table(rows)
     )
 
 

@@ -198,6 +198,10 @@ def pairs_scored_by(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
     return probabilistic._scored(settings, load_rules(), settings.data_dir, 1000, 0.1)
 
 
+def told_to_dbt_on_spark(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
+    return spark_environment(settings)
+
+
 def models_run_by(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
     return dbt_executable(settings)
 
@@ -259,6 +263,7 @@ EFFECTS: dict[str, tuple[Any, Effect, dict[str, Any]]] = {
     "spark_remote": ("sc://host:15002", spark_asked, {}),
     "spark_load_mb": (1, files_read_by, {}),
     "spark_scored_pairs": (1000, pairs_scored_by, {"engine": "spark"}),
+    "spark_increment_rows": (5, told_to_dbt_on_spark, {"engine": "spark"}),
     "spark_memory": ("3g", told_to_spark, SPARK),
     "spark_partitions": (99, told_to_spark, SPARK),
     "delivery_enabled": (True, delivered_to, {**DELIVERY, "delivery_enabled": False}),
@@ -315,6 +320,7 @@ WRONG: dict[str, tuple[str, ...]] = {
     "spark_remote": ("host:15002", "https://host"),
     "spark_load_mb": ("-1", "x", ""),
     "spark_scored_pairs": ("-1", "all"),
+    "spark_increment_rows": ("-1", "many"),
     "spark_memory": ("2", "lots"),
     "spark_partitions": ("0", "x"),
     "schedule_enabled": ("perhaps", ""),

@@ -1,6 +1,11 @@
 {# What Spark needs to write a table: Parquet below one folder, types by its own names, seeds as
    literals. dbt-spark's macros do otherwise; DuckDB's are left as they are. #}
 
+{# What dbt itself calls incremental merges rows into a table, which Parquet on Spark cannot. #}
+{% macro should_full_refresh() -%}
+    {{ return(dbt.should_full_refresh() or target.type == 'spark') }}
+{%- endmacro %}
+
 {# A type of a contract or a seed as the engine calls it. #}
 {% macro engine_type(data_type) -%}
     {{ adapter.dispatch('engine_type', 'hourglass')(data_type) }}

@@ -100,10 +100,7 @@
     )[0] -%}
     {%- if found[0] == 0 -%}{{ return('kept') }}{%- endif -%}
     {%- if found[1] -%}{{ return('whole') }}{%- endif -%}
-    {%- set within = '(\\1 in (select key from keys__' ~ name ~ '))' -%}
-    {%- set part = modules.re.sub('\\(1 = 1 /\\* within (.*?) \\*/\\)', within, compiled_code, flags=modules.re.S) -%}
-    {%- set among = '(\\1 in (\\2))' -%}
-    {%- set part = modules.re.sub('\\(1 = 1 /\\* (.*?) among (.*?) \\*/\\)', among, part, flags=modules.re.S) -%}
+    {%- set part = part_query() -%}
     {%- set of_keys = '(' ~ declared.key ~ ' in (select key from keys__' ~ name ~ '))' -%}
     {%- do adapter.add_query(
         'create or replace temp table fresh__' ~ name ~ ' as select * from ' ~ target ~ ' limit 0; '
@@ -134,8 +131,17 @@
     {{ return('part' if is_changed else 'kept') }}
 {% endmacro %}
 
-{# The keys' query of a model, with what its inputs changed since. #}
-{% macro keys_query(target, declared, inputs, own, state) %}
+{# The compiled SQL, for the keys of keys__<model>. #}
+{% macro part_query() %}
+    {%- set within = '(\\1 in (select key from keys__' ~ model.name ~ '))' -%}
+    {%- set part = modules.re.sub('\\(1 = 1 /\\* within (.*?) \\*/\\)', within, compiled_code, flags=modules.re.S) -%}
+    {%- set among = '(\\1 in (\\2))' -%}
+    {{ return(modules.re.sub('\\(1 = 1 /\\* (.*?) among (.*?) \\*/\\)', among, part, flags=modules.re.S)) }}
+{% endmacro %}
+
+{# The keys' query of a model, with what its inputs changed since. `files`, where the engine knows them
+   by another way than the tables of the state: {raw table: [hash of a file that is new]}. #}
+{% macro keys_query(target, declared, inputs, own, state, files=none) %}
     {%- set keys = {'sql': declared.keys_sql | replace('{rows before}', target | string)
         | replace('{as_of before}', "date '" ~ own.as_of ~ "'")} -%}
     {%- for input in inputs.models -%}
@@ -148,9 +154,10 @@
             | replace('{any change of ' ~ input ~ '}', 'true')}) -%}
     {%- endfor -%}
     {%- for source in inputs.raw -%}
-        {%- set records = '(select * from ' ~ source ~ ' where _file_hash in (select file_hash from '
-            ~ '(from files_now__' ~ model.name ~ ' except from files_before__' ~ model.name
-            ~ ") where source = '" ~ source ~ "'))" -%}
+        {%- set of_files = "select file_hash from (from files_now__" ~ model.name
+            ~ ' except from files_before__' ~ model.name ~ ") where source = '" ~ source ~ "'"
+            if files is none else "'" ~ ([''] + files.get(source, [])) | join("', '") ~ "'" -%}
+        {%- set records = '(select * from ' ~ source ~ ' where _file_hash in (' ~ of_files ~ '))' -%}
         {%- do keys.update({'sql': keys.sql | replace('{new records of ' ~ source ~ '}', records)
             | replace('{any change of ' ~ source ~ '}', 'true')}) -%}
     {%- endfor -%}

@@ -12,10 +12,18 @@
     {{ return({'kind': 'none', 'key': none, 'keys_sql': ''}) }}
 {% endmacro %}
 
-{# Whether the tables of the state are there: hourglass makes them (dagster_project/transform/increments.py).
-   A warehouse without them is built whole. #}
+{# Whether there is a state: hourglass makes its tables (dagster_project/transform/increments.py), or
+   keeps it with Spark's (dagster_project/engine/increments.py). Without one all is built whole. #}
 {% macro has_increment_state() %}
+    {{ return(adapter.dispatch('has_increment_state', 'hourglass')()) }}
+{% endmacro %}
+
+{% macro default__has_increment_state() %}
     {{ return(adapter.get_relation(database, 'increment', 'states') is not none) }}
+{% endmacro %}
+
+{% macro spark__has_increment_state() %}
+    {{ return(adapter.increments_pay is defined and adapter.increments_pay()) }}
 {% endmacro %}
 
 {# Models, seeds, raw tables and other sources that the model reads: {models: [name], seeds: [checksum],
@@ -53,14 +61,14 @@
 {% endmacro %}
 
 {# Changes with whatever decides over the table besides the rows that it reads: its compiled SQL with
-   all macros and variables, seeds, the settings that it names, dbt and DuckDB. #}
+   all macros and variables, seeds, the settings that it names, dbt and the engine. #}
 {% macro increment_fingerprint(sql, inputs, settings) %}
     {%- set of_a_build = [
         'build_id', 'as_of', 'started_at', 'inputs', 'input_parts', 'make_current'
     ] -%}
     {%- set parts = [sql, dbt_version] + inputs.seeds | sort -%}
     {%- for name, value in settings.items() if name not in of_a_build -%}
-        {%- if name == 'duckdb' or modules.re.search('\\b' ~ name ~ '\\b', sql) -%}
+        {%- if name == 'engine' or modules.re.search('\\b' ~ name ~ '\\b', sql) -%}
             {%- do parts.append(name ~ '=' ~ value) -%}
         {%- endif -%}
     {%- endfor -%}
@@ -73,9 +81,9 @@
     {{ return(adapter.add_query(sql)[1].fetchall()) }}
 {% endmacro %}
 
-{# The settings of this build by name, and DuckDB's version. #}
+{# The settings of this build by name, and the engine's version. #}
 {% macro increment_settings() %}
-    {%- set cursor = adapter.add_query('select version() as duckdb, * from control.parameters')[1] -%}
+    {%- set cursor = adapter.add_query('select version() as engine, * from control.parameters')[1] -%}
     {%- set names = cursor.description | map(attribute=0) | list -%}
     {%- set rows = cursor.fetchall() -%}
     {{ return(dict(zip(names, rows[0])) if rows else {}) }}
@@ -83,6 +91,14 @@
 
 {# The state of this model and of those that it reads, by name. #}
 {% macro increment_states(models) %}
+    {{ return(adapter.dispatch('increment_states', 'hourglass')(models)) }}
+{% endmacro %}
+
+{% macro spark__increment_states(models) %}
+    {{ return(adapter.increment_states([model.name] + models)) }}
+{% endmacro %}
+
+{% macro default__increment_states(models) %}
     {%- set names = ([model.name] + models) | map('replace', "'", "''") | join("', '") -%}
     {%- set states = {} -%}
     {%- for row in fetched(
@@ -101,11 +117,8 @@
    compared with what is there), `part` (by its keys) or `kept` (nothing that it reads has changed). #}
 {% macro increment_way(existing, sql, declared, inputs, states, fingerprint, as_of) %}
     {%- set own = states.get(model.name) -%}
-    {%- if existing is none or not existing.is_table or own is none or flags.FULL_REFRESH
-        or own.fingerprint != fingerprint -%}
-        {{ return('anew') }}
-    {%- endif -%}
-    {%- if fetched('select count(*) from ' ~ this)[0][0] != own.row_count -%}
+    {%- if own is none or flags.FULL_REFRESH or own.fingerprint != fingerprint
+        or not increment_table_is_there(existing, own) -%}
         {{ return('anew') }}
     {%- endif -%}
     {#- Comments and the keys' own query say nothing of what the table depends on. -#}
@@ -132,6 +145,23 @@
         {{ return('whole') }}
     {%- endif -%}
     {{ return('part' if declared.kind == 'key' else 'kept') }}
+{% endmacro %}
+
+{# Whether the table is the one that its state speaks of. Of Spark's, the state says of which files it
+   is made. #}
+{% macro increment_table_is_there(existing, own) %}
+    {{ return(adapter.dispatch('increment_table_is_there', 'hourglass')(existing, own)) }}
+{% endmacro %}
+
+{% macro default__increment_table_is_there(existing, own) %}
+    {{ return(
+        existing is not none and existing.is_table
+        and fetched('select count(*) from ' ~ this)[0][0] == own.row_count
+    ) }}
+{% endmacro %}
+
+{% macro spark__increment_table_is_there(existing, own) %}
+    {{ return(true) }}
 {% endmacro %}
 
 {# Files that the raw tables hold now, as rows to compare with those of increment.files. #}

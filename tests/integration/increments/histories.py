@@ -92,9 +92,9 @@ class History:
         self._a_catalogue(con)
         self._decide(con)
 
-    def step(self, con: duckdb.DuckDBPyConnection) -> str:
-        """Have something happen; what."""
-        name = self.draw.choice(list(self.steps))
+    def step(self, con: duckdb.DuckDBPyConnection, name: str | None = None) -> str:
+        """Have something happen, or what is named; what."""
+        name = name or self.draw.choice(list(self.steps))
         lookback = self.lookback
         self.steps[name](con)
         self.is_set_otherwise = self.lookback != lookback

@@ -76,7 +76,8 @@ def test_tables_travel_there_and_back(settings: Settings):
         model = spark_folder(settings) / "staging" / "stg"
         model.mkdir(parents=True)
         con.execute(
-            f"COPY (SELECT id, amount, paid::TIMESTAMPTZ AS paid, x FROM '{source}/part.parquet') "
+            "COPY (SELECT id, amount, paid::TIMESTAMPTZ AS paid, x "
+            f"FROM '{source}/part-0.parquet') "
             f"TO '{model}/part-0.zstd.parquet'"
         )
         (model / WHOLE).touch()
