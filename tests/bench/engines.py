@@ -3,8 +3,8 @@
 Whole runs of simulated companies of two years, on this machine: first on DuckDB, then everything
 again on Spark. ``later``: to the largest come a hundred web events more, for which the models go
 on from their last build. ``skew``: to a company come one visitor with a million events and one
-customer with a hundred thousand orders. Where Spark's time goes is read from its event logs. All is written to
-docs/engines.md.
+customer with a hundred thousand orders. Where Spark's time goes is read from its event logs. All
+is written to docs/engines.md.
 """
 
 import os
