@@ -1,8 +1,9 @@
 """Exchange of tables: Parquet between DuckDB, which loads and checks, and Spark, which transforms.
 
-A source table is written whole under a name of its own and then renamed, so that Spark sees the
-old one or the new one. A model's table stays where Spark wrote it; the warehouse gets a view over
-it, which the steps that follow read as if DuckDB had built it.
+A source table is written under a name of its own and then renamed, so that Spark sees the old one
+or the new one; of a raw table what was written before is linked, and the records of new files come
+to it. A model's table stays where Spark wrote it; the warehouse gets a view over it, which the
+steps that follow read as if DuckDB had built it.
 """
 
 import json
