@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from dagster_project.engine.configuration import spark_environment, spark_folder
-from dagster_project.engine.increments import forget_states
+from dagster_project.engine.increment_states import forget_states
 from dagster_project.engine.requirements import require_spark
 from dagster_project.engine.spread_work import spread
 from dagster_project.engine.tables import drop_views, hand_over, take_back

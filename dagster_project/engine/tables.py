@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from dagster_project.engine.configuration import spark_folder
-from dagster_project.engine.increments import FILES, STATE, read_files, read_state
+from dagster_project.engine.increment_states import FILES, STATE, read_files, read_state
 from dagster_project.errors import HourglassError
 from dagster_project.settings import Settings
 from dagster_project.warehouse import identifier, quoted

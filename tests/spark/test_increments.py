@@ -15,7 +15,8 @@ import pytest
 
 from dagster_project.engine import after_models
 from dagster_project.engine.configuration import spark_environment
-from dagster_project.engine.increments import STATE, Asked, SparkIncrements, read_state
+from dagster_project.engine.increment_states import STATE, read_state
+from dagster_project.engine.increments import Asked, SparkIncrements
 from dagster_project.engine.session import start_session
 from dagster_project.engine.tables import hand_over
 from dagster_project.settings import Settings, load_settings

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from dagster_project.engine.configuration import spark_folder
-from dagster_project.engine.increments import (
+from dagster_project.engine.increment_states import (
     STATE,
-    SparkIncrements,
     forget_states,
     layout,
     raw_records,
     read_state,
 )
+from dagster_project.engine.increments import SparkIncrements
 from dagster_project.engine.tables import hand_over, registered, take_back
 from dagster_project.settings import Settings, load_settings
 from dagster_project.warehouse import connect
