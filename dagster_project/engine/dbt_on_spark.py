@@ -7,6 +7,7 @@ finds. Its adapter gets what models that go on from the last build need (``incre
 
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from dagster_project.engine.increments import Asked, SparkIncrements
 from dagster_project.engine.session import start_session
 from dagster_project.engine.tables import registered
 from dagster_project.transform.increments import LARGEST_SHARE
+
+REGISTERED_AT_ONCE = 4
 
 
 def main() -> None:
@@ -24,13 +27,7 @@ def main() -> None:
     folder = Path(os.environ["HOURGLASS_SPARK_WAREHOUSE"])
     spark = start_session()
     try:
-        known = set()
-        for schema, table, path in registered(folder):
-            if schema not in known:
-                spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{schema}`")
-                known.add(schema)
-            spark.sql(f"DROP TABLE IF EXISTS `{schema}`.`{table}`")
-            spark.sql(f"CREATE TABLE `{schema}`.`{table}` USING parquet LOCATION '{path}'")
+        _register(spark, folder)
         increments = SparkIncrements(
             spark,
             folder,
@@ -43,6 +40,24 @@ def main() -> None:
         cli()
     finally:
         spark.stop()
+
+
+def _register(spark: Any, folder: Path) -> None:
+    """Make a table of the catalog of each that was written whole.
+
+    Several at once: Spark reads the columns of each from its files, a tenth of a second (2026-12).
+    """
+
+    def register(found: tuple[str, str, Path]) -> None:
+        schema, table, path = found
+        spark.sql(f"DROP TABLE IF EXISTS `{schema}`.`{table}`")
+        spark.sql(f"CREATE TABLE `{schema}`.`{table}` USING parquet LOCATION '{path}'")
+
+    tables = list(registered(folder))
+    for schema in sorted({schema for schema, _, _ in tables}):
+        spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{schema}`")
+    with ThreadPoolExecutor(REGISTERED_AT_ONCE) as pool:
+        list(pool.map(register, tables))
 
 
 def _offer(increments: SparkIncrements) -> None:

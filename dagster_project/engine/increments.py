@@ -19,6 +19,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,9 @@ from dagster_project.engine.increment_states import (
     read_files,
     read_state,
 )
+
+# Views whose columns Spark reads from their files at once.
+SHOWN_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -71,16 +75,16 @@ class SparkIncrements:
         self.pay = raw_records(folder) >= least_rows
         self._buckets, self._largest_share = buckets, largest_share
         self._states: dict[str, dict[str, Any]] = {}
-        # Spark's catalog in memory makes a schema or a view at a time.
+        # Two threads that make the same schema at once: one fails.
         self._catalog = threading.Lock()
 
     def register(self) -> None:
         """Make a view over every table that has a state."""
-        for path in sorted(self._folder.glob(f"*/*/{STATE}")):
-            state = read_state(path.parent)
-            if state is not None:
-                self._states[path.parent.name] = state
-                self._show(path.parent, state)
+        found = {path.parent: read_state(path.parent) for path in self._folder.glob(f"*/*/{STATE}")}
+        states = {table: state for table, state in found.items() if state is not None}
+        self._states = {table.name: state for table, state in states.items()}
+        with ThreadPoolExecutor(SHOWN_AT_ONCE) as pool:
+            list(pool.map(self._show, states, states.values()))
 
     def forget(self, schema: str, name: str) -> None:
         """Have no state of a table that is written by another way."""
@@ -299,17 +303,16 @@ class SparkIncrements:
         views = {(table.parent.name, table.name): list(state["rows"])}
         if state["changes"]:
             views["increment", table.name] = changes_folders(state)
-        with self._catalog:
-            for (schema, name), folders in views.items():
+        for (schema, name), folders in views.items():
+            relation = f"`{schema}`.`{name}`"
+            with self._catalog:
                 self._spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{schema}`")
-                relation = f"`{schema}`.`{name}`"
-                found = self._spark.sql(f"SHOW VIEWS IN `{schema}` LIKE '{name}'").collect()
-                if not found:
-                    self._spark.sql(f"DROP TABLE IF EXISTS {relation}")
-                self._spark.sql(
-                    f"CREATE OR REPLACE VIEW {relation} AS "
-                    f"SELECT * FROM parquet.`{_pattern(table, folders)}`"
-                )
+            if not self._spark.sql(f"SHOW VIEWS IN `{schema}` LIKE '{name}'").collect():
+                self._spark.sql(f"DROP TABLE IF EXISTS {relation}")
+            self._spark.sql(
+                f"CREATE OR REPLACE VIEW {relation} AS "
+                f"SELECT * FROM parquet.`{_pattern(table, folders)}`"
+            )
 
 
 def _bucket_of(key: str | None, buckets: int) -> str:
