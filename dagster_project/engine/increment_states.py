@@ -5,7 +5,7 @@ tables by ``tables``. Nothing here needs Spark.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,11 @@ def forget_states(folder: Path) -> None:
     """Have the next build write every table below ``folder`` anew."""
     for state in [*folder.glob(f"*/*/{STATE}"), *folder.glob(f"*/*/{FILES}")]:
         state.unlink(missing_ok=True)
+
+
+def listed(files: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Files in an order of their own; a day or a time of loading may be missing."""
+    return sorted(files, key=lambda file: [str(part) for part in file])
 
 
 def raw_records(folder: Path) -> int:

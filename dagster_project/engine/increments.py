@@ -29,6 +29,7 @@ from dagster_project.engine.increment_states import (
     STATE,
     changes_folders,
     layout,
+    listed,
     raw_records,
     read_files,
     read_state,
@@ -135,7 +136,7 @@ class SparkIncrements:
         files = {raw: self._folder.joinpath(*raw.split(".")) for raw in asked.raw}
         state |= asked.state
         state["layout"] = layout()
-        state["files"] = {raw: sorted(read_files(path) or ()) for raw, path in files.items()}
+        state["files"] = {raw: listed(read_files(path) or ()) for raw, path in files.items()}
         self._commit(table, own, state)
 
     def _write_part(

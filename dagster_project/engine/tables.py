@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from dagster_project.engine.configuration import spark_folder
-from dagster_project.engine.increment_states import FILES, STATE, read_files, read_state
+from dagster_project.engine.increment_states import FILES, STATE, listed, read_files, read_state
 from dagster_project.errors import HourglassError
 from dagster_project.settings import Settings
 from dagster_project.warehouse import identifier, quoted
@@ -83,12 +83,12 @@ def _write_source(con: duckdb.DuckDBPyConnection, schema: str, table: str, folde
         except OSError:  # A disk that has no links.
             shutil.copy2(part, fresh / part.name)
     if goes_on and before:
-        known = ", ".join(quoted(str(file[0])) for file in sorted(before))
+        known = ", ".join(quoted(str(file[0])) for file in listed(before))
         rows += f" WHERE _file_hash NOT IN ({known})"
     path = fresh / f"part-{len(parts)}.parquet"
     con.execute(f"COPY ({rows}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)")
     if files is not None:
-        (fresh / FILES).write_text(json.dumps(sorted(files)), encoding="utf-8")
+        (fresh / FILES).write_text(json.dumps(listed(files)), encoding="utf-8")
     (fresh / WHOLE).touch()
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
