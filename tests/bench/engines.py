@@ -3,8 +3,8 @@
 Whole runs of simulated companies of two years, on this machine: first on DuckDB, then everything
 again on Spark. ``later``: to the largest come a hundred web events more, for which the models go
 on from their last build. ``skew``: to a company come one visitor with a million events and one
-customer with a hundred thousand orders. Where Spark's time goes is read from its event logs. All
-is written to docs/engines.md.
+customer with a hundred thousand orders. Where Spark's time goes is read from its event logs. Each
+part writes its sections of docs/engines.md and keeps the others; ENGINES_PARTS names some of them.
 """
 
 import os
@@ -39,13 +39,24 @@ LATER = 100
 # What runs on Spark where the engine is Spark.
 ON_SPARK = ("Stage records (dbt)", "Build marts (dbt)", "Build marts with predictions (dbt)")
 PAGE = PROJECT_ROOT / "docs" / "engines.md"
-HEAD = """# Engines
+HEAD = f"""# Engines
 
-Written by `make bench ARGS=engines`; do not edit. Simulated companies of two years (per person 2.6
-orders, 28 web events, 22 messages), built whole by `hourglass run` on DuckDB and on Spark on one
-machine. What runs where is on the page of [Spark](spark.md); what a day more costs on DuckDB on
-that of [growth](growth.md).
+Written by `make bench ARGS=engines` (`ENGINES_PARTS` names some of its parts; each section says of
+which commit it is); do not edit. Simulated companies of two years (per person 2.6 orders, 28 web
+events, 22 messages), built whole by `hourglass run` on DuckDB and on Spark on one machine: Spark
+local on all cores with {MEMORY} and {PARTITIONS} partitions, executors of a standalone cluster with
+one core and {MEMORY} each. What runs where is on the page of [Spark](spark.md); what a day more
+costs on DuckDB on that of [growth](growth.md).
 """
+# Titles of the page, in its order.
+SIZE, STAGES, TIME, MORE, SKEW, EXECUTORS = SECTIONS = (
+    "From which size on",
+    "Stages",
+    "Where Spark's time goes",
+    "A hundred events more",
+    "Skew",
+    "One executor, two",
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +73,11 @@ class Built:
 
 
 def on_spark(
-    data_dir: Path, folder: Path, executors: int = 0, options: Sequence[str] = ("--full-refresh",)
+    data_dir: Path,
+    folder: Path,
+    executors: int = 0,
+    options: Sequence[str] = ("--full-refresh",),
+    **more: str,
 ) -> Built:
     """Everything built anew on Spark: local with all cores, or by executors of one core each."""
     logs = folder / f"events-{executors}"
@@ -76,8 +91,7 @@ def on_spark(
             "HOURGLASS_SPARK_CONF": str(conf),
             "HOURGLASS_SPARK_MEMORY": MEMORY,
             "HOURGLASS_SPARK_PARTITIONS": str(PARTITIONS),
-            # All sizes: the page is to say from which on it is worth it.
-            "HOURGLASS_SPARK_INCREMENT_ROWS": "0",
+            **more,
         }
         if address:
             env["HOURGLASS_SPARK_MASTER"] = address
@@ -133,38 +147,64 @@ def later(landing: Path, name: str) -> None:
         )
 
 
-def bench(sizes: Sequence[int] = SIZES) -> Iterator[tuple[str, str]]:
+def bench(sizes: Sequence[int] = SIZES, parts: Iterable[str] = ()) -> Iterator[tuple[str, str]]:
     """Rows (what, figure), as they come; the page is written after each part of it."""
+    chosen = set(parts) or set(PARTS)
+    for name, part in PARTS.items():
+        if name in chosen:
+            yield from part(sizes)
+
+
+def _measure_sizes(sizes: Sequence[int]) -> Iterator[tuple[str, str]]:
     duck: dict[int, Built] = {}
     spark: dict[int, Built] = {}
-    more: dict[str, tuple[Built, Built]] = {}
     for size in sizes:
         with company(size) as folder:
             duck[size] = Built(one_run(folder / "data", "--now"))
-            if size == max(sizes):
-                later(folder / "data" / "landing", "one")
-                plain = Built(one_run(folder / "data", "--now"))
             spark[size] = on_spark(folder / "data", folder / "all")
-            if size == max(sizes):
-                later(folder / "data" / "landing", "two")
-                more["later"] = (plain, on_spark(folder / "data", folder / "later", options=()))
-                yield from _shown("a hundred events more", *more["later"])
         yield from _shown(f"{size:,} people", duck[size], spark[size])
-    _write(duck, spark, more)
+    # One size has no slope to write of.
+    if len(sizes) > 1:
+        _write({SIZE: _sizes(duck, spark), STAGES: _stages(spark), TIME: _time(spark)})
+
+
+def _measure_later(sizes: Sequence[int]) -> Iterator[tuple[str, str]]:
+    with company(max(sizes)) as folder:
+        data, landing = folder / "data", folder / "data" / "landing"
+        whole = Built(one_run(data, "--now"))
+        later(landing, "one")
+        plain = Built(one_run(data, "--now"))
+        kept = {"HOURGLASS_SPARK_INCREMENT_ROWS": "0"}
+        spark = on_spark(data, folder / "whole", **kept)
+        later(landing, "two")
+        more = on_spark(data, folder / "later", options=(), **kept)
+        yield from _shown("whole, with states", whole, spark)
+        yield from _shown("a hundred events more", plain, more)
+    _write({MORE: _later(max(sizes), (whole, spark), (plain, more))})
+
+
+def _measure_skew(sizes: Sequence[int]) -> Iterator[tuple[str, str]]:
     with company(MEASURED) as folder:
         skew(folder / "data" / "landing")
         plain = Built(one_run(folder / "data", "--now"))
-        more["skewed"] = (plain, on_spark(folder / "data", folder / "skewed"))
-        yield from _shown("skewed", *more["skewed"])
-    _write(duck, spark, more)
+        spark = on_spark(folder / "data", folder / "skewed")
+        yield from _shown("skewed", plain, spark)
+    _write({SKEW: _skewed(plain, spark)})
+
+
+def _measure_executors(sizes: Sequence[int]) -> Iterator[tuple[str, str]]:
     with company(MEASURED) as folder:
         one, two = (on_spark(folder / "data", folder / f"{n}", n) for n in (1, 2))
-        more["executors"] = (one, two)
         yield "one executor / two", f"{one.models / two.models:.2f}"
-    _write(duck, spark, more)
-    # One size has no slope to write of.
-    if len(sizes) > 1:
-        yield "Written", str(PAGE.relative_to(PROJECT_ROOT))
+    _write({EXECUTORS: _executors(one, two)})
+
+
+PARTS = {
+    "sizes": _measure_sizes,
+    "later": _measure_later,
+    "skew": _measure_skew,
+    "executors": _measure_executors,
+}
 
 
 @contextmanager
@@ -175,13 +215,21 @@ def company(size: int) -> Iterator[Path]:
         yield Path(name)
 
 
-def _write(
-    duck: Mapping[int, Built],
-    spark: Mapping[int, Built],
-    more: Mapping[str, tuple[Built, Built]],
-) -> None:
-    if len(duck) > 1:
-        PAGE.write_text(page(duck, spark, more), encoding="utf-8")
+def _write(measured: Mapping[str, str]) -> None:
+    """Put sections into the page, each with what it was measured on; the others stay."""
+    text = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+    PAGE.write_text(page_with(text, measured, machine()), encoding="utf-8")
+
+
+def page_with(page: str, measured: Mapping[str, str], on: str) -> str:
+    """``page`` with the sections ``measured``, by title, on the machine and commit ``on``."""
+    sections = {}
+    for section in page.split("\n## ")[1:]:
+        title, _, text = section.partition("\n")
+        sections[title] = text.strip()
+    sections |= {title: f"{on}\n\n{text}" for title, text in measured.items()}
+    written = [f"## {title}\n\n{sections[title]}" for title in SECTIONS if title in sections]
+    return "\n\n".join([HEAD.strip(), *written]) + "\n"
 
 
 def _shown(name: str, duck: Built, spark: Built) -> Iterable[tuple[str, str]]:
@@ -190,31 +238,6 @@ def _shown(name: str, duck: Built, spark: Built) -> Iterable[tuple[str, str]]:
         f"models {duck.models:.1f} s on DuckDB, {spark.models:.1f} s on Spark; "
         f"peak {duck.run.measured.peak_mb:,.0f} and {spark.run.measured.peak_mb:,.0f} MB",
     )
-
-
-def page(
-    duck: Mapping[int, Built],
-    spark: Mapping[int, Built],
-    more: Mapping[str, tuple[Built, Built]],
-) -> str:
-    """The page of docs/ with all figures."""
-    parts = [
-        HEAD.strip(),
-        f"{machine()} Spark local on all cores with {MEMORY}, {PARTITIONS} partitions; executors "
-        f"of a standalone cluster on the same machine, each one core and {MEMORY}.",
-        "## From which size on\n\n" + _sizes(duck, spark),
-        "## Stages\n\n" + _stages(spark),
-        "## Where Spark's time goes\n\n" + _time(spark),
-    ]
-    if "later" in more:
-        size = max(spark)
-        wholes = (duck[size], spark[size])
-        parts.append("## A hundred events more\n\n" + _later(size, wholes, more["later"]))
-    if "skewed" in more:
-        parts.append("## Skew\n\n" + _skewed(*more["skewed"]))
-    if "executors" in more:
-        parts.append("## One executor, two\n\n" + _executors(*more["executors"]))
-    return "\n\n".join(parts) + "\n"
 
 
 def _table(rows: Iterable[Sequence[str]]) -> str:
@@ -236,27 +259,39 @@ def _sizes(duck: Mapping[int, Built], spark: Mapping[int, Built]) -> str:
     for name, built in (("DuckDB", duck), ("Spark", spark)):
         peaks = (f"{built[size].run.measured.peak_mb:,.0f}" for size in sizes)
         rows.append([f"peak of the run on {name}, MB", *peaks])
-    steps = {
-        name: (found[-1] - found[-2]) / (sizes[-1] - sizes[-2]) for name, found in figures.items()
+    return _table(rows) + "\n\n" + _slopes(duck, spark)
+
+
+def _slopes(duck: Mapping[int, Built], spark: Mapping[int, Built]) -> str:
+    """What a thousand people more take, and what follows of it.
+
+    Of Spark by its tasks: what it plans, half of its time, is the same at every size.
+    """
+    smaller, larger = sorted(duck)[-2:]
+    thousands, cores = (larger - smaller) / 1000, os.cpu_count() or 1
+    step = (duck[larger].models - duck[smaller].models) / thousands
+    in_tasks = {
+        size: sum(session.task_seconds for session in spark[size].sessions) / cores
+        for size in (smaller, larger)
     }
-    ratio = steps["Spark"] / steps["DuckDB"]
+    step_on_spark = (in_tasks[larger] - in_tasks[smaller]) / thousands
     said = (
-        f"From {sizes[-2]:,} to {sizes[-1]:,} people each thousand more takes DuckDB "
-        f"{1000 * steps['DuckDB']:.2f} s and Spark {1000 * steps['Spark']:.2f} s on the same "
-        f"processors: {ratio:.1f} times. "
+        f"From {smaller:,} to {larger:,} people each thousand more takes DuckDB {step:.2f} s and "
+        f"Spark's tasks {step_on_spark:.2f} s of {cores} processors"
     )
+    if step <= 0:
+        return f"{said}: no slope that rises above the noise of this machine."
+    ratio = step_on_spark / step
+    said += f": {ratio:.1f} times. "
     if ratio > 1:
-        said += (
+        return said + (
             "So no size makes Spark faster on one machine. It is worth its while where this many "
-            f"times the processors are at hand, {os.cpu_count()} x {ratio:.0f} = "
-            f"{(os.cpu_count() or 1) * ratio:.0f} of them, and a company takes longer than its "
-            "night on one machine ([growth](growth.md)), or its tables no longer fit its disk."
+            f"times the processors are at hand, {cores} x {ratio:.0f} = {cores * ratio:.0f} of "
+            "them, and a company takes longer than its night on one machine "
+            "([growth](growth.md)), or its tables no longer fit its disk."
         )
-    else:
-        fixed = [found[-1] - steps[name] * sizes[-1] for name, found in figures.items()]
-        even = (fixed[1] - fixed[0]) / (steps["DuckDB"] - steps["Spark"])
-        said += f"Spark is faster from {even:,.0f} people on."
-    return _table(rows) + "\n\n" + said
+    even = (spark[larger].models - duck[larger].models) / (step - step_on_spark)
+    return said + f"Spark is faster from {larger + 1000 * even:,.0f} people on."
 
 
 def _stages(spark: Mapping[int, Built]) -> str:
@@ -373,6 +408,9 @@ def _skewed(duck: Built, spark: Built) -> str:
 
 
 def from_environment() -> Iterable[tuple[str, str]]:
-    """The sizes that ENGINES_CUSTOMERS lists, or two."""
+    """Of the sizes that ENGINES_CUSTOMERS lists, or two; the parts of ENGINES_PARTS, or all."""
     named = os.environ.get("ENGINES_CUSTOMERS", "")
-    return bench([int(size) for size in named.split(",")] if named else SIZES)
+    parts = [part for part in os.environ.get("ENGINES_PARTS", "").split(",") if part]
+    if unknown := set(parts) - set(PARTS):
+        raise SystemExit(f"ENGINES_PARTS: {', '.join(unknown)}; there are {', '.join(PARTS)}.")
+    return bench([int(size) for size in named.split(",")] if named else SIZES, parts)

@@ -14,7 +14,11 @@ SETTINGS = """spark.eventLog.enabled true
 spark.eventLog.compress false
 spark.eventLog.rolling.enabled false
 """
-TABLE = re.compile(r"Arguments: `spark_catalog`\.`\w+`\.`(\w+)`, ErrorIfExists")
+# A table that dbt-spark makes, and one in buckets (dagster_project/engine/increments.py).
+TABLES = (
+    re.compile(r"Arguments: `spark_catalog`\.`\w+`\.`(\w+)`, ErrorIfExists"),
+    re.compile(r"Arguments: file:\S+/(\w+)/(?:rows|changes)-\d+"),
+)
 
 
 @dataclass
@@ -80,6 +84,6 @@ def _session(events: Iterator[Mapping[str, Any]]) -> Session:
 
 
 def _written(plan: str) -> str:
-    """The table that a statement makes from a query, by its plan; empty for every other."""
-    found = TABLE.search(plan)
-    return found[1] if found else ""
+    """The table that a statement writes from a query, by its plan; empty for every other."""
+    found = [match for table in TABLES if (match := table.search(plan))]
+    return found[0][1] if found else ""
