@@ -50,12 +50,13 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         spark_conf=SMALL,
         spark_partitions=1,
     )
+    # No longer than it takes to start: settings of other tests would read the same variables.
     with pytest.MonkeyPatch.context() as patch:
         for name, value in spark_environment(settings).items():
             patch.setenv(name, value)
         spark = start_session()
-        yield spark
-        spark.stop()
+    yield spark
+    spark.stop()
 
 
 class Table:
