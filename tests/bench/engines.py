@@ -384,7 +384,8 @@ def _later(size: int, wholes: tuple[Built, Built], later: tuple[Built, Built]) -
         rows.append([stage, *(f"{figure:,.0f}" for figure in (*seconds, *tasks))])
     return (
         f"To {size:,} people come {LATER} web events of people who were there before, and the "
-        "models go on from their last build. What is in tasks is what grows with a company.\n\n"
+        "models go on from their last build; the whole writes what they go on from, too "
+        "(`HOURGLASS_SPARK_INCREMENT_ROWS=0`). What is in tasks is what grows with a company.\n\n"
         + _table(rows)
     )
 

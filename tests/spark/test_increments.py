@@ -1,9 +1,7 @@
 """Models that go on from their last build on Spark: a table at random, all of them in histories."""
 
 import json
-import os
 import random
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -22,7 +20,6 @@ from dagster_project.engine.tables import hand_over
 from dagster_project.settings import Settings, load_settings
 from dagster_project.transform.project import (
     cache_dir,
-    dbt_environment,
     prepare_project,
     share_parse,
 )
@@ -193,22 +190,11 @@ class OnSpark(Increments):
     def build(self, until: int | None = None) -> None:
         with self.open() as con:
             hand_over(con, self.settings, self.manifest, set(self.models))
-        folder = str(self.prepared.folder)
-        done = subprocess.run(
-            [
-                *(sys.executable, "-c", DBT_ON_SPARK, "build", "--quiet", "--no-use-colors"),
-                *("--select", "resource_type:seed", *self.models[:until]),
-                *("--exclude", "resource_type:test", "resource_type:unit_test"),
-                *("--target-path", str(self.target), "--log-path", str(self.target)),
-                *("--project-dir", folder, "--profiles-dir", folder),
-            ],
-            cwd=folder,
-            env={**os.environ, **dbt_environment(self.settings)},
-            capture_output=True,
-            text=True,
-            check=False,
+        self.dbt(
+            *(sys.executable, "-c", DBT_ON_SPARK, "build"),
+            *("--select", "resource_type:seed", *self.models[:until]),
+            *("--exclude", "resource_type:test", "resource_type:unit_test"),
         )
-        assert done.returncode == 0, done.stdout + done.stderr
         with self.open() as con:
             built = {
                 key for key, node in self.manifest["nodes"].items() if node["name"] in self.models

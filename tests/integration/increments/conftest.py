@@ -55,11 +55,14 @@ class Increments:
 
     def build(self, until: int | None = None) -> None:
         """``dbt run`` of the models that go on, in order; ``until``: of so many of them."""
+        self.dbt(*dbt_command(self.settings), "run", "--select", *self.models[:until])
+
+    def dbt(self, *command: str) -> None:
+        """A call of dbt on this warehouse that must succeed."""
         folder = str(self.prepared.folder)
         done = subprocess.run(
             [
-                *dbt_command(self.settings),
-                *("run", "--quiet", "--no-use-colors", "--select", *self.models[:until]),
+                *(*command, "--quiet", "--no-use-colors"),
                 *("--target-path", str(self.target), "--log-path", str(self.target)),
                 *("--project-dir", folder, "--profiles-dir", folder),
             ],
