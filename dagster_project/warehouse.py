@@ -79,6 +79,21 @@ def connect_file(
     return con
 
 
+def attach_file(con: duckdb.DuckDBPyConnection, path: Path, name: str) -> None:
+    """Attach one DuckDB file to ``con`` as ``name``, to be read only.
+
+    Raises HourglassError when it is missing, damaged or cannot be opened.
+    """
+    if not path.is_file():
+        raise HourglassError(f"{path} is missing. hourglass versions lists those that are whole.")
+    try:
+        con.execute(f"ATTACH {quoted(str(path))} AS {name} (READ_ONLY)")
+    except duckdb.IOException as error:
+        raise _cannot_open(path, str(error)) from None
+    except duckdb.Error:
+        raise _unreadable(path) from None
+
+
 @contextmanager
 def connect(
     settings: Settings, *, extra_dirs: Iterable[Path] = (), keep_order: bool = False

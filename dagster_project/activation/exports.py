@@ -19,13 +19,14 @@ import duckdb
 from dagster_project.activation.definitions import Audience, message_fields
 from dagster_project.activation.destination_schemas import MESSAGE, Destination
 from dagster_project.errors import HourglassError, UsageError
+from dagster_project.publish.reading import marts_in, opened_marts
 from dagster_project.publish.versions import (
     RESTRICTED_DATABASE,
     PublishedVersion,
     version_in_force,
 )
 from dagster_project.settings import Settings
-from dagster_project.warehouse import connect_file, quoted
+from dagster_project.warehouse import quoted
 
 # A spreadsheet takes a cell that begins so for a formula.
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
@@ -70,10 +71,7 @@ def opened_version(settings: Settings) -> Iterator[tuple[duckdb.DuckDBPyConnecti
     if version is None:
         raise UsageError("Nothing was published yet: hourglass run first.")
     with _attached(version) as con:
-        if not con.execute(
-            "SELECT 1 FROM duckdb_tables() WHERE table_name = 'audiences' "
-            "AND database_name <> 'people'"
-        ).fetchone():
+        if "audiences" not in marts_in(con):
             raise UsageError(
                 f"Version {version.name} has no audiences yet: hourglass run builds them."
             )
@@ -84,19 +82,15 @@ def opened_version(settings: Settings) -> Iterator[tuple[duckdb.DuckDBPyConnecti
 @contextmanager
 def _attached(version: PublishedVersion) -> Iterator[duckdb.DuckDBPyConnection]:
     restricted = version.restricted / RESTRICTED_DATABASE
-    con = connect_file(
-        version.database, read_only=True, allowed_dirs=(restricted.parent, version.published)
-    )
-    try:
-        con.execute(f"ATTACH {quoted(str(restricted))} AS people (READ_ONLY)")
-        yield con
-    except duckdb.IOException:
-        raise HourglassError(
-            f"The direct identifiers of version {version.name} cannot be read: {restricted}. Only "
-            "the owner of the data directory may export audiences."
-        ) from None
-    finally:
-        con.close()
+    with opened_marts(version.published, allowed_dirs=(restricted.parent,)) as con:
+        try:
+            con.execute(f"ATTACH {quoted(str(restricted))} AS people (READ_ONLY)")
+            yield con
+        except duckdb.IOException:
+            raise HourglassError(
+                f"The direct identifiers of version {version.name} cannot be read: {restricted}. "
+                "Only the owner of the data directory may export audiences."
+            ) from None
 
 
 def members_of(con: duckdb.DuckDBPyConnection, audience: Audience) -> list[Member]:

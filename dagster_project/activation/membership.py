@@ -34,6 +34,8 @@ from dagster_project.activation.lift import write_results
 from dagster_project.activation.mart_schemas import AUDIENCES, CHANGES, MARTS
 from dagster_project.errors import HourglassError
 from dagster_project.identity.registry.tables import hash_key
+from dagster_project.publish.reading import attach_marts, detach_marts, marts_in
+from dagster_project.publish.versions import DATABASE
 from dagster_project.settings import Settings
 from dagster_project.warehouse import identifier, quoted
 
@@ -80,8 +82,8 @@ def build_audiences(
 ) -> MembershipSummary:
     """Make ``marts.audiences`` and ``marts.audience_changes`` of the marts on ``con``.
 
-    ``published``: marts.duckdb of the version in force, whose audiences are the former ones; None
-    before the first. Raises UsageError that names an audience which reads no mart, HourglassError
+    ``published``: folder of the version in force, whose audiences are the former ones; None before
+    the first. Raises UsageError that names an audience which reads no mart, HourglassError
     when its SELECT cannot run.
     """
     cap = cap or global_cap()
@@ -147,16 +149,11 @@ def _former(con: duckdb.DuckDBPyConnection, published: Path | None, as_of: date)
     """
     for name, columns in (("a_former", AUDIENCES), ("a_history", CHANGES)):
         con.execute(f"CREATE OR REPLACE TEMP TABLE {name} ({columns})")
-    if published is None or not published.exists():
+    if published is None or not (published / DATABASE).exists():
         return
-    con.execute(f"ATTACH {quoted(str(published))} AS before_ (READ_ONLY)")
+    attach_marts(con, published, "before_")
     try:
-        present = {
-            row[0]
-            for row in con.execute(
-                "SELECT table_name FROM duckdb_tables() WHERE database_name = 'before_'"
-            ).fetchall()
-        }
+        present = marts_in(con, "before_")
         for name, mart, moment in (
             ("a_former", "audiences", "entered_on"),
             ("a_history", "audience_changes", "changed_on"),
@@ -185,7 +182,7 @@ def _former(con: duckdb.DuckDBPyConnection, published: Path | None, as_of: date)
                     """
                 )
     finally:
-        con.execute("DETACH before_")
+        detach_marts(con, "before_")
 
 
 def _selected(con: duckdb.DuckDBPyConnection, audiences: Iterable[Audience]) -> None:

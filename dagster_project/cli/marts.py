@@ -31,14 +31,13 @@ def export_marts(
     data_dir: DataDir = None,
 ) -> None:
     """Write marts of one version as CSV, or as Excel workbooks with typed cells."""
-    from dagster_project.publish import find_version
+    from dagster_project.publish import find_version, opened_marts
     from dagster_project.report.mart_files import write_mart
     from dagster_project.settings import load_settings
-    from dagster_project.warehouse import connect_file
 
     settings = load_settings(data_dir=data_dir)
     version = find_version(settings, as_of)
     target = folder or settings.exported_marts_dir / version.name
-    with connect_file(version.database, read_only=True) as con:
+    with opened_marts(version.published) as con:
         for mart in marts:
             typer.echo(write_mart(con, mart, target, to.value))

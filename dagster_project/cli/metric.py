@@ -48,9 +48,8 @@ def metric(
     """Say a metric's value, its definition, the SQL behind it, and what changed since a version."""
     from dagster_project.metrics import load_metrics
     from dagster_project.metrics.answers import answer, changes
-    from dagster_project.publish import find_version
+    from dagster_project.publish import find_version, opened_marts
     from dagster_project.settings import load_settings
-    from dagster_project.warehouse import connect_file
 
     console = Console()
     metrics = load_metrics()
@@ -69,7 +68,7 @@ def metric(
     by, where = by or [], where or []
     with ExitStack() as stack:
         version = find_version(settings, as_of)
-        con = stack.enter_context(connect_file(version.database, read_only=True))
+        con = stack.enter_context(opened_marts(version.published))
         found = answer(con, metrics, name, by=by, where=where)
         told: dict[str, Any] = {
             "metric": name,
@@ -85,7 +84,7 @@ def metric(
             other = find_version(settings, against)
             old = con
             if other.name != version.name:
-                old = stack.enter_context(connect_file(other.database, read_only=True))
+                old = stack.enter_context(opened_marts(other.published))
             before = answer(old, metrics, name, where=where)
             total = answer(con, metrics, name, where=where)
             told["against"] = {

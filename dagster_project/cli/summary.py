@@ -10,10 +10,9 @@ from rich.table import Table
 from dagster_project.cli.progress import STAGES
 from dagster_project.errors import UsageError
 from dagster_project.operations.status import refused_files, waiting_files
-from dagster_project.publish import version_in_force
+from dagster_project.publish import opened_marts, version_in_force
 from dagster_project.publish.versions import version_of
 from dagster_project.settings import Settings
-from dagster_project.warehouse import connect_file
 
 if TYPE_CHECKING:
     import duckdb
@@ -30,7 +29,7 @@ def show_summary(console: Console, settings: Settings, outcome: "RunOutcome") ->
     is_current = made.name == in_force.name
     folder = settings.published_dir / "current" if is_current else made.published
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    with connect_file(made.database, read_only=True) as con:
+    with opened_marts(made.published) as con:
         customers, sales, revenue = con.execute(
             "SELECT (SELECT count(*) FROM customers), count(*), coalesce(sum(net_revenue), 0) "
             "FROM orders WHERE is_sale"

@@ -51,7 +51,7 @@ def build_audience_marts(project_dir: Path | None = None) -> dg.AssetsDefinition
                 load_audiences(settings.project_dir),
                 build_id=build_id,
                 as_of=as_of,
-                published=before.database if before else None,
+                published=before.published if before else None,
                 key=key,
             )
             counts = {}

@@ -1,11 +1,15 @@
 """Engine settings: where the models run, and what Spark is told; part of ``settings.Settings``."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
 from dagster_project.operations.setting_values import empty_is_none
+
+# A company of so many rows has outgrown one file: its copy would take longer than the models.
+SPARK_PARQUET_ONLY_ROWS = 10_000_000
 
 
 class EngineSettings(BaseModel):
@@ -51,3 +55,16 @@ class EngineSettings(BaseModel):
     spark_partitions: int = Field(
         default=8, ge=1, le=100_000, description="Partitions of a shuffle on Spark."
     )
+    parquet_only_rows: Annotated[int | None, BeforeValidator(empty_is_none)] = Field(
+        default=None,
+        ge=0,
+        description="From so many rows on, a mart is published as Parquet alone and not in "
+        "marts.duckdb; empty: 10 million on Spark, never on DuckDB.",
+    )
+
+    @property
+    def parquet_only_from(self) -> float:
+        """Rows from which on a mart is published as Parquet alone; infinite where none is."""
+        if self.parquet_only_rows is not None:
+            return self.parquet_only_rows
+        return SPARK_PARQUET_ONLY_ROWS if self.engine == "spark" else math.inf

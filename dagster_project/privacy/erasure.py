@@ -183,7 +183,7 @@ def plan_erasure(
     subject = replace(found, records={kind: tuple(sorted(k)) for kind, k in records.items()})
     in_force = version_in_force(settings)
     sums = (
-        sale_sums(in_force.database, subject.records.get("order", ()))
+        sale_sums(in_force.published, subject.records.get("order", ()))
         if in_force and in_force.database.exists()
         else []
     )

@@ -266,7 +266,7 @@ def _sales(
             f"AND e.line = t._line WHERE {is_new}"
         ).fetchall()
     ]
-    return {month: (count, revenue) for month, count, revenue in sale_sums(version.database, gone)}
+    return {month: (count, revenue) for month, count, revenue in sale_sums(version.published, gone)}
 
 
 def horizons_in(plan: Mapping[str, Any]) -> dict[tuple[str, str], date]:

@@ -6,7 +6,8 @@ took the subject and somebody else for one customer, rows of that customer which
 record tells apart go too.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +19,18 @@ from dagster_project.privacy.search import Patterns
 from dagster_project.privacy.subject import Subject
 from dagster_project.privacy.tables import TABLES
 from dagster_project.privacy.warehouse_copy import CUSTOMER_COLUMNS, Memory, is_of_identity
-from dagster_project.publish.writing import STORAGE_VERSION
-from dagster_project.warehouse import connect_file, identifier, quoted
+from dagster_project.publish.descriptions import describe, descriptions_in
+from dagster_project.publish.reading import (
+    attach_marts,
+    detach_marts,
+    marts_in,
+    opened_marts,
+    parquet_of,
+    parquet_only,
+)
+from dagster_project.publish.versions import DATABASE
+from dagster_project.publish.writing import STORAGE_VERSION, write_parquet
+from dagster_project.warehouse import identifier, quoted
 
 SUMS = "sale_month DATE, sale_count BIGINT, net_revenue DECIMAL(18, 2)"
 
@@ -35,13 +46,13 @@ class Erased:
     files: tuple[tuple[str, str, str, int], ...] = ()
 
 
-def sale_sums(database: Path, orders: Iterable[str]) -> list[tuple[str, int, str]]:
-    """(month, sales, net revenue) of these orders in a published version."""
-    with connect_file(database, read_only=True) as con:
-        if not _columns(con, "main", "orders"):
+def sale_sums(folder: Path, orders: Iterable[str]) -> list[tuple[str, int, str]]:
+    """(month, sales, net revenue) of these orders in the published version in ``folder``."""
+    with opened_marts(folder) as con:
+        if "orders" not in marts_in(con):
             return []
         con.execute("CREATE TEMP TABLE o AS SELECT unnest($1::VARCHAR[]) AS order_id", [[*orders]])
-        rows = con.execute(_sums_sql("main.orders", "order_id IN (SELECT order_id FROM o)"))
+        rows = con.execute(_sums_sql("orders", "order_id IN (SELECT order_id FROM o)"))
         return [(str(month), count, str(revenue)) for month, count, revenue in rows.fetchall()]
 
 
@@ -86,59 +97,98 @@ def set_subject(
         con.executemany("INSERT INTO gone_keys VALUES (?, ?)", keys)
 
 
-def copy_database(con: duckdb.DuckDBPyConnection, old: Path, new: Path, erased: Erased) -> None:
-    use_patterns(con, erased.patterns)
+def copy_restricted(con: duckdb.DuckDBPyConnection, old: Path, new: Path, erased: Erased) -> None:
+    """Copy restricted.duckdb of a version, without the erased, and remember the erasure there."""
     con.execute(f"ATTACH {quoted(str(old))} AS old_version (READ_ONLY)")
-    con.execute(f"ATTACH {quoted(str(new))} AS new_version (STORAGE_VERSION '{STORAGE_VERSION}')")
+    try:
+        with _written(con, new):
+            _copy_tables(con, erased)
+            if "identity" in {schema for schema, _ in _tables(con)}:
+                _remember(con, erased)
+    finally:
+        con.execute("DETACH old_version")
+
+
+def copy_marts(con: duckdb.DuckDBPyConnection, old: Path, new: Path, erased: Erased) -> None:
+    """Copy the marts of the version in the folder ``old`` into ``new``, without the erased.
+
+    A mart that is Parquet alone is so in the copy; the Parquet of others is not written here.
+    """
+    attach_marts(con, old, "old_version")
+    try:
+        (new / "parquet").mkdir()
+        with _written(con, new / DATABASE):
+            alone = {mart: parquet_of(new, mart) for mart in parquet_only(con, "old_version")}
+            _copy_tables(con, erased, alone)
+            if ("main", "orders") in _tables(con):
+                _add_sums(con, ("main", "erased_sums") in _tables(con))
+    finally:
+        detach_marts(con, "old_version")
+
+
+@contextmanager
+def _written(con: duckdb.DuckDBPyConnection, path: Path) -> Iterator[None]:
+    """A new database file as new_version: one transaction, with nothing left in a log."""
+    con.execute(f"ATTACH {quoted(str(path))} AS new_version (STORAGE_VERSION '{STORAGE_VERSION}')")
     try:
         con.begin()
-        tables = con.execute(
-            "SELECT schema_name, table_name, comment FROM duckdb_tables() "
-            "WHERE database_name = 'old_version' ORDER BY ALL"
-        ).fetchall()
-        for schema, name, comment in tables:
-            con.execute(f"CREATE SCHEMA IF NOT EXISTS new_version.{identifier(schema)}")
-            columns = _columns(con, schema, name, "old_version")
-            source = f"old_version.{identifier(schema)}.{identifier(name)}"
-            target = f"new_version.{identifier(schema)}.{identifier(name)}"
-            condition = (
-                is_of_identity([column for column, *_ in columns], erased.subject)
-                if schema == "identity"
-                else _is_of_mart([column for column, *_ in columns])
-            )
-            texts = [identifier(column) for column, kind, _ in columns if kind == "VARCHAR"]
-            selected = ", ".join(
-                f"CASE WHEN is_mention THEN {redacted_sql(identifier(column))} "
-                f"ELSE {identifier(column)} END AS {identifier(column)}"
-                if identifier(column) in texts and not erased.patterns.is_empty
-                else identifier(column)
-                for column, *_ in columns
-            )
-            con.execute(
-                f"CREATE TABLE {target} AS SELECT {selected} FROM (SELECT t.*, "
-                f"{mentions_sql(con, source, texts, erased.patterns)} AS is_mention "
-                f"FROM {source} AS t WHERE NOT ({condition})) AS t"
-            )
-            if comment:
-                con.execute(f"COMMENT ON TABLE {target} IS {quoted(comment)}")
-            for column, _, text in columns:
-                if text:
-                    con.execute(
-                        f"COMMENT ON COLUMN {target}.{identifier(column)} IS {quoted(text)}"
-                    )
-        names = {(schema, name) for schema, name, _ in tables}
-        if ("main", "orders") in names:
-            _add_sums(con, ("main", "erased_sums") in names)
-        if any(schema == "identity" for schema, _ in names):
-            _remember(con, erased)
+        yield
         con.commit()
         con.execute("CHECKPOINT new_version")
     finally:
         con.execute("DETACH new_version")
-        con.execute("DETACH old_version")
 
 
-def _is_of_mart(columns: list[str]) -> str:
+def _tables(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """(schema, name) of what the old version has."""
+    return con.execute(
+        "SELECT table_schema, table_name FROM information_schema.tables "
+        "WHERE table_catalog = ? ORDER BY ALL",
+        ["old_version"],
+    ).fetchall()
+
+
+def _copy_tables(
+    con: duckdb.DuckDBPyConnection, erased: Erased, files: Mapping[str, Path] | None = None
+) -> None:
+    """Copy every table of old_version into new_version, or into its file of ``files``."""
+    use_patterns(con, erased.patterns)
+    descriptions = descriptions_in(con, "old_version")
+    for schema, name in _tables(con):
+        said = descriptions.get(name, {}) if schema == "main" else {}
+        rows = _kept_sql(con, schema, name, erased)
+        if files and name in files:
+            write_parquet(con, f"({rows})", files[name], said)
+            continue
+        target = f"new_version.{identifier(schema)}.{identifier(name)}"
+        con.execute(f"CREATE SCHEMA IF NOT EXISTS new_version.{identifier(schema)}")
+        con.execute(f"CREATE TABLE {target} AS {rows}")
+        describe(con, "TABLE", target, said)
+
+
+def _kept_sql(con: duckdb.DuckDBPyConnection, schema: str, name: str, erased: Erased) -> str:
+    """SQL of a table's rows that stay, without identifiers of the erased in texts."""
+    source = f"old_version.{identifier(schema)}.{identifier(name)}"
+    columns = _columns(con, source)
+    condition = (
+        is_of_identity([*columns], erased.subject) if schema == "identity" else _is_of_mart(columns)
+    )
+    texts = [identifier(column) for column, kind in columns.items() if kind == "VARCHAR"]
+    selected = ", ".join(
+        f"CASE WHEN is_mention THEN {redacted_sql(identifier(column))} "
+        f"ELSE {identifier(column)} END AS {identifier(column)}"
+        if identifier(column) in texts and not erased.patterns.is_empty
+        else identifier(column)
+        for column in columns
+    )
+    mentions = mentions_sql(con, source, texts, erased.patterns)
+    return (
+        f"SELECT {selected} FROM (SELECT t.*, {mentions} AS is_mention "
+        f"FROM {source} AS t WHERE NOT ({condition})) AS t"
+    )
+
+
+def _is_of_mart(columns: Collection[str]) -> str:
     """SQL: whether a row ``t`` of a mart names the subject."""
     # Within a customer who was two people, the subject's rows are told by the records they name.
     keys = {column: kind for column, kind in RECORD_KEYS.items() if column in columns}
@@ -161,8 +211,8 @@ def _is_of_mart(columns: list[str]) -> str:
 
 def _add_sums(con: duckdb.DuckDBPyConnection, is_there: bool) -> None:
     source = "old_version.main.orders"
-    columns = [column for column, *_ in _columns(con, "main", "orders", "old_version")]
-    if not {"order_date", "is_sale", "net_revenue"} <= set(columns):
+    columns = _columns(con, source)
+    if not {"order_date", "is_sale", "net_revenue"} <= columns.keys():
         return
     if not is_there:
         con.execute(f"CREATE TABLE new_version.main.erased_sums ({SUMS})")
@@ -206,12 +256,6 @@ def _remember(con: duckdb.DuckDBPyConnection, erased: Erased) -> None:
     )
 
 
-def _columns(
-    con: duckdb.DuckDBPyConnection, schema: str, name: str, database: str | None = None
-) -> list[tuple[str, str, str | None]]:
-    return con.execute(
-        "SELECT column_name, data_type, comment FROM duckdb_columns() "
-        "WHERE database_name = coalesce(?, current_database()) AND schema_name = ? "
-        "AND table_name = ? ORDER BY column_index",
-        [database, schema, name],
-    ).fetchall()
+def _columns(con: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
+    """Column name to type, in order."""
+    return {row[0]: row[1] for row in con.execute(f"DESCRIBE {relation}").fetchall()}

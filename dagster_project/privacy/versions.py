@@ -6,7 +6,7 @@ texts (report, gate record) replaced.
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +14,14 @@ import duckdb
 
 from dagster_project.errors import HourglassError
 from dagster_project.privacy.search import Patterns
-from dagster_project.privacy.version_copy import Erased, copy_database, ids_then, set_subject
+from dagster_project.privacy.version_copy import (
+    Erased,
+    copy_marts,
+    copy_restricted,
+    ids_then,
+    set_subject,
+)
+from dagster_project.publish.descriptions import descriptions_in, metadata_of
 from dagster_project.publish.flip import (
     building_folder,
     discard,
@@ -23,7 +30,8 @@ from dagster_project.publish.flip import (
     sync_folder,
     sync_tree,
 )
-from dagster_project.publish.unchanged import unchanged_parquet
+from dagster_project.publish.reading import attach_marts, detach_marts, marts_in, parquet_of
+from dagster_project.publish.unchanged import link_instead, unchanged_parquet
 from dagster_project.publish.versions import (
     DATABASE,
     NAME_FORMAT,
@@ -38,7 +46,7 @@ from dagster_project.publish.writing import described_files, write_json, write_p
 from dagster_project.quality.fingerprint import fingerprint_of
 from dagster_project.quality.results import Fingerprint
 from dagster_project.settings import Settings
-from dagster_project.warehouse import connect_file, identifier, quoted
+from dagster_project.warehouse import attach_file, connect_file, identifier
 
 
 def rewrite_versions(settings: Settings, names: Sequence[str], erased: Erased) -> None:
@@ -89,12 +97,12 @@ def _rewrite(
     ) as con:
         pure, mixed = ids_then(con, old.restricted / RESTRICTED_DATABASE, erased.subject)
         set_subject(con, erased.subject, pure, mixed)
-        copy_database(
+        copy_restricted(
             con, old.restricted / RESTRICTED_DATABASE, restricted / RESTRICTED_DATABASE, erased
         )
-        copy_database(con, old.database, published / DATABASE, erased)
-        marts = _described(con, published / DATABASE, restricted / RESTRICTED_DATABASE)
-        _write_parquet(con, published, unchanged_parquet(earlier, marts, marts))
+        copy_marts(con, old.published, published, erased)
+        marts = _restricted_marts(con, restricted / RESTRICTED_DATABASE)
+        marts |= _write_parquet(con, published, earlier)
     (restricted / RESTRICTED_DATABASE).chmod(0o600)
     _copy_texts(old.published, published, erased.patterns)
     # The copy, for its comparison with the version before names ids.
@@ -133,7 +141,7 @@ def _rewrite_restricted(settings: Settings, old: PublishedVersion, erased: Erase
     with connect_file(":memory:", allowed_dirs=(settings.restricted_dir,)) as con:
         pure, mixed = ids_then(con, old.restricted / RESTRICTED_DATABASE, erased.subject)
         set_subject(con, erased.subject, pure, mixed)
-        copy_database(
+        copy_restricted(
             con, old.restricted / RESTRICTED_DATABASE, folder / RESTRICTED_DATABASE, erased
         )
     (folder / RESTRICTED_DATABASE).chmod(0o600)
@@ -161,46 +169,44 @@ def _erasures(version: PublishedVersion) -> list[str]:
     return json.loads(path.read_text(encoding="utf-8")).get("erasures", [])
 
 
-def _described(con: duckdb.DuckDBPyConnection, *databases: Path) -> dict[str, Fingerprint]:
-    """Rows and digest of every mart of the new files."""
-    found: dict[str, Fingerprint] = {}
-    for path in databases:
-        con.execute(f"ATTACH {quoted(str(path))} AS new_version (READ_ONLY)")
-        try:
-            names = con.execute(
-                "SELECT table_name FROM duckdb_tables() "
-                "WHERE database_name = 'new_version' AND schema_name = 'main'"
-            ).fetchall()
-            for (name,) in names:
-                found[name] = fingerprint_of(con, f"new_version.main.{identifier(name)}", name)
-        finally:
-            con.execute("DETACH new_version")
-    return found
+def _restricted_marts(con: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Fingerprint]:
+    """Rows and digest of every restricted mart of the new file."""
+    attach_file(con, path, "new_version")
+    try:
+        return _fingerprints(con)
+    finally:
+        con.execute("DETACH new_version")
+
+
+def _fingerprints(con: duckdb.DuckDBPyConnection) -> dict[str, Fingerprint]:
+    return {
+        name: fingerprint_of(con, f"new_version.main.{identifier(name)}", name)
+        for name in marts_in(con, "new_version")
+    }
 
 
 def _write_parquet(
-    con: duckdb.DuckDBPyConnection, folder: Path, unchanged: Mapping[str, Path]
-) -> None:
-    (folder / "parquet").mkdir()
-    con.execute(f"ATTACH {quoted(str(folder / DATABASE))} AS new_version (READ_ONLY)")
+    con: duckdb.DuckDBPyConnection, folder: Path, earlier: PublishedVersion | None
+) -> dict[str, Fingerprint]:
+    """Write the Parquet of the new marts that are not Parquet alone; rows and digest of all.
+
+    Files that are equal with those of ``earlier`` become the same.
+    """
+    attach_marts(con, folder, "new_version")
     try:
-        said: dict[str, dict[str | None, str]] = {}
-        for name, column, text in con.execute(
-            "SELECT table_name, NULL, comment FROM duckdb_tables() WHERE comment IS NOT NULL "
-            "AND database_name = 'new_version' UNION ALL "
-            "SELECT table_name, column_name, comment FROM duckdb_columns() "
-            "WHERE comment IS NOT NULL AND database_name = 'new_version'"
-        ).fetchall():
-            said.setdefault(name, {})[column] = text
-        for (name,) in con.execute(
-            "SELECT table_name FROM duckdb_tables() "
-            "WHERE database_name = 'new_version' AND schema_name = 'main'"
-        ).fetchall():
-            path = folder / "parquet" / f"{name}.parquet"
-            table = f"new_version.main.{identifier(name)}"
-            write_parquet(con, table, path, said.get(name, {}), unchanged.get(name))
+        marts = _fingerprints(con)
+        unchanged = unchanged_parquet(earlier, marts, marts)
+        said = descriptions_in(con, "new_version")
+        for name in marts:
+            path, same = parquet_of(folder, name), unchanged.get(name)
+            if not path.exists():
+                table = f"new_version.main.{identifier(name)}"
+                write_parquet(con, table, path, said.get(name, {}), same)
+            elif same and metadata_of(con, same) == metadata_of(con, path):
+                link_instead(same, path)
     finally:
-        con.execute("DETACH new_version")
+        detach_marts(con, "new_version")
+    return marts
 
 
 def _copy_texts(old: Path, new: Path, patterns: Patterns) -> None:

@@ -1,7 +1,8 @@
 """A checked build becomes a version that readers see, all at once.
 
 ``versions`` says where versions lie and which one is in force, ``writing`` writes and verifies the
-files, ``flip`` puts them in force and cleans up after a crash, ``kept`` goes back to an older one,
+files, ``flip`` puts them in force and cleans up after a crash, ``versions_on_disk``
+goes back to an older one and removes those that are not kept, ``reading`` opens one,
 ``comparison`` says what differs between two, ``inputs`` whether there is anything new to build.
 Nothing here knows about orchestration.
 """
@@ -10,6 +11,7 @@ from dagster_project.publish.comparison import VersionComparison, compare_versio
 from dagster_project.publish.flip import recover
 from dagster_project.publish.inputs import changed_parts, input_parts, inputs_fingerprint
 from dagster_project.publish.publish import publish
+from dagster_project.publish.reading import opened_marts
 from dagster_project.publish.versions import (
     PublishedVersion,
     current_manifest,
@@ -30,6 +32,7 @@ __all__ = [
     "input_parts",
     "inputs_fingerprint",
     "list_versions",
+    "opened_marts",
     "prune",
     "publish",
     "recover",

@@ -17,7 +17,7 @@ import duckdb
 
 from dagster_project.errors import HourglassError
 from dagster_project.publish.inputs import changed_parts
-from dagster_project.publish.versions import DATABASE
+from dagster_project.publish.reading import attach_marts
 from dagster_project.quality.fingerprint import columns_of
 from dagster_project.warehouse import connect_file, identifier, quoted
 
@@ -124,10 +124,7 @@ def compare_folders(
     causes = _causes(old, new)
     with connect_file(":memory:", allowed_dirs=(before, now)) as con:
         for name, folder in (("old_version", before), ("new_version", now)):
-            path = folder / DATABASE
-            if not path.is_file():
-                raise HourglassError(f"{path} is missing, so there is nothing to compare.")
-            con.execute(f"ATTACH {quoted(str(path))} AS {name} (READ_ONLY)")
+            attach_marts(con, folder, name)
         rows = _rows(con, causes, str(old["as_of"]), examples)
         told = tuple(_metric(con, name) for name in metrics)
     names = sorted({*old["marts"], *new["marts"]})

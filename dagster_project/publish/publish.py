@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -82,10 +82,11 @@ def publish(
             moment = version.published_at.replace(tzinfo=None)
             public = [name for name, schema in marts.items() if schema == "marts"]
             unchanged = unchanged_parquet(before, public, gate.fingerprints)
-            linked = write_marts(con, published, marts, moment, unchanged)
+            alone = _parquet_only(settings, public, gate)
+            linked = write_marts(con, published, marts, moment, unchanged, alone)
             write_restricted(con, restricted, marts, moment)
             say("verifying the copy")
-            verify(settings, published, restricted, marts, gate, linked)
+            verify(settings, published, restricted, marts, gate, linked, alone)
             parts = input_parts(settings, con)
             manifest = {
                 "version": version.name,
@@ -103,7 +104,7 @@ def publish(
                 "ledger": dict(ledger or {}),
                 "duckdb_version": duckdb.__version__,
                 "storage_version": STORAGE_VERSION,
-                "marts": described_marts(con, marts, gate),
+                "marts": described_marts(con, marts, gate, alone),
             }
             manifest["comparison"] = _compared(before, published, manifest)
             quality = gate.to_json()
@@ -171,6 +172,14 @@ def _require_record(con: duckdb.DuckDBPyConnection, suites: Mapping[str, Suite])
             "all rebuilt. Run the whole job: hourglass run."
         )
     return gate
+
+
+def _parquet_only(settings: Settings, marts: Iterable[str], gate: GateRecord) -> set[str]:
+    """Marts that are too large for marts.duckdb; never ``build``, by which a reader tells versions
+    apart."""
+    least = settings.parquet_only_from
+    found = {name: gate.fingerprints[name].rows for name in marts if name in gate.fingerprints}
+    return {name for name, rows in found.items() if name != "build" and rows >= least}
 
 
 def _compared(

@@ -56,3 +56,12 @@ def link(earlier: Path, new: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def link_instead(earlier: Path, new: Path) -> None:
+    """Make ``new``, which is there and equal, the same file as ``earlier``; where links are none it
+    stays.
+    """
+    spare = new.with_suffix(".link")
+    if link(earlier, spare):
+        spare.replace(new)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Set
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 import duckdb
 
 from dagster_project.errors import HourglassError
+from dagster_project.publish.descriptions import describe, metadata_of, parquet_metadata
+from dagster_project.publish.reading import opened_marts, parquet_of
 from dagster_project.publish.unchanged import link
 from dagster_project.publish.versions import DATABASE, RESTRICTED_DATABASE
 from dagster_project.quality.dbt_results import mart_descriptions
@@ -40,26 +42,34 @@ def write_marts(
     marts: Mapping[str, str],
     published_at: datetime,
     unchanged: Mapping[str, Path],
+    parquet_only: Set[str] = frozenset(),
 ) -> set[str]:
     """Write marts.duckdb and parquet/ into ``folder`` from the warehouse on ``con``.
 
     Gives the marts whose Parquet is that of ``unchanged`` (by mart, verified) and was not written.
     ``marts``: name to schema; restricted ones are left out. Physical tables in the default
-    schema, with dbt's descriptions of tables and columns as comments.
+    schema, with dbt's descriptions of tables and columns as comments; those of ``parquet_only`` are
+    not copied there. Raises HourglassError for a column of a type that BI drivers mishandle.
     """
     (folder / "parquet").mkdir(parents=True)
     names = [name for name, schema in marts.items() if schema == "marts"]
+    for name in names:
+        _require_types(con, name)
     descriptions = mart_descriptions(con)
     with _attached(con, folder / DATABASE) as target:
         for name in names:
+            if name in parquet_only:
+                continue
             _copy(con, "marts", name, f"{target}.main", published_at)
-            _describe(con, f"{target}.main", name, descriptions.get(name, {}))
+            table = f"{target}.main.{identifier(name)}"
+            describe(con, "TABLE", table, descriptions.get(name, {}))
     linked = set()
     # Of committed tables: what a transaction has only just written, one processor reads alone.
     with _attached(con, folder / DATABASE, reading=True) as target:
         for name in names:
-            path = folder / "parquet" / f"{name}.parquet"
-            table, said = f"{target}.main.{identifier(name)}", descriptions.get(name, {})
+            said = descriptions.get(name, {})
+            schema = "marts" if name in parquet_only else f"{target}.main"
+            table, path = f"{schema}.{identifier(name)}", parquet_of(folder, name)
             if write_parquet(con, table, path, said, unchanged.get(name)):
                 linked.add(name)
     return linked
@@ -74,30 +84,17 @@ def write_parquet(
 ) -> bool:
     """Write ``table`` (as SQL names it) to ``path``, with what is ``said`` of it and its columns.
 
-    True when it was linked instead: ``unchanged`` holds these rows, and says the same of them. The
-    file's metadata hold ``description``, of the mart (the key None), and ``columns``, a JSON object
-    with that of each column: DuckDB writes none at the columns themselves.
+    True when it was linked instead: ``unchanged`` holds these rows, and says the same of them.
     """
-    if unchanged and _metadata_of(con, unchanged) == _metadata(said) and link(unchanged, path):
+    metadata = parquet_metadata(said)
+    if unchanged and metadata_of(con, unchanged) == metadata and link(unchanged, path):
         return True
-    pairs = ", ".join(f"{key}: {quoted(text)}" for key, text in _metadata(said).items())
+    pairs = ", ".join(f"{key}: {quoted(text)}" for key, text in metadata.items())
     con.execute(
         f"COPY {table} TO {quoted(str(path))} "
         f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{pairs}}})"
     )
     return False
-
-
-def _metadata(said: Mapping[str | None, str]) -> dict[str, str]:
-    columns = {name: text for name, text in said.items() if name is not None}
-    return {"description": said.get(None, ""), "columns": json.dumps(columns, ensure_ascii=False)}
-
-
-def _metadata_of(con: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
-    rows = con.execute(
-        f"SELECT decode(key), decode(value) FROM parquet_kv_metadata({quoted(str(path))})"
-    ).fetchall()
-    return dict(rows)
 
 
 def write_restricted(
@@ -113,7 +110,8 @@ def write_restricted(
         for name, schema in marts.items():
             if schema == "restricted" or name == "build":
                 _copy(con, schema, name, f"{target}.main", published_at)
-                _describe(con, f"{target}.main", name, descriptions.get(name, {}))
+                table = f"{target}.main.{identifier(name)}"
+                describe(con, "TABLE", table, descriptions.get(name, {}))
         con.execute(f"CREATE SCHEMA {target}.identity")
         for name in registry_fingerprints(con):
             _copy(con, "identity", name, f"{target}.identity", published_at)
@@ -127,11 +125,12 @@ def verify(
     marts: Mapping[str, str],
     gate: GateRecord,
     linked: Set[str] = frozenset(),
+    parquet_only: Set[str] = frozenset(),
 ) -> None:
     """Reopen the written files and compare every mart and the registry with what the gate checked.
 
-    The Parquet of ``linked`` marts was not written and is not read again. Raises HourglassError
-    that names the first mart which differs, or a column of a type that BI drivers mishandle.
+    The Parquet of ``linked`` marts was not written and is not read again; that of ``parquet_only``
+    is all there is. Raises HourglassError that names the first mart which differs.
     """
     with _reopened(settings, restricted / RESTRICTED_DATABASE) as con:
         if registry_fingerprints(con) != gate.registry:
@@ -142,15 +141,14 @@ def verify(
         for name, schema in marts.items():
             if schema == "restricted":
                 _compare(name, gate, fingerprint_of(con, identifier(name), name))
-    with _reopened(settings, published / DATABASE) as con:
+    with _reopened_marts(settings, published) as con:
         for name, schema in marts.items():
             if schema == "marts":
-                _require_types(con, name)
-                _compare(name, gate, fingerprint_of(con, identifier(name), name))
-                if name in linked:
-                    continue
-                parquet = quoted(str(published / "parquet" / f"{name}.parquet"))
-                _compare(name, gate, fingerprint_of(con, f"read_parquet({parquet})", name))
+                if name not in parquet_only:
+                    _compare(name, gate, fingerprint_of(con, identifier(name), name))
+                if name not in linked:
+                    parquet = f"read_parquet({quoted(str(parquet_of(published, name)))})"
+                    _compare(name, gate, fingerprint_of(con, parquet, name))
 
 
 def write_report(
@@ -163,7 +161,7 @@ def write_report(
     ledger: Mapping[str, Any],
 ) -> None:
     """Write report/ from what ``render`` makes of the new marts."""
-    with _reopened(settings, published / DATABASE) as con:
+    with _reopened_marts(settings, published) as con:
         files = render(con, quality=quality, manifest=manifest, ledger=ledger)
     for name, content in files.items():
         path = published / "report" / name
@@ -177,14 +175,18 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def described_marts(
-    con: duckdb.DuckDBPyConnection, marts: Mapping[str, str], gate: GateRecord
+    con: duckdb.DuckDBPyConnection,
+    marts: Mapping[str, str],
+    gate: GateRecord,
+    parquet_only: Set[str] = frozenset(),
 ) -> dict[str, Any]:
-    """Rows, digest and columns of every mart, for the manifest."""
+    """Rows, digest, columns and place of every mart, for the manifest."""
     return {
         name: {
             "rows": gate.fingerprints[name].rows,
             "digest": gate.fingerprints[name].digest,
             "is_restricted": schema == "restricted",
+            "is_parquet_only": name in parquet_only,
             "columns": columns_of(con, schema, name),
         }
         for name, schema in marts.items()
@@ -236,6 +238,12 @@ def _reopened(settings: Settings, path: Path) -> duckdb.DuckDBPyConnection:
     )
 
 
+def _reopened_marts(
+    settings: Settings, folder: Path
+) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+    return opened_marts(folder, memory_limit=settings.memory_limit, threads=settings.threads)
+
+
 def _copy(
     con: duckdb.DuckDBPyConnection, schema: str, name: str, target: str, published_at: datetime
 ) -> None:
@@ -244,22 +252,6 @@ def _copy(
     if name == "build" and "published_at" in columns_of(con, schema, name):
         columns = f"* REPLACE (TIMESTAMP {quoted(published_at.isoformat(' '))} AS published_at)"
     con.execute(f"CREATE TABLE {new} AS SELECT {columns} FROM {source}")
-
-
-def _describe(
-    con: duckdb.DuckDBPyConnection,
-    target: str,
-    name: str,
-    descriptions: Mapping[str | None, str],
-) -> None:
-    """Comments on the table and on those of the described columns that it has."""
-    table = f"{target}.{identifier(name)}"
-    present = {row[0] for row in con.execute(f"DESCRIBE {table}").fetchall()}
-    for column, text in descriptions.items():
-        if column is None:
-            con.execute(f"COMMENT ON TABLE {table} IS {quoted(text)}")
-        elif column in present:
-            con.execute(f"COMMENT ON COLUMN {table}.{identifier(column)} IS {quoted(text)}")
 
 
 def _compare(name: str, gate: GateRecord, found: Fingerprint) -> None:
@@ -274,7 +266,7 @@ def _compare(name: str, gate: GateRecord, found: Fingerprint) -> None:
 
 
 def _require_types(con: duckdb.DuckDBPyConnection, name: str) -> None:
-    for column, declared in columns_of(con, "main", name).items():
+    for column, declared in columns_of(con, "marts", name).items():
         precision = declared.removeprefix("DECIMAL(").partition(",")[0]
         is_decimal = declared.startswith("DECIMAL(") and int(precision) <= LARGEST_DECIMAL
         if declared not in PUBLISHED_TYPES and not is_decimal:

@@ -11,10 +11,14 @@ from typing import Any
 import duckdb
 
 from dagster_project.errors import HourglassError
+from dagster_project.publish.descriptions import descriptions_in
+from dagster_project.publish.reading import marts_in
+from dagster_project.quality.fingerprint import columns_of
 from dagster_project.report import formats
 from dagster_project.report.blocks import Source
 from dagster_project.report.formats import Money
 from dagster_project.report.language import nt, t
+from dagster_project.warehouse import connect_file, identifier
 
 Row = dict[str, Any]
 
@@ -107,7 +111,7 @@ class Context:
         if months:
             first, last = months[0], months[-1]
         runnable = _runnable(sql, parameters or {})
-        marts = sorted(self.con.get_table_names(runnable))
+        marts = sorted(self._empty_marts.get_table_names(runnable))
         if first and last:
             span = t("{low} to {high}") if first < last else "{low}"
             period = span.format(low=formats.month_name(first), high=formats.month_name(last))
@@ -128,11 +132,18 @@ class Context:
     @cached_property
     def _definitions(self) -> dict[str, str]:
         """The comment of every mart, which is dbt's description of it."""
-        found = self.con.execute(
-            "select table_name, comment from duckdb_tables() where schema_name = 'main' "
-            "and database_name = current_database()"
-        ).fetchall()
-        return {name: text or "" for name, text in found}
+        found = descriptions_in(self.con)
+        return {mart: said.get(None, "") for mart, said in found.items()}
+
+    @cached_property
+    def _empty_marts(self) -> duckdb.DuckDBPyConnection:
+        """Tables of the marts' names and columns: DuckDB says of a view what it reads instead."""
+        con = connect_file(":memory:")
+        for mart in marts_in(self.con):
+            columns = columns_of(self.con, "main", mart).items()
+            listed = ", ".join(f"{identifier(name)} {kind}" for name, kind in columns)
+            con.execute(f"CREATE TABLE {identifier(mart)} ({listed})")
+        return con
 
     @cached_property
     def _counts(self) -> dict[str, int]:

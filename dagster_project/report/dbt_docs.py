@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 
 from dagster_project.errors import HourglassError
+from dagster_project.publish.reading import marts_in
 from dagster_project.warehouse import identifier
 
 # The page's address below report/.
@@ -72,13 +73,7 @@ def _without(value: Any, folder: str) -> Any:
 
 def _catalogue(con: duckdb.DuckDBPyConnection, manifest: dict[str, Any]) -> dict[str, Any]:
     """Types and rows of the published tables, as dbt's page reads them."""
-    present = {
-        name
-        for (name,) in con.execute(
-            "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main' "
-            "AND database_name = current_database()"
-        ).fetchall()
-    }
+    present = set(marts_in(con))
     nodes = {
         key: _table(con, key, node)
         for key, node in manifest["nodes"].items()

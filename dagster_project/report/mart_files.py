@@ -18,6 +18,9 @@ import duckdb
 
 from dagster_project.activation.exports import safe_cell
 from dagster_project.errors import HourglassError, UsageError
+from dagster_project.publish.descriptions import descriptions_in
+from dagster_project.publish.reading import marts_in
+from dagster_project.quality.fingerprint import columns_of
 from dagster_project.warehouse import identifier
 
 Format = Literal["csv", "xlsx"]
@@ -48,19 +51,12 @@ def write_mart(con: duckdb.DuckDBPyConnection, mart: str, folder: Path, kind: Fo
 
 def _columns(con: duckdb.DuckDBPyConnection, mart: str) -> list[tuple[str, str, str]]:
     """(name, type, description) of each column."""
-    columns = con.execute(
-        "SELECT column_name, data_type, coalesce(comment, '') FROM duckdb_columns() "
-        "WHERE schema_name = 'main' AND database_name = current_database() AND table_name = ? "
-        "ORDER BY column_index",
-        [mart],
-    ).fetchall()
-    if not columns:
-        known = con.execute(
-            "SELECT string_agg(table_name, ', ' ORDER BY table_name) FROM duckdb_tables() "
-            "WHERE schema_name = 'main' AND database_name = current_database()"
-        ).fetchone()
-        raise UsageError(f"There is no mart {mart}. There are: {known[0] if known else 'none'}.")
-    return columns
+    known = marts_in(con)
+    if mart not in known:
+        raise UsageError(f"There is no mart {mart}. There are: {', '.join(known) or 'none'}.")
+    said = descriptions_in(con).get(mart, {})
+    columns = columns_of(con, "main", mart)
+    return [(name, kind, said.get(name, "")) for name, kind in columns.items()]
 
 
 def _rows(con: duckdb.DuckDBPyConnection, mart: str) -> Iterator[Sequence[Any]]:

@@ -114,6 +114,11 @@ def published_with(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
     return seen, results[-1].metadata["page"]
 
 
+def parquet_alone_from(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
+    """What it does to a version is tested with publish (tests/unit/publish/test_publish.py)."""
+    return settings.parquet_only_from
+
+
 def versions_discarded(settings: Settings, patch: pytest.MonkeyPatch) -> Any:
     old = datetime(2026, 1, 1, tzinfo=UTC)
     versions = [
@@ -266,6 +271,7 @@ EFFECTS: dict[str, tuple[Any, Effect, dict[str, Any]]] = {
     "spark_increment_rows": (5, told_to_dbt_on_spark, {"engine": "spark"}),
     "spark_memory": ("3g", told_to_spark, SPARK),
     "spark_partitions": (99, told_to_spark, SPARK),
+    "parquet_only_rows": (5, parquet_alone_from, {}),
     "delivery_enabled": (True, delivered_to, {**DELIVERY, "delivery_enabled": False}),
     "delivery_url": ("https://example.test/b", delivered_to, DELIVERY),
     "delivery_secret": ("b" * 32, delivered_to, DELIVERY),
@@ -323,6 +329,7 @@ WRONG: dict[str, tuple[str, ...]] = {
     "spark_increment_rows": ("-1", "many"),
     "spark_memory": ("2", "lots"),
     "spark_partitions": ("0", "x"),
+    "parquet_only_rows": ("-1", "all"),
     "schedule_enabled": ("perhaps", ""),
     "schedule_cron": ("every morning", "@daily", "0 0 30 2 *", "61 4 * * *", "* * * * * *", ""),
     "landing_url": ("ftp://", "bucket", "s3://"),

@@ -7,7 +7,7 @@ are copied frozen: also a transaction whose snapshot is older than the version s
 
 import io
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,8 +16,11 @@ import duckdb
 from pyarrow import csv
 
 from dagster_project.errors import HourglassError, UsageError
+from dagster_project.publish.descriptions import descriptions_in
+from dagster_project.publish.reading import marts_in, opened_marts
 from dagster_project.publish.versions import PublishedVersion
-from dagster_project.warehouse import connect_file, identifier
+from dagster_project.quality.fingerprint import columns_of
+from dagster_project.warehouse import identifier
 
 TYPES = {
     "BIGINT": "bigint",
@@ -71,18 +74,17 @@ class PostgresTarget:
 
     def _load(self, con: Any, own: str, version: PublishedVersion) -> None:
         """All marts in one transaction: the schema is there whole, or not at all."""
-        with _cursor(con) as cursor, connect_file(version.database, read_only=True) as source:
+        with _cursor(con) as cursor, opened_marts(version.published) as source:
             cursor.execute(f"DROP SCHEMA IF EXISTS {identifier(own)} CASCADE")
             cursor.execute(f"CREATE SCHEMA {identifier(own)}")
-            tables = source.execute(
-                "SELECT table_name, comment FROM duckdb_tables() ORDER BY table_name"
-            ).fetchall()
-            for mart, comment in tables:
-                _copy(source, cursor, mart, f"{identifier(own)}.{identifier(mart)}", comment)
+            marts, said = marts_in(source), descriptions_in(source)
+            for mart in marts:
+                table = f"{identifier(own)}.{identifier(mart)}"
+                _copy(source, cursor, mart, table, said.get(mart, {}))
             cursor.execute(f"COMMENT ON SCHEMA {identifier(own)} IS %s", [MARK + version.name])
             con.commit()
             # What the planner knows of them; readers could go without.
-            for mart, _ in tables:
+            for mart in marts:
                 cursor.execute(f"ANALYZE {identifier(own)}.{identifier(mart)}")
             con.commit()
 
@@ -233,22 +235,22 @@ def _cursor(con: Any) -> Iterator[Any]:
 
 
 def _copy(
-    source: duckdb.DuckDBPyConnection, cursor: Any, mart: str, table: str, comment: str | None
+    source: duckdb.DuckDBPyConnection,
+    cursor: Any,
+    mart: str,
+    table: str,
+    said: Mapping[str | None, str],
 ) -> None:
-    """Create ``table`` as the mart is, and copy its rows and descriptions."""
-    columns = source.execute(
-        "SELECT column_name, data_type, comment FROM duckdb_columns() WHERE table_name = ? "
-        "ORDER BY column_index",
-        [mart],
-    ).fetchall()
-    declared = ", ".join(f"{identifier(name)} {_type(kind)}" for name, kind, _ in columns)
+    """Create ``table`` as the mart is, and copy its rows and what is ``said`` of it."""
+    columns = columns_of(source, "main", mart)
+    declared = ", ".join(f"{identifier(name)} {_type(kind)}" for name, kind in columns.items())
     cursor.execute(f"CREATE TABLE {table} ({declared})")
     # PostgreSQL's text cannot hold the character 0.
     selected = ", ".join(
         f"replace({identifier(name)}, chr(0), '') AS {identifier(name)}"
         if kind == "VARCHAR"
         else identifier(name)
-        for name, kind, _ in columns
+        for name, kind in columns.items()
     )
     rows = source.execute(f"SELECT {selected} FROM {identifier(mart)}")
     reader = rows.to_arrow_reader(ROWS_AT_ONCE)
@@ -257,14 +259,14 @@ def _copy(
         csv.write_csv(batch, text, csv.WriteOptions(include_header=False))
         text.seek(0)
         cursor.copy_expert(f"COPY {table} FROM STDIN WITH (FORMAT csv, FREEZE)", text)
-    _comment(cursor, "TABLE", table, {None: comment} | {name: told for name, _, told in columns})
+    _comment(cursor, "TABLE", table, {None: None, **said})
 
 
 def _type(kind: str) -> str:
     return TYPES.get(kind) or kind.replace("DECIMAL", "numeric")
 
 
-def _comment(cursor: Any, kind: str, relation: str, texts: dict[str | None, str | None]) -> None:
+def _comment(cursor: Any, kind: str, relation: str, texts: Mapping[str | None, str | None]) -> None:
     """Descriptions by column; that of None is the relation's own."""
     for column, text in texts.items():
         if column is None:

@@ -16,6 +16,7 @@ from dagster_project.activation.contact_rules import held_out
 from dagster_project.activation.definitions import Audience, Cap
 from dagster_project.activation.membership import build_audiences
 from dagster_project.errors import HourglassError
+from tests.parquet_only import move_to_parquet
 
 KEY = b"k" * 32
 # More by environment, as in a soak.
@@ -53,7 +54,7 @@ class Person:
 
 @dataclass
 class Company:
-    """Builds of a company, one after the other, each published to a file of its own."""
+    """Builds of a company, one after the other, each published to a folder of its own."""
 
     audiences: dict[str, Audience]
     folder: Path
@@ -126,11 +127,15 @@ class Company:
                 "GROUP BY build_id, audience, customer_id, event_key, change HAVING count(*) > 1"
             ).fetchall()
             self.results = con.execute("SELECT * FROM marts.audience_results").fetchdf()
-            self.published = self.folder / f"{self.builds}.duckdb"
-            con.execute(f"ATTACH '{self.published}' AS p")
+            self.published = self.folder / str(self.builds)
+            self.published.mkdir()
+            con.execute(f"ATTACH '{self.published}/marts.duckdb' AS p")
             for mart in ("audiences", "audience_changes"):
                 con.execute(f"CREATE TABLE p.{mart} AS FROM marts.{mart}")
             con.execute("DETACH p")
+            # Every other version is one of a company that has outgrown tables.
+            if self.builds % 2:
+                move_to_parquet(self.published)
         return {(name, one): (entered, because) for name, one, entered, because in rows}
 
 

@@ -15,10 +15,11 @@ from dagster_project.load.run import load_landing
 from dagster_project.privacy.access import export_person
 from dagster_project.privacy.erasure import forget, not_erased_yet, prepare_tables, preview
 from dagster_project.privacy.statement import is_genuine
-from dagster_project.publish import rollback
+from dagster_project.publish import opened_marts, rollback
 from dagster_project.transform.project import cache_dir
 from dagster_project.warehouse import connect
 from tests.byte_search import search
+from tests.parquet_only import move_to_parquet
 from tests.unit.privacy.conftest import ALICE, BOB, SHARED_PHONE, copied, write_landing
 
 TOTALS = "SELECT sum(records), sum(accepted + quarantined + left_out + erased) FROM ledger.files"
@@ -203,6 +204,33 @@ def test_versions_share_files_before_an_erasure_and_after(company):
     shutil.rmtree(new[0])
     with duckdb.connect() as con:
         assert con.execute(f"SELECT count(*) FROM '{new[1]}/orders.parquet'").fetchone() == (1,)
+
+
+def test_marts_that_are_parquet_alone_forget_too(company):
+    """A company outgrows its tables, and the erased stay in the largest marts of kept versions; or
+    what their sales came to is lost."""
+    versions = company.settings.published_dir / "versions"
+    for folder in versions.iterdir():
+        move_to_parquet(folder, {"orders", "calls"})
+    assert search(company.settings.published_dir, ALICE)
+    forget(company.settings, ["alice@example.com"])
+    assert search(company.settings.published_dir, ALICE) == []
+    first, second = sorted(versions.iterdir())
+    for folder in (first, second):
+        with duckdb.connect(str(folder / "marts.duckdb"), read_only=True) as con:
+            tables = con.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()
+            sums = con.execute("SELECT sale_count, net_revenue FROM erased_sums").fetchall()
+        assert tables == [("customers",), ("erased_sums",)]
+        assert [(count, float(revenue)) for count, revenue in sums] == [(2, 15.25)]
+        with opened_marts(folder) as con:
+            assert con.execute("SELECT order_id FROM orders").fetchall() == [("O-000003",)]
+            assert con.execute("SELECT count(*) FROM calls").fetchall() == [(1,)]
+        manifest = json.loads((folder / "manifest.json").read_text())
+        assert manifest["marts"]["orders"]["rows"] == 1
+        listed = {name for name in manifest["files"] if name.startswith("parquet/")}
+        assert listed == {f"parquet/{file.name}" for file in (folder / "parquet").iterdir()}
+    orders = [folder / "parquet" / "orders.parquet" for folder in (first, second)]
+    assert orders[0].samefile(orders[1])
 
 
 def test_a_role_mailbox_that_nobody_else_bears_goes_too(company):

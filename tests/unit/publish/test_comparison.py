@@ -8,6 +8,7 @@ import pytest
 
 from dagster_project.errors import HourglassError
 from dagster_project.publish.comparison import compare_versions
+from tests.parquet_only import move_to_parquet
 
 PARTS = {
     "files": "f1",
@@ -48,13 +49,18 @@ def version(folder: Path, name: str, *, parts: dict | None = None, sql: str = ""
     return folder
 
 
-@pytest.fixture
-def compared(tmp_path):
-    """The comparison of the company above with one that ``sql`` changed."""
+@pytest.fixture(params=["tables", "outgrown", "parquet"])
+def compared(tmp_path, request):
+    """The comparison of the company above with one that ``sql`` changed. Marts are Parquet alone in
+    the second version, or in both."""
 
     def compared(sql: str, **parts):
         before = version(tmp_path / "before", "v1")
         now = version(tmp_path / "now", "v2", parts=parts, sql=sql)
+        if request.param != "tables":
+            move_to_parquet(now)
+        if request.param == "parquet":
+            move_to_parquet(before)
         return compare_versions(before, now)
 
     return compared

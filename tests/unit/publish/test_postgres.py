@@ -7,10 +7,10 @@ import duckdb
 import pytest
 
 from dagster_project.errors import HourglassError
-from dagster_project.publish import rollback, version_in_force
+from dagster_project.publish import opened_marts, rollback, version_in_force
 from dagster_project.publish.targets import update_targets
 from dagster_project.publish.targets.postgres import PostgresTarget
-from dagster_project.warehouse import connect_file
+from tests.parquet_only import move_to_parquet
 from tests.postgres_server import postgres_server
 from tests.soak import SOAK
 
@@ -65,7 +65,8 @@ def asked(database: str, sql: str, *, role: str = "analyst") -> list[tuple]:
         con.close()
 
 
-def test_a_version_arrives_as_it_is(put_out, settings, database):
+@pytest.mark.parametrize("alone", [set(), {"odd", "orders"}], ids=["tables", "parquet"])
+def test_a_version_arrives_as_it_is(put_out, settings, database, alone):
     """Amounts, empty texts or absent values are others in the database than in the files."""
     version = put_out(1)
     odd = "CREATE TABLE odd AS SELECT * FROM (VALUES (CAST(1 AS BIGINT), 'a,\"b\n', true, "
@@ -76,8 +77,9 @@ def test_a_version_arrives_as_it_is(put_out, settings, database):
     odd += "v(i, s, b, d, t, f, m, n)"
     with duckdb.connect(str(version.database)) as con:
         con.execute(odd)
+    move_to_parquet(version.published, alone)
     assert update_targets(settings) == [PostgresTarget(database).name]
-    with connect_file(version.database, read_only=True) as con:
+    with opened_marts(version.published) as con:
         for mart in ("build", "customers", "orders"):
             ours = con.execute(f"SELECT * FROM {mart} ORDER BY ALL").fetchall()
             theirs = asked(database, f"SELECT * FROM analytics.{mart}")

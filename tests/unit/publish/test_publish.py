@@ -11,14 +11,17 @@ from dagster_project.errors import HourglassError
 from dagster_project.publish import (
     current_manifest,
     list_versions,
+    opened_marts,
     publish,
     restricted_database,
     version_in_force,
 )
 from dagster_project.publish import writing as build_module
+from dagster_project.publish.descriptions import descriptions_in
 from dagster_project.publish.flip import publishing
+from dagster_project.publish.writing import write_parquet
 from dagster_project.warehouse import connect
-from tests.small_warehouse import fill, pass_gate, record_dbt, report_page, stamps
+from tests.small_warehouse import ORDERS, fill, pass_gate, record_dbt, report_page, stamps
 
 
 def test_a_version_holds_what_the_design_says(put_out, settings):
@@ -64,6 +67,54 @@ def test_marts_carry_their_definitions(put_out, settings):
         ).fetchall()
     assert tables[0] == ("The mart build.",)
     assert columns == [("stamp", "It's one per version.")]
+
+
+def test_a_large_mart_is_parquet_alone_and_the_manifest_says_so(put_out, settings):
+    """A billion events are copied into one file every day, or a reader does not know where they
+    are."""
+    put_out(parquet_only_rows=ORDERS)
+    folder = settings.published_dir / "current"
+    with duckdb.connect(str(folder / "marts.duckdb"), read_only=True) as con:
+        tables = con.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()
+    assert tables == [("build",), ("customers",)]
+    marts = current_manifest(settings)["marts"]
+    assert {name for name, facts in marts.items() if facts["is_parquet_only"]} == {"orders"}
+    assert (folder / "parquet" / "customers.parquet").exists()
+    # Comments, types and rows are with the file, and the report was made of it.
+    with opened_marts(folder) as con:
+        assert descriptions_in(con)["orders"][None] == "The mart orders."
+        assert con.execute("SELECT count(*) FROM orders").fetchall() == [(ORDERS,)]
+    # Also of no rows: only the mart that tells versions apart stays a table.
+    put_out(2, parquet_only_rows=0)
+    with duckdb.connect(str(folder / "marts.duckdb"), read_only=True) as con:
+        assert con.execute("SELECT table_name FROM duckdb_tables()").fetchall() == [("build",)]
+    put_out(3)
+    assert not any(
+        facts["is_parquet_only"] for facts in current_manifest(settings)["marts"].values()
+    )
+    assert stamps(settings) == {3}
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ("SELECT * FROM {orders} LIMIT 99", "mart orders is not the one"),
+        ("SELECT * REPLACE (7 AS stamp) FROM {orders}", "mart orders is not the one"),
+    ],
+)
+def test_parquet_that_differs_is_not_put_in_force(put_out, settings, monkeypatch, damage, said):
+    """The only copy of a mart is not that which was checked."""
+    before = put_out(parquet_only_rows=50)
+
+    def written(con, table, path, *rest):
+        if path.stem == "orders":
+            table = f"({damage.format(orders=table)})"
+        return write_parquet(con, table, path, *rest)
+
+    monkeypatch.setattr(build_module, "write_parquet", written)
+    with pytest.raises(HourglassError, match=said):
+        put_out(2, parquet_only_rows=50)
+    assert version_in_force(settings) == before
 
 
 def test_direct_identifiers_lie_apart_and_closed(put_out, settings):
@@ -144,8 +195,12 @@ def test_a_check_that_was_added_since_is_asked_for(put_out, con, settings, suite
         publish(con, settings, render=report_page, suites_dir=suites_dir)
 
 
-def test_a_type_that_bi_mishandles_is_refused(con, settings, suites_dir, tmp_path):
+@pytest.mark.parametrize("parquet_only_rows", [None, 0])
+def test_a_type_that_bi_mishandles_is_refused(
+    con, settings, suites_dir, tmp_path, parquet_only_rows
+):
     """If this fails, a dashboard shows nonsense for a column."""
+    settings = settings.model_copy(update={"parquet_only_rows": parquet_only_rows})
     con.execute("ALTER TABLE marts.orders ADD COLUMN big HUGEINT")
     pass_gate(con, settings, suites_dir, tmp_path / "dbt")
     with pytest.raises(HourglassError, match=r"orders\.big has the type HUGEINT"):
