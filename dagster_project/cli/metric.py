@@ -1,7 +1,7 @@
 """Metrics on the command line: the value, its definition, its SQL, and what changed and why."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +12,8 @@ from rich.console import Console
 from dagster_project.cli.options import DataDir
 
 if TYPE_CHECKING:
+    import duckdb
+
     from dagster_project.metrics.answers import Answer
     from dagster_project.publish import PublishedVersion
 
@@ -77,7 +79,7 @@ def metric(
             "rows": [dict(zip(found.columns, row, strict=True)) for row in found.rows],
             "sql": found.sql,
             "rows_behind": dict(found.behind),
-            "where_to_see": str(version.database),
+            "where_to_see": ", ".join(_places(con, version, found.behind)),
             "dimensions": list(metrics.dimensions(found.metric)),
         }
         if against:
@@ -108,6 +110,19 @@ def metric(
         typer.echo(json.dumps(told, indent=2, default=str, ensure_ascii=False))
         return
     _show(console, told, found)
+
+
+def _places(
+    con: "duckdb.DuckDBPyConnection", version: "PublishedVersion", marts: Iterable[str]
+) -> list[str]:
+    """The files that hold these marts, each once."""
+    from dagster_project.publish.reading import parquet_of, parquet_only
+
+    alone = parquet_only(con)
+    files = [
+        parquet_of(version.published, mart) if mart in alone else version.database for mart in marts
+    ]
+    return [str(file) for file in dict.fromkeys(files)]
 
 
 def _manifest(version: "PublishedVersion") -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ import yaml
 from dagster_project.contracts.yaml_files import read_yaml
 from dagster_project.errors import UsageError
 from dagster_project.metrics.definitions import METRICS_DIR, load_metrics
+from dagster_project.publish.reading import opened_marts, parquet_only
 
 NAME = "hourglass_metrics"
 # The mart with one row per day, which MetricFlow joins time to.
@@ -29,18 +30,27 @@ def write_project(marts: Path, folder: Path) -> None:
     """Write the project to ``folder``, which must be new, empty, or one that this wrote.
 
     ``marts`` is published/current/marts.duckdb; its stem is the name of the catalogue in DuckDB.
-    Raises UsageError when ``folder`` holds something else, or there is no such file.
+    Raises UsageError when ``folder`` holds something else, there is no such file, or a mart that
+    the metrics need is Parquet alone.
     """
     if not marts.is_file():
         raise UsageError(f"{marts} is not there. Run hourglass run first.")
+    used = {model.mart for model in load_metrics().models.values()} | {CALENDAR}
+    with opened_marts(marts.parent) as con:
+        alone = sorted(used.intersection(parquet_only(con)))
+    if alone:
+        raise UsageError(
+            f"MetricFlow reads marts.duckdb, and {', '.join(alone)} are Parquet alone in this "
+            "version. Set HOURGLASS_PARQUET_ONLY_ROWS higher and run again, or ask hourglass "
+            "metric."
+        )
     if folder.exists() and any(folder.iterdir()) and not (folder / "dbt_project.yml").is_file():
         raise UsageError(f"{folder} holds other files. Name a new folder.")
     shutil.rmtree(folder / "models", ignore_errors=True)
     (folder / "models").mkdir(parents=True)
     _write(folder / "dbt_project.yml", _project(marts))
     _write(folder / "profiles.yml", _profile(marts))
-    used = {model.mart for model in load_metrics().models.values()}
-    for mart in sorted(used | {CALENDAR}):
+    for mart in sorted(used):
         (folder / "models" / f"{mart}.sql").write_text(
             f"-- The published mart; never built from here.\nselect * from main.{mart}\n",
             encoding="utf-8",

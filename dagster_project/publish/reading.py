@@ -89,8 +89,8 @@ def marts_in(con: duckdb.DuckDBPyConnection, name: str | None = None) -> list[st
     return [mart for (mart,) in rows]
 
 
-def parquet_only(con: duckdb.DuckDBPyConnection, name: str) -> list[str]:
-    """Marts of the version attached as ``name`` that are Parquet alone."""
+def parquet_only(con: duckdb.DuckDBPyConnection, name: str = _MARTS) -> list[str]:
+    """Marts of the version attached as ``name``, or opened, that are Parquet alone."""
     tables = f"{name}{_TABLES}"
     present = {database for (database,) in con.execute("SHOW DATABASES").fetchall()}
     if tables not in present:

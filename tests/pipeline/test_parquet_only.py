@@ -1,6 +1,7 @@
 """A company that has outgrown its tables: every reader finds the same in marts of Parquet alone."""
 
 import json
+import re
 from functools import partial
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pytest
 
 from dagster_project.load.ledger.accounting import ledger_summary
 from dagster_project.publish import opened_marts, publish
+from dagster_project.publish.reading import marts_in
 from dagster_project.report import render
-from dagster_project.settings import load_settings
+from dagster_project.settings import PROJECT_ROOT, load_settings
 from dagster_project.warehouse import connect
 from tests.byte_search import search
 from tests.equal_marts import differences
@@ -72,6 +74,21 @@ def test_every_reader_finds_the_same(outgrown, tmp_path):
     for name in names:
         assert (tmp_path / before / name).read_bytes() == (tmp_path / now / name).read_bytes()
     told(company, "audiences", "export", "win_back")
+
+
+def test_the_guide_for_other_tools_works(outgrown, monkeypatch):
+    """An analyst copies the guide's lines and finds half of the marts, or none."""
+    company, before, _ = outgrown
+    guide = (PROJECT_ROOT / "docs" / "bi.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(import duckdb, json.*?)```", guide, re.DOTALL)
+    monkeypatch.chdir(company.data_dir.parent)
+    names: dict = {}
+    exec(code, names)
+    with names["con"] as con, opened_marts(folder(company, before)) as tables:
+        for mart in marts_in(tables):
+            assert con.execute(f"SELECT count(*) FROM {mart}").fetchone() == (
+                tables.execute(f"SELECT count(*) FROM {mart}").fetchone()
+            )
 
 
 def _definitions(page: Path) -> list[str]:

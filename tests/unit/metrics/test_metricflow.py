@@ -14,6 +14,7 @@ import yaml
 from dagster_project.errors import UsageError
 from dagster_project.metrics import compile_metric, load_metrics
 from dagster_project.metrics.metricflow import write_project
+from tests.parquet_only import move_to_parquet
 from tests.unit.report import report_company as company
 
 
@@ -53,6 +54,15 @@ def test_nothing_else_is_overwritten(marts, tmp_path):
         write_project(marts, tmp_path)
     with pytest.raises(UsageError, match="Run hourglass run first"):
         write_project(tmp_path / "no.duckdb", tmp_path / "mf")
+
+
+def test_marts_that_metricflow_cannot_read_are_named(marts, tmp_path):
+    """A project is written whose every question about orders fails with an unknown table."""
+    shutil.copytree(marts.parent, tmp_path / "version")
+    move_to_parquet(tmp_path / "version", {"orders"})
+    with pytest.raises(UsageError, match=r"orders are Parquet alone.*HOURGLASS_PARQUET_ONLY_ROWS"):
+        write_project(tmp_path / "version" / "marts.duckdb", tmp_path / "mf")
+    assert not (tmp_path / "mf").exists()
 
 
 def test_metricflow_gives_every_number(marts, tmp_path):
