@@ -1,10 +1,11 @@
 """DuckDB against Spark: the same companies built whole on both, and one and two executors.
 
 Whole runs of simulated companies of two years, on this machine: first on DuckDB, then everything
-again on Spark. ``later``: to the largest come a hundred web events more, for which the models go
-on from their last build. ``skew``: to a company come one visitor with a million events and one
-customer with a hundred thousand orders. Where Spark's time goes is read from its event logs. Each
-part writes its sections of docs/engines.md and keeps the others; ENGINES_PARTS names some of them.
+again on Spark. ``scale``: a company ten times that of DuckDB's bench. ``later``: to the largest
+come a hundred web events more, for which the models go on from their last build. ``skew``: to a
+company come one visitor with a million events and one customer with a hundred thousand orders.
+Where Spark's time goes is read from its event logs. Each part writes its sections of
+docs/engines.md and keeps the others; ENGINES_PARTS names some of them.
 """
 
 import os
@@ -21,11 +22,14 @@ from dagster_project.warehouse import quoted
 from tests.bench.company import CLI, Run, one_run
 from tests.bench.day import machine
 from tests.bench.growth import exponent, projected
+from tests.bench.java_memory import peak_of_java
 from tests.bench.pipeline import measure
 from tests.bench.spark_events import SETTINGS, Session, sessions
 from tests.spark.cluster import cluster
 
 SIZES = (3_000, 20_000)
+# Ten times the company of `make bench ARGS=day`.
+LARGE = 200_000
 # At this size the executors and the skew are measured.
 MEASURED = 3_000
 PROJECTED = (1_000_000, 10_000_000, 100_000_000)
@@ -49,10 +53,11 @@ one core and {MEMORY} each. What runs where is on the page of [Spark](spark.md);
 costs on DuckDB on that of [growth](growth.md).
 """
 # Titles of the page, in its order.
-SIZE, STAGES, TIME, MORE, SKEW, EXECUTORS = SECTIONS = (
+SIZE, STAGES, TIME, SCALE, MORE, SKEW, EXECUTORS = SECTIONS = (
     "From which size on",
     "Stages",
     "Where Spark's time goes",
+    "Ten times DuckDB's bench",
     "A hundred events more",
     "Skew",
     "One executor, two",
@@ -168,6 +173,17 @@ def _measure_sizes(sizes: Sequence[int]) -> Iterator[tuple[str, str]]:
         _write({SIZE: _sizes(duck, spark), STAGES: _stages(spark), TIME: _time(spark)})
 
 
+def _measure_scale(sizes: Sequence[int]) -> Iterator[tuple[str, str]]:
+    with company(LARGE) as folder:
+        plain = Built(one_run(folder / "data", "--now"))
+        # Whole, without the states that a later build would go on from.
+        whole = {"HOURGLASS_SPARK_INCREMENT_ROWS": "1000000000"}
+        with peak_of_java() as java:
+            spark = on_spark(folder / "data", folder / "large", **whole)
+        yield from _shown(f"{LARGE:,} people", plain, spark)
+    _write({SCALE: _scaled(plain, spark, java.mb)})
+
+
 def _measure_later(sizes: Sequence[int]) -> Iterator[tuple[str, str]]:
     with company(max(sizes)) as folder:
         data, landing = folder / "data", folder / "data" / "landing"
@@ -201,6 +217,7 @@ def _measure_executors(sizes: Sequence[int]) -> Iterator[tuple[str, str]]:
 
 PARTS = {
     "sizes": _measure_sizes,
+    "scale": _measure_scale,
     "later": _measure_later,
     "skew": _measure_skew,
     "executors": _measure_executors,
@@ -355,6 +372,26 @@ def _of_session(one: Session, cores: int) -> list[str]:
         f"{one.spilled_mb:,.0f}",
         f"{longest:,.1f} ({median:,.1f}, {name})",
     ]
+
+
+def _scaled(duck: Built, spark: Built, java_mb: float) -> str:
+    rows = [
+        [
+            *("stage", "DuckDB, s", "Spark, s", "in tasks, s", "processors busy"),
+            *("shuffled, MB", "spilled, MB", "longest task, s (median of its stage, model)"),
+        ]
+    ]
+    for stage, one in zip(ON_SPARK, spark.sessions, strict=True):
+        _, _, *rest = _of_session(one, os.cpu_count() or 1)
+        figures = (built.run.stages[stage] for built in (duck, spark))
+        rows.append([stage, *(f"{figure:,.0f}" for figure in figures), *rest])
+    return (
+        f"{LARGE:,} people. Spark local, driver and executor in one process with {MEMORY} of heap: "
+        f"it took {java_mb:,.0f} MB at its peak, all processes of the run "
+        f"{spark.run.measured.peak_mb:,.0f} MB (on DuckDB {duck.run.measured.peak_mb:,.0f} MB). "
+        f"Models: {spark.models:,.0f} s, {spark.models / duck.models:.1f} times DuckDB's.\n\n"
+        + _table(rows)
+    )
 
 
 def _executors(one: Built, two: Built) -> str:
