@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 
+from dagster_project.errors import HourglassError
 from dagster_project.publish.descriptions import describe, descriptions_in, descriptions_of
 from dagster_project.publish.versions import DATABASE
 from dagster_project.warehouse import attach_file, connect_file, identifier, quoted
@@ -36,7 +37,7 @@ def opened_marts(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection on which the version in ``folder`` has its marts by name, to be read only.
 
-    Raises HourglassError when marts.duckdb is missing or damaged.
+    Raises HourglassError when marts.duckdb, or a file that is all of a mart, is damaged.
     """
     with connect_file(
         ":memory:",
@@ -52,7 +53,7 @@ def opened_marts(
 def attach_marts(con: duckdb.DuckDBPyConnection, folder: Path, name: str) -> None:
     """Attach the marts of the version in ``folder`` as ``name``.main, to be read only.
 
-    Raises HourglassError when marts.duckdb is missing or damaged.
+    Raises HourglassError when marts.duckdb, or a file that is all of a mart, is damaged.
     """
     path = folder / DATABASE
     attach_file(con, path, name)
@@ -69,7 +70,13 @@ def attach_marts(con: duckdb.DuckDBPyConnection, folder: Path, name: str) -> Non
         _view(con, name, mart, f"{name}{_TABLES}.main.{identifier(mart)}", said.get(mart, {}))
     for mart in alone:
         file = parquet_of(folder, mart)
-        _view(con, name, mart, f"read_parquet({quoted(str(file))})", descriptions_of(con, file))
+        try:
+            _view(con, name, mart, f"read_parquet({quoted(str(file))})", descriptions_of(con, file))
+        except (duckdb.IOException, duckdb.InvalidInputException):
+            raise HourglassError(
+                f"{file} cannot be read, or it is damaged, and {mart} lies nowhere else in this "
+                "version. hourglass versions lists others, hourglass rollback puts one in force."
+            ) from None
 
 
 def detach_marts(con: duckdb.DuckDBPyConnection, name: str) -> None:

@@ -100,3 +100,16 @@ def test_a_version_that_cannot_be_read_is_named(folder: Path, content: bytes | N
         database.write_bytes(content)
     with pytest.raises(HourglassError, match=r"marts\.duckdb is"), opened_marts(folder):
         pass
+
+
+@pytest.mark.parametrize("cut", [0, 10, -1])
+def test_a_damaged_file_that_is_all_of_a_mart_is_named(folder: Path, cut: int):
+    """A disk lost half of the largest mart, and a command ends in a stack trace."""
+    move_to_parquet(folder, {"orders"})
+    file = folder / "parquet" / "orders.parquet"
+    file.write_bytes(file.read_bytes()[:cut])
+    with (
+        pytest.raises(HourglassError, match=r"orders\.parquet cannot"),
+        opened_marts(folder),
+    ):
+        pass
