@@ -16,15 +16,18 @@ from dagster_project.settings import PROJECT_ROOT, load_settings
 from dagster_project.warehouse import connect
 from tests.byte_search import search
 from tests.equal_marts import differences
-from tests.pipeline.conftest import Company
+from tests.pipeline.conftest import Company, copied
 from tests.soak import SOAK
 
 
-@pytest.fixture
-def outgrown(copy_of_company: Company) -> tuple[Company, str, str]:
-    """A company whose build was published twice: with tables, and in force as Parquet alone."""
-    before = copy_of_company.version
-    settings = load_settings(data_dir=copy_of_company.data_dir, parquet_only_rows=0)
+@pytest.fixture(scope="module")
+def outgrown(company_after_run: Company, tmp_path_factory) -> tuple[Company, str, str]:
+    """A company whose build was published twice: with tables, and in force as Parquet alone. The
+    last test here changes it.
+    """
+    company = copied(company_after_run, tmp_path_factory.mktemp("outgrown"))
+    before = company.version
+    settings = load_settings(data_dir=company.data_dir, parquet_only_rows=0)
     with connect(settings) as con:
         version = publish(
             con,
@@ -32,7 +35,7 @@ def outgrown(copy_of_company: Company) -> tuple[Company, str, str]:
             render=partial(render, first_language="en"),
             ledger=ledger_summary(con),
         )
-    return copy_of_company, before, version.name
+    return company, before, version.name
 
 
 def folder(company: Company, version: str) -> Path:
