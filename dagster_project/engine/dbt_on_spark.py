@@ -13,7 +13,7 @@ from typing import Any
 
 from dagster_project.engine.increments import Asked, SparkIncrements
 from dagster_project.engine.session import start_session
-from dagster_project.engine.tables import registered
+from dagster_project.engine.tables import registered, rows_in
 from dagster_project.transform.increments import LARGEST_SHARE
 
 REGISTERED_AT_ONCE = 4
@@ -36,7 +36,7 @@ def main() -> None:
             largest_share=LARGEST_SHARE,
         )
         increments.register()
-        _offer(increments)
+        _offer(increments, folder)
         cli()
     finally:
         spark.stop()
@@ -60,13 +60,18 @@ def _register(spark: Any, folder: Path) -> None:
         list(pool.map(register, tables))
 
 
-def _offer(increments: SparkIncrements) -> None:
-    """Have dbt's macros find ``increments`` with the adapter (dbt/macros/increment/state.sql)."""
+def _offer(increments: SparkIncrements, folder: Path) -> None:
+    """Have dbt's macros find ``increments`` and the rows of the tables in ``folder`` with the
+    adapter (dbt/macros/increment/state.sql, tell_row_count.sql)."""
     from dbt.adapters import spark
     from dbt.adapters.base.meta import available
 
     # dbt looks for the adapter's version in the package that its class is named after.
     class SparkAdapter(spark.Plugin.adapter):  # type: ignore[misc, name-defined]
+        @available.parse_none
+        def rows_written(self, schema: str, name: str) -> int | None:
+            return rows_in(folder / schema / name)
+
         @available.parse_none
         def increments_pay(self) -> bool:
             return increments.pay

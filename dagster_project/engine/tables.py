@@ -128,12 +128,10 @@ def take_back(
     """
     for schema, table, is_of_test in _tables(manifest["nodes"], built):
         folder = spark_folder(settings) / schema / table
-        state = read_state(folder)
-        if state is None and not (folder / WHOLE).exists():
+        parts = _parts(folder)
+        if parts is None:
             continue
-        paths = ", ".join(
-            quoted(str(folder / part / "*.parquet")) for part in (state["rows"] if state else ["."])
-        )
+        paths = ", ".join(quoted(str(part / "*.parquet")) for part in parts)
         files = f"read_parquet([{paths}], hive_partitioning = false)"
         described = con.execute(f"DESCRIBE SELECT * FROM {files}").fetchall()
         naive = [
@@ -156,6 +154,26 @@ def take_back(
         if is_of_test:
             # No model reads it: registering a hundred of them again took each call 7 s (2026-12).
             (folder / WHOLE).unlink()
+
+
+def rows_in(folder: Path) -> int | None:
+    """Rows of the table in ``folder``, as its files say; None where it was not written whole."""
+    # Only dbt on Spark asks.
+    from pyarrow import parquet
+
+    parts = _parts(folder)
+    if parts is None:
+        return None
+    files = (file for part in parts for file in part.glob("*.parquet"))
+    return sum(parquet.read_metadata(file).num_rows for file in files)
+
+
+def _parts(folder: Path) -> list[Path] | None:
+    """The folders of a table's files; None where it was not written whole."""
+    state = read_state(folder)
+    if state is not None:
+        return [folder / part for part in state["rows"]]
+    return [folder] if (folder / WHOLE).exists() else None
 
 
 def drop_views(

@@ -1,14 +1,24 @@
 """Tables between DuckDB and Spark: whole or not there, and read as if DuckDB had built them."""
 
+import json
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from dagster_project.engine.configuration import spark_folder
-from dagster_project.engine.tables import WHOLE, hand_over, registered, sources_read, take_back
+from dagster_project.engine.increment_states import STATE, layout
+from dagster_project.engine.tables import (
+    WHOLE,
+    hand_over,
+    registered,
+    rows_in,
+    sources_read,
+    take_back,
+)
 from dagster_project.settings import Settings, load_settings
 from dagster_project.warehouse import connect
 
@@ -49,6 +59,29 @@ MANIFEST: dict[str, Any] = {
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return load_settings(data_dir=tmp_path, engine="spark")
+
+
+def test_a_table_s_files_say_how_many_rows_it_has(tmp_path: Path):
+    """Dagster shows rows that a killed run left, or those of two states of a table."""
+    folder = tmp_path / "marts" / "orders"
+
+    def written(part: str, rows: int) -> None:
+        path = folder / part / f"part-{rows}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with duckdb.connect() as con:
+            con.execute(f"COPY (SELECT * FROM range({rows})) TO '{path}' (FORMAT parquet)")
+
+    assert rows_in(folder) is None
+    written(".", 3)
+    written(".", 4)
+    assert rows_in(folder) is None
+    (folder / WHOLE).touch()
+    assert rows_in(folder) == 7
+    for part, rows in (("rows-1/_bucket=0", 5), ("rows-2/_bucket=0", 6), ("rows-1/_bucket=1", 0)):
+        written(part, rows)
+    state = {"layout": layout(), "rows": ["rows-2/_bucket=0", "rows-1/_bucket=1"]}
+    (folder / STATE).write_text(json.dumps(state))
+    assert rows_in(folder) == 6
 
 
 def test_a_model_is_handed_what_it_and_its_tests_read():
