@@ -19,7 +19,8 @@ class Source:
     """What a table or chart stands on, as the reader is told.
 
     ``marts`` are (name, definition, rows); ``definition`` is the mart's own comment. ``period``
-    says in words from when to when, ``sql`` runs as it is on the version's marts.duckdb.
+    says in words from when to when, ``sql`` runs as it is on the version's marts.duckdb, in the
+    version's folder where a mart is Parquet alone.
     """
 
     marts: tuple[tuple[str, str, int], ...]

@@ -112,6 +112,12 @@ class Context:
             first, last = months[0], months[-1]
         runnable = _runnable(sql, parameters or {})
         marts = sorted(self._empty_marts.get_table_names(runnable))
+        facts = self.manifest.get("marts", {})
+        views = (
+            f"create or replace temp view {mart} as from 'parquet/{mart}.parquet';\n"
+            for mart in marts
+            if facts.get(mart, {}).get("is_parquet_only")
+        )
         if first and last:
             span = t("{low} to {high}") if first < last else "{low}"
             period = span.format(low=formats.month_name(first), high=formats.month_name(last))
@@ -120,7 +126,7 @@ class Context:
         return Source(
             tuple((mart, self._definitions.get(mart, ""), self.count(mart)) for mart in marts),
             period,
-            runnable,
+            "".join(views) + runnable,
         )
 
     def count(self, mart: str) -> int:
@@ -132,8 +138,8 @@ class Context:
     @cached_property
     def _definitions(self) -> dict[str, str]:
         """The comment of every mart, which is dbt's description of it."""
-        found = descriptions_in(self.con)
-        return {mart: said.get(None, "") for mart, said in found.items()}
+        said = descriptions_in(self.con)
+        return {mart: said.get(mart, {}).get(None, "") for mart in marts_in(self.con)}
 
     @cached_property
     def _empty_marts(self) -> duckdb.DuckDBPyConnection:

@@ -1,5 +1,6 @@
 """A company that has outgrown its tables: every reader finds the same in marts of Parquet alone."""
 
+import html
 import json
 import re
 from functools import partial
@@ -48,7 +49,7 @@ def told(company: Company, *args: str) -> str:
     return result.stdout
 
 
-def test_every_reader_finds_the_same(outgrown, tmp_path):
+def test_every_reader_finds_the_same(outgrown, tmp_path, monkeypatch):
     """A company grows by a row, and its report, a metric, an export or an audience is another."""
     company, before, now = outgrown
     with opened_marts(folder(company, before)) as one, opened_marts(folder(company, now)) as other:
@@ -65,6 +66,7 @@ def test_every_reader_finds_the_same(outgrown, tmp_path):
     # Pages name the versions, and by when they were made.
     pages = [folder(company, version) / "report" / "customers.html" for version in (before, now)]
     assert _definitions(pages[0]) == _definitions(pages[1]) != []
+    assert _answers(pages[0], monkeypatch) == _answers(pages[1], monkeypatch)
 
     value = json.loads(told(company, "metric", "net_revenue", "--against", before, "--json"))
     assert value["version"] == now
@@ -98,6 +100,15 @@ def _definitions(page: Path) -> list[str]:
     """What the page says of the marts that it stands on."""
     lines = page.read_text(encoding="utf-8").splitlines()
     return [line.strip() for line in lines if "rows" in line and "orders" in line]
+
+
+def _answers(page: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[tuple]]:
+    """What the queries of a page give to somebody who pastes them, in the version's folder."""
+    monkeypatch.chdir(page.parent.parent)
+    queries = re.findall(r"<pre><code>(.*?)</code></pre>", page.read_text(encoding="utf-8"), re.S)
+    assert len(queries) > 5
+    with duckdb.connect("marts.duckdb", read_only=True) as con:
+        return [sorted(con.execute(html.unescape(sql)).fetchall(), key=repr) for sql in queries]
 
 
 def test_the_erased_leave_every_mart_and_the_next_day_goes_on(outgrown):

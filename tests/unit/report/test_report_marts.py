@@ -36,3 +36,15 @@ def test_a_section_declares_exactly_the_marts_that_it_reads(scratch, section, mo
         name for sql in asked for name in scratch.get_table_names(re.sub(r"\$\w+", "1", sql))
     } - {"columns"}
     assert tuple(sorted(read)) == section.MARTS
+
+
+def test_a_mart_without_a_description_is_there(scratch):
+    """Somebody's own mart, or one of an older version, is said to be missing."""
+    scratch.execute("comment on table orders is null")
+    context = context_of(
+        scratch, quality=company.quality(), manifest=company.manifest(), ledger=company.ledger()
+    )
+    assert context.known("orders")
+    assert not context.known("orders_of_mars")
+    source = context.source("select count(*) from orders")
+    assert [(mart, definition) for mart, definition, _ in source.marts] == [("orders", "")]
