@@ -1,7 +1,7 @@
 {# Logs how many rows a model has, for whoever reads dbt's messages while it works; runs nothing
    but the count. A hook after every model and seed, see dbt_project.yml; a table in DuckDB tells by
    itself (materializations/table.sql). On Spark the files of a table say it, where Hourglass started
-   dbt: a hundred queries for it took a minute of a run (2026-12). #}
+   dbt: some 130 queries a run went for it (2026-12). #}
 {% macro tell_row_count(relation) %}
     {%- set is_table = model.config.materialized in ['table', 'seed'] -%}
     {%- set tells_itself = target.type == 'duckdb' and model.config.materialized == 'table' -%}
