@@ -1,13 +1,15 @@
 """The daily job on both engines: load to publish, and the two published versions compared."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from dagster_project.defs.transform import row_count_told
 from dagster_project.publish import opened_marts
-from dagster_project.publish.reading import parquet_only
+from dagster_project.publish.reading import marts_in, parquet_only
 from dagster_project.quality.suites import load_suites
 from dagster_project.sample import write_company
 from tests.equal_marts import differences
@@ -38,6 +40,17 @@ def online_retail(landing: Path) -> None:
     if not SHARED_DATA.is_dir():
         pytest.skip("needs the real data sets in ../shared/data, which this machine lacks")
     shutil.copytree(SHARED_DATA / "online_retail" / "by-day", landing / "uci_online_retail")
+
+
+def rows_told(data_dir: Path) -> dict[str, int]:
+    """Rows by model or seed, as dbt logged them."""
+    found = {}
+    for line in (data_dir / "warehouse" / "dbt" / "dbt.log").read_text().splitlines():
+        event = json.loads(line)
+        told = row_count_told(event)
+        if told:
+            found[told[0].rpartition(".")[2]] = told[1]
+    return found
 
 
 COMPANIES: list[Callable[[Path], None]] = [sample]
@@ -71,3 +84,10 @@ def test_both_engines_publish_the_same_version(tmp_path: Path, land: Callable[[P
     ):
         assert parquet_only(other, "marts")
         assert differences(one, other, keys=KEYS) == {}
+        # What Dagster shows of each model.
+        told = rows_told(on_spark.data_dir)
+        assert len(told) > 100
+        published = {mart: rows for mart, rows in told.items() if mart in marts_in(other)}
+        assert published.keys() > {"customers", "orders"}
+        for mart, rows in published.items():
+            assert other.execute(f"SELECT count(*) FROM {mart}").fetchone() == (rows,), mart
