@@ -40,8 +40,11 @@ def versions(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
 
 def listed_versions(settings: "Settings") -> list[dict[str, Any]]:
-    """Every kept version, newest first; ``state`` says which is in force, restated or damaged."""
+    """Every kept version, newest first; ``state`` says which is in force, restated, left its
+    Parquet alone, or damaged.
+    """
     from dagster_project.publish import list_versions, version_in_force
+    from dagster_project.publish.versions import ALWAYS_TABLE
     from dagster_project.quality.volume import kept_manifests
 
     in_force = version_in_force(settings)
@@ -50,11 +53,17 @@ def listed_versions(settings: "Settings") -> list[dict[str, Any]]:
     for version in reversed(list_versions(settings)):
         manifest = manifests.get(version.name, {})
         marts = manifest.get("marts", {})
+        tables = {
+            name
+            for name, facts in marts.items()
+            if not (facts.get("is_restricted") or facts.get("is_parquet_only"))
+        }
         states = [
             word
             for word, holds in (
                 ("in force", in_force is not None and in_force.name == version.name),
                 ("restated", version.is_restated),
+                ("Parquet only", bool(marts) and tables <= {ALWAYS_TABLE}),
                 ("not complete", not version.is_complete or not manifest),
             )
             if holds

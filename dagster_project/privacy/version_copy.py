@@ -6,8 +6,7 @@ took the subject and somebody else for one customer, rows of that customer which
 record tells apart go too.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +28,7 @@ from dagster_project.publish.reading import (
     parquet_only,
 )
 from dagster_project.publish.versions import DATABASE
-from dagster_project.publish.writing import STORAGE_VERSION, write_parquet
+from dagster_project.publish.writing import write_parquet, written_database
 from dagster_project.warehouse import identifier, quoted
 
 SUMS = "sale_month DATE, sale_count BIGINT, net_revenue DECIMAL(18, 2)"
@@ -101,7 +100,7 @@ def copy_restricted(con: duckdb.DuckDBPyConnection, old: Path, new: Path, erased
     """Copy restricted.duckdb of a version, without the erased, and remember the erasure there."""
     con.execute(f"ATTACH {quoted(str(old))} AS old_version (READ_ONLY)")
     try:
-        with _written(con, new):
+        with written_database(con, new):
             _copy_tables(con, erased)
             if "identity" in {schema for schema, _ in _tables(con)}:
                 _remember(con, erased)
@@ -117,26 +116,13 @@ def copy_marts(con: duckdb.DuckDBPyConnection, old: Path, new: Path, erased: Era
     attach_marts(con, old, "old_version")
     try:
         (new / "parquet").mkdir()
-        with _written(con, new / DATABASE):
+        with written_database(con, new / DATABASE):
             alone = {mart: parquet_of(new, mart) for mart in parquet_only(con, "old_version")}
             _copy_tables(con, erased, alone)
             if ("main", "orders") in _tables(con):
                 _add_sums(con, ("main", "erased_sums") in _tables(con))
     finally:
         detach_marts(con, "old_version")
-
-
-@contextmanager
-def _written(con: duckdb.DuckDBPyConnection, path: Path) -> Iterator[None]:
-    """A new database file as new_version: one transaction, with nothing left in a log."""
-    con.execute(f"ATTACH {quoted(str(path))} AS new_version (STORAGE_VERSION '{STORAGE_VERSION}')")
-    try:
-        con.begin()
-        yield
-        con.commit()
-        con.execute("CHECKPOINT new_version")
-    finally:
-        con.execute("DETACH new_version")
 
 
 def _tables(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:

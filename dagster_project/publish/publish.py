@@ -19,8 +19,10 @@ from dagster_project.publish.flip import (
     sync_tree,
 )
 from dagster_project.publish.inputs import input_parts, inputs_fingerprint
+from dagster_project.publish.older_versions import leave_parquet_alone
 from dagster_project.publish.unchanged import unchanged_parquet
 from dagster_project.publish.versions import (
+    ALWAYS_TABLE,
     PublishedVersion,
     cannot_write,
     new_name,
@@ -127,6 +129,7 @@ def publish(
             else:
                 put_in_force(settings, version, is_new=True)
             prune(settings)
+            leave_parquet_alone(settings)
         except (OSError, duckdb.IOException, duckdb.FatalException) as error:
             raise _not_written(settings, error) from None
         finally:
@@ -175,11 +178,10 @@ def _require_record(con: duckdb.DuckDBPyConnection, suites: Mapping[str, Suite])
 
 
 def _parquet_only(settings: Settings, marts: Iterable[str], gate: GateRecord) -> set[str]:
-    """Marts that are too large for marts.duckdb; never ``build``, by which a reader tells versions
-    apart."""
+    """Marts that are too large for marts.duckdb."""
     least = settings.parquet_only_from
     found = {name: gate.fingerprints[name].rows for name in marts if name in gate.fingerprints}
-    return {name for name, rows in found.items() if name != "build" and rows >= least}
+    return {name for name, rows in found.items() if name != ALWAYS_TABLE and rows >= least}
 
 
 def _compared(

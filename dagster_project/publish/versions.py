@@ -21,8 +21,13 @@ NAME_FORMAT = "%Y%m%dT%H%M%S-%f"
 RESTATED = "-restated"
 NAME = re.compile(rf"\d{{8}}T\d{{6}}-\d{{6}}(?:{RESTATED})?")
 BUILDING_PREFIX = ".building-"
+# Readers that open a version's files one after the other finish within this; a file that is open
+# stays readable when it is removed.
+IN_USE = timedelta(hours=2)
 DATABASE = "marts.duckdb"
 RESTRICTED_DATABASE = "restricted.duckdb"
+# The mart by which a reader tells versions apart: a table of marts.duckdb in each.
+ALWAYS_TABLE = "build"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 
 from dagster_project.errors import HourglassError, UsageError
 from dagster_project.publish.flip import discard, publishing, put_in_force
+from dagster_project.publish.older_versions import restore_tables
 from dagster_project.publish.versions import (
+    IN_USE,
     PublishedVersion,
     list_versions,
     version_in_force,
@@ -13,9 +15,6 @@ from dagster_project.publish.versions import (
 )
 from dagster_project.settings import Settings
 
-# Readers that open a version's files one after the other finish within this; a file that is open
-# stays readable when it is removed.
-IN_USE = timedelta(hours=2)
 # How long a version of each hour is kept.
 YOUNG = timedelta(days=1)
 
@@ -25,7 +24,7 @@ def rollback(settings: Settings, name: str | None = None) -> PublishedVersion:
     force; when that one is gone, the newest that is left.
 
     Raises UsageError when there is no such version, HourglassError when its files are not
-    complete.
+    complete, or its tables cannot be made of its Parquet again.
     """
     with publishing(settings):
         versions = list_versions(settings)
@@ -44,6 +43,7 @@ def rollback(settings: Settings, name: str | None = None) -> PublishedVersion:
                     "that are."
                 )
         if in_force is None or in_force.name != version.name:
+            restore_tables(settings, version)
             put_in_force(settings, version, is_new=False)
     return version
 

@@ -23,7 +23,7 @@ from dagster_project.quality.fingerprint import (
 )
 from dagster_project.quality.results import Fingerprint, GateRecord
 from dagster_project.settings import Settings
-from dagster_project.warehouse import connect_file, identifier, quoted
+from dagster_project.warehouse import attach_file, connect_file, identifier, quoted
 
 # The oldest format that keeps what the marts use: readers from DuckDB 0.10 to 2.0 open it (tried
 # with 0.10.3, 1.0.0, 1.1.3, 1.2.2, 1.3.2, 1.4.4, 1.5.6 and 2.0.0: docs/bi.md says how).
@@ -56,7 +56,7 @@ def write_marts(
     for name in names:
         _require_types(con, name)
     descriptions = mart_descriptions(con)
-    with _attached(con, folder / DATABASE) as target:
+    with written_database(con, folder / DATABASE) as target:
         for name in names:
             if name in parquet_only:
                 continue
@@ -65,13 +65,16 @@ def write_marts(
             describe(con, "TABLE", table, descriptions.get(name, {}))
     linked = set()
     # Of committed tables: what a transaction has only just written, one processor reads alone.
-    with _attached(con, folder / DATABASE, reading=True) as target:
+    attach_file(con, folder / DATABASE, "written")
+    try:
         for name in names:
             said = descriptions.get(name, {})
-            schema = "marts" if name in parquet_only else f"{target}.main"
+            schema = "marts" if name in parquet_only else "written.main"
             table, path = f"{schema}.{identifier(name)}", parquet_of(folder, name)
             if write_parquet(con, table, path, said, unchanged.get(name)):
                 linked.add(name)
+    finally:
+        con.execute("DETACH written")
     return linked
 
 
@@ -106,7 +109,7 @@ def write_restricted(
     folder.mkdir(parents=True, mode=0o700)
     folder.chmod(0o700)
     descriptions = mart_descriptions(con)
-    with _attached(con, folder / RESTRICTED_DATABASE) as target:
+    with written_database(con, folder / RESTRICTED_DATABASE) as target:
         for name, schema in marts.items():
             if schema == "restricted" or name == "build":
                 _copy(con, schema, name, f"{target}.main", published_at)
@@ -197,25 +200,24 @@ def described_files(folder: Path) -> dict[str, Any]:
     """Size and SHA-256 of every file below ``folder``, by relative path."""
     found = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        found[str(path.relative_to(folder))] = {"bytes": path.stat().st_size, "sha256": digest}
+        found[str(path.relative_to(folder))] = described_file(path)
     return found
 
 
+def described_file(path: Path) -> dict[str, Any]:
+    """Size and SHA-256 of one file."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"bytes": path.stat().st_size, "sha256": digest}
+
+
 @contextmanager
-def _attached(
-    con: duckdb.DuckDBPyConnection, path: Path, *, reading: bool = False
-) -> Iterator[str]:
-    """A new database file attached for writing, detached with nothing left in a log; or for
-    ``reading`` alone.
+def written_database(con: duckdb.DuckDBPyConnection, path: Path) -> Iterator[str]:
+    """A new database file of a version, attached under the name that is given: one transaction,
+    detached with nothing left in a log.
     """
-    options = "READ_ONLY" if reading else f"STORAGE_VERSION '{STORAGE_VERSION}'"
-    con.execute(f"ATTACH {quoted(str(path))} AS new_version ({options})")
+    con.execute(f"ATTACH {quoted(str(path))} AS new_version (STORAGE_VERSION '{STORAGE_VERSION}')")
     try:
-        if reading:
-            yield "new_version"
-            return
         # One transaction: each comment would otherwise wait for the disk.
         con.begin()
         try:

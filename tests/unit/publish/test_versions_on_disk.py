@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -26,21 +25,6 @@ from dagster_project.publish.versions import NAME_FORMAT, new_name, version_of
 from dagster_project.publish.versions_on_disk import kept
 from dagster_project.quality.volume import latest_manifest
 from tests.small_warehouse import fill, pass_gate, report_page, stamps
-
-
-@pytest.fixture
-def at(monkeypatch):
-    """Set the clock by which versions are named."""
-
-    def at(moment: datetime) -> None:
-        def named(settings, now=None, *, is_restated=False):
-            return new_name(settings, now or moment, is_restated=is_restated)
-
-        # The package's name for it is the function.
-        module = sys.modules["dagster_project.publish.publish"]
-        monkeypatch.setattr(module, "new_name", named)
-
-    return at
 
 
 def test_versions_follow_each_other(put_out, settings):
