@@ -4,6 +4,7 @@ Three definitions and not one that Dagster splits around the Python steps: it sp
 three dbt calls and sent a test to the wrong one (dagster-dbt 0.29.27, 2026-11).
 """
 
+import gc
 import os
 import re
 import threading
@@ -163,7 +164,12 @@ def build_models(project: PreparedProject) -> list[dg.AssetsDefinition]:
 
 def warm_up_meanwhile(warm_up: Callable[[], None]) -> None:
     """Import for a later step while dbt works in a process of its own and this one would wait."""
-    threading.Thread(target=warm_up, name="warm_up", daemon=True).start()
+
+    def work() -> None:
+        warm_up()
+        gc.freeze()
+
+    threading.Thread(target=work, name="warm_up", daemon=True).start()
 
 
 def run_dbt(

@@ -5,6 +5,7 @@ with an erasure. Each call is a process of its own, so that its end frees the wa
 a process that stays keeps it locked (dbt-duckdb 1.11, 2026-11). The other end is ``dbt_client``.
 """
 
+import gc
 import hashlib
 import json
 import os
@@ -119,6 +120,9 @@ class Server:
         """Answer calls; those that come before the parse is there wait for it."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         runner = self._runner()
+        # What is here stays: a child that looked through it for garbage would copy its memory.
+        gc.collect()
+        gc.freeze()
         while sys.stdin.fileno() not in (ready := _ready(sys.stdin.fileno(), self._listener)):
             if self._listener in ready:
                 with suppress(OSError, ValueError), self._listener.accept()[0] as call:
@@ -182,7 +186,10 @@ def _call(runner: Any, asked: dict[str, Any], descriptors: Sequence[int]) -> int
         os.chdir(asked["folder"])
         sys.argv = ["dbt", *asked["arguments"]]
         _leave_out_what_nobody_reads()
+        # One call leaves some 20 MB of it, and looking for it took 3% of a run (2026-12).
+        gc.disable()
         done = runner.invoke(asked["arguments"])
+        _close_warehouse()
         code = 0 if done.success else 1 if done.exception is None else 2
         if code == 2:
             sys.stderr.write(f"{done.exception}\n")
@@ -250,6 +257,21 @@ def _leave_out_what_nobody_reads() -> None:
     if os.environ.get("DBT_LOG_LEVEL_FILE") == "info" and "DBT_LOG_LEVEL" not in os.environ:
         EventManager.fire_event = fire_heard
     runnable.write_manifest = lambda *_: None
+
+
+def _close_warehouse() -> None:
+    """Close the warehouse, as dbt leaves to the end of its process, which is cut short here.
+
+    Whoever opens it next would go through DuckDB's log instead: 4 s of a day's run of 100,000
+    people (2026-12). What a process leaves that is killed is still in that log, and what cannot be
+    written now, on a full disk, is told by that next one.
+    """
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    environment = DuckDBConnectionManager._ENV
+    if environment is not None:
+        with suppress(Exception):
+            environment.close()
 
 
 if __name__ == "__main__":
