@@ -20,6 +20,7 @@ PROJECTED = (1_000_000, 10_000_000, 100_000_000)
 YEARS_OF = 30_000
 NIGHT_HOURS = 8
 PAGE = PROJECT_ROOT / "docs" / "growth.md"
+YEARS = "## Three years of history against one"
 HEAD = """# Growth
 
 Written by `make bench ARGS=growth`; do not edit. Simulated companies of two years (per person 2.6
@@ -64,25 +65,32 @@ def bench(sizes: Sequence[int] = SIZES) -> Iterable[tuple[str, str]]:
         full[size], day[size] = found["full"], found["day"]
         for what, run in found.items():
             yield f"{size:,} people: {what}", run.shown(full[size])
+    PAGE.write_text(page(full, day), encoding="utf-8")
+    yield from bench_years()
+
+
+def bench_years() -> Iterable[tuple[str, str]]:
+    """Rows of one year of history and of three, whose section of the page is written anew."""
     years = {}
     for months in (12, 36):
         found = dict(runs(YEARS_OF, ("day",), months=months))
         years[months] = (found["full"], found["day"])
         yield f"{months} months: day", found["day"].shown(found["full"])
-    PAGE.write_text(page(full, day, years), encoding="utf-8")
+    before, _, after = PAGE.read_text(encoding="utf-8").partition(YEARS)
+    rest = after.partition("\n## ")[2]
+    section = f"{YEARS}\n\n{machine()}\n\n{_of_years(years)}\n\n## {rest}"
+    PAGE.write_text(before + section, encoding="utf-8")
 
 
-def page(
-    full: Mapping[int, Run], day: Mapping[int, Run], years: Mapping[int, tuple[Run, Run]]
-) -> str:
-    """The page of docs/ with all figures."""
+def page(full: Mapping[int, Run], day: Mapping[int, Run]) -> str:
+    """The page of docs/, its section of years empty."""
     limit = Settings().memory_limit
     parts = [
         HEAD.strip(),
         f"{machine()} `HOURGLASS_MEMORY_LIMIT` {limit}.",
         "## A first run\n\n" + _table(full),
         "## A day more\n\n" + _table(day),
-        "## Three years of history against one\n\n" + _of_years(years),
+        YEARS,
         "## What breaks first\n\n" + _conclusion(full, day),
     ]
     return "\n\n".join(parts) + "\n"
@@ -162,6 +170,8 @@ def _conclusion(full: Mapping[int, Run], day: Mapping[int, Run]) -> str:
 
 
 def from_environment() -> Iterable[tuple[str, str]]:
-    """The sizes that GROWTH_CUSTOMERS lists, or four."""
+    """The sizes that GROWTH_CUSTOMERS lists, or four; with GROWTH_PARTS=years these alone."""
+    if os.environ.get("GROWTH_PARTS") == "years":
+        return bench_years()
     named = os.environ.get("GROWTH_CUSTOMERS", "")
     return bench([int(size) for size in named.split(",")] if named else SIZES)

@@ -1,5 +1,28 @@
 -- A day's activity by channel. Visitors and people are counted once a day, under the channel of the
 -- first that they did on it, so that channels add up to the day.
+{% call increment_by('activity_date') %}
+select {{ business_date('started_at') }} from {{ changes_of('int_sessions_identified') }} as s
+
+union all
+
+select {{ business_date('s.started_at') }}
+from {{ changes_of('int_clicks_opened') }} as o
+inner join {{ ref('int_sessions_identified') }} as s on o.session_id = s.session_id
+
+union all
+
+select o.order_date
+from {{ changes_of('int_attribution_credits') }} as c
+inner join {{ ref('orders') }} as o on c.order_id = o.order_id
+
+union all
+
+select order_date from {{ changes_of('orders') }} as o
+
+union all
+
+select {{ business_date('touched_at') }} from {{ changes_of('touchpoints') }} as t
+{% endcall %}
 with
 
 sessions as (
@@ -11,6 +34,7 @@ sessions as (
         case when s.cart_count > 0 then 1 else 0 end as has_cart
     from {{ ref('int_sessions_identified') }} as s
     left join {{ ref('int_clicks_opened') }} as o on s.session_id = o.session_id
+    where {{ is_within(business_date('s.started_at')) }}
 ),
 
 visits as (
@@ -43,7 +67,9 @@ sales as (
         case when o.is_first_order then 1 else 0 end as is_first
     from {{ ref('int_attribution_credits') }} as c
     inner join {{ ref('orders') }} as o on c.order_id = o.order_id
-    where c.credit_last_non_direct = 1
+    where
+        c.credit_last_non_direct = 1
+        and {{ is_within('o.order_date') }}
 ),
 
 sold as (
@@ -65,7 +91,9 @@ deeds as (
         touched_at as done_at,
         touchpoint_id as deed_id
     from {{ ref('touchpoints') }}
-    where customer_id is not null
+    where
+        customer_id is not null
+        and {{ is_within(business_date('touched_at')) }}
 
     union all
 
