@@ -17,7 +17,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Everything, as JSON.")]
 
 
 def versions(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """List the published versions that are kept, newest first."""
+    """List the published versions that are kept, newest first.
+
+    "Parquet": older than the newest two, it has its marts as Parquet files and not as tables too.
+    """
     from dagster_project.settings import load_settings
 
     listed = listed_versions(load_settings(data_dir=data_dir))
@@ -63,7 +66,7 @@ def listed_versions(settings: "Settings") -> list[dict[str, Any]]:
             for word, holds in (
                 ("in force", in_force is not None and in_force.name == version.name),
                 ("restated", version.is_restated),
-                ("Parquet only", bool(marts) and tables <= {ALWAYS_TABLE}),
+                ("Parquet", bool(marts) and tables <= {ALWAYS_TABLE}),
                 ("not complete", not version.is_complete or not manifest),
             )
             if holds

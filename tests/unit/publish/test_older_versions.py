@@ -78,12 +78,8 @@ def test_publishing_leaves_those_before_theirs(put_out, settings, at):
         at(day - timedelta(days=5 - stamp))
         versions.append(put_out(stamp))
     assert [tables(version) for version in versions] == [["build"]] * 2 + [MARTS] * 2
-    assert [one["state"] for one in listed_versions(settings)] == [
-        "in force",
-        "",
-        "Parquet only",
-        "Parquet only",
-    ]
+    states = [one["state"] for one in listed_versions(settings)]
+    assert states == ["in force", "", "Parquet", "Parquet"]
 
 
 def test_the_version_in_force_keeps_its_tables_and_each_kind_its_newest(put_out, settings, leave):
@@ -141,31 +137,44 @@ def test_no_rollback_to_rows_that_were_not_published(put_out, settings, leave):
     assert not list(versions[0].published.glob("*.new"))
 
 
+@pytest.fixture
+def dying(monkeypatch):
+    """Have a step die at one of the two renames."""
+
+    def dying(step, at):
+        module = sys.modules["dagster_project.publish.older_versions"]
+        replace, calls = module._replace, []
+
+        def die(*paths):
+            calls.append(paths)
+            if len(calls) == at:
+                raise KeyboardInterrupt
+            replace(*paths)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(module, "_replace", die)
+            with pytest.raises(KeyboardInterrupt):
+                step()
+
+    return dying
+
+
+def test_a_rollback_after_a_death_finds_what_is_really_there(put_out, settings, leave, dying):
+    """BI tools find an empty database, because the manifest still spoke of tables."""
+    versions = [put_out(stamp) for stamp in range(1, 4)]
+    dying(lambda: leave(versions), 2)
+    assert (tables(versions[0]), alone(versions[0])) == (["build"], [])
+    rollback(settings, versions[0].name)
+    assert (tables(versions[0]), alone(versions[0])) == (MARTS, [])
+
+
 @pytest.mark.parametrize("dies_at", [1, 2])
-def test_a_death_on_the_way_is_put_right_by_the_next_call(
-    put_out, settings, leave, monkeypatch, dies_at
-):
+def test_a_death_on_the_way_is_put_right_by_the_next_call(put_out, settings, leave, dying, dies_at):
     """A process that died leaves a version that goes back into force without its tables."""
     versions = [put_out(stamp) for stamp in range(1, 4)]
     before = contents(versions[0])
-    module = sys.modules["dagster_project.publish.older_versions"]
-    replace, calls = module._replace, []
-
-    def dying(*paths):
-        calls.append(paths)
-        if len(calls) == dies_at:
-            raise KeyboardInterrupt
-        replace(*paths)
-
-    for step in (
-        lambda: leave(versions),
-        lambda: rollback(settings, versions[0].name),
-    ):
-        calls.clear()
-        with monkeypatch.context() as patched:
-            patched.setattr(module, "_replace", dying)
-            with pytest.raises(KeyboardInterrupt):
-                step()
+    for step in (lambda: leave(versions), lambda: rollback(settings, versions[0].name)):
+        dying(step, dies_at)
         assert contents(versions[0]) == before
         step()
         assert contents(versions[0]) == before
