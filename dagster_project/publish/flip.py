@@ -16,6 +16,7 @@ from pathlib import Path
 from dagster_project.errors import BusyError
 from dagster_project.publish.versions import (
     BUILDING_PREFIX,
+    SPARE_SUFFIX,
     PublishedVersion,
     cannot_write,
     version_in_force,
@@ -148,6 +149,8 @@ def _recover(settings: Settings) -> None:
         for prefix in (BUILDING_PREFIX, REMOVED_PREFIX):
             for leftover in (parent / "versions").glob(f"{prefix}*"):
                 shutil.rmtree(leftover)
+        for leftover in (parent / "versions").glob(f"*/*{SPARE_SUFFIX}*"):
+            leftover.unlink()
 
 
 def _follow(settings: Settings, in_force: PublishedVersion | None) -> None:

@@ -29,6 +29,7 @@ from dagster_project.publish.versions import (
     ALWAYS_TABLE,
     DATABASE,
     IN_USE,
+    SPARE_SUFFIX,
     PublishedVersion,
     cannot_write,
     list_versions,
@@ -114,7 +115,7 @@ def _arrange(
     for name, facts in public.items():
         facts["is_parquet_only"] = name in alone
     manifest.get("files", {})[DATABASE] = described_file(version.database)
-    spare = (version.published / MANIFEST).with_suffix(".new")
+    spare = (version.published / MANIFEST).with_suffix(SPARE_SUFFIX)
     write_json(spare, manifest)
     _replace(spare, version.published / MANIFEST)
     return True
@@ -124,8 +125,7 @@ def _write_tables(
     settings: Settings, version: PublishedVersion, manifest: Mapping[str, Any], alone: set[str]
 ) -> None:
     """Write marts.duckdb again, with all that the version has but ``alone``."""
-    new = version.database.with_suffix(".new")
-    new.unlink(missing_ok=True)
+    new = version.database.with_suffix(SPARE_SUFFIX)
     try:
         with connect_file(
             ":memory:",

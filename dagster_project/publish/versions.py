@@ -21,6 +21,8 @@ NAME_FORMAT = "%Y%m%dT%H%M%S-%f"
 RESTATED = "-restated"
 NAME = re.compile(rf"\d{{8}}T\d{{6}}-\d{{6}}(?:{RESTATED})?")
 BUILDING_PREFIX = ".building-"
+# A file of a version that is to replace another one there.
+SPARE_SUFFIX = ".new"
 # Readers that open a version's files one after the other finish within this; a file that is open
 # stays readable when it is removed.
 IN_USE = timedelta(hours=2)

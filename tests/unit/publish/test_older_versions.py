@@ -13,6 +13,7 @@ from dagster_project.publish import (
     leave_parquet_alone,
     list_versions,
     opened_marts,
+    recover,
     rollback,
     version_in_force,
 )
@@ -166,6 +167,16 @@ def test_a_rollback_after_a_death_finds_what_is_really_there(put_out, settings, 
     assert (tables(versions[0]), alone(versions[0])) == (["build"], [])
     rollback(settings, versions[0].name)
     assert (tables(versions[0]), alone(versions[0])) == (MARTS, [])
+
+
+def test_what_a_killed_process_left_goes_with_the_next_publish(put_out, settings):
+    """A half-written copy of the marts stays in a version, where no erasure looks for a person."""
+    version = put_out(1)
+    for name in ("marts.new", "marts.new.wal", "manifest.new"):
+        (version.published / name).write_bytes(b"half")
+    recover(settings)
+    assert not list(version.published.glob("*.new*"))
+    assert tables(version) == MARTS
 
 
 @pytest.mark.parametrize("dies_at", [1, 2])
