@@ -44,8 +44,10 @@ def build_run_lock(settings: Settings) -> dg.ResourceDefinition:
                 # What is loaded by now stays for the run: Python's search for garbage need not go
                 # through it, 3% of a run with what is loaded later (2026-12).
                 gc.freeze()
-                yield RunLock()
-                gc.unfreeze()
+                try:
+                    yield RunLock()
+                finally:
+                    gc.unfreeze()
         except BusyError:
             if context.instance is not None and context.run is not None:
                 mark_may_pass(context.instance, context.run.run_id)

@@ -167,6 +167,7 @@ def warm_up_meanwhile(warm_up: Callable[[], None]) -> None:
 
     def work() -> None:
         warm_up()
+        # As at the run's start (resources.py): what came now stays, too.
         gc.freeze()
 
     threading.Thread(target=work, name="warm_up", daemon=True).start()

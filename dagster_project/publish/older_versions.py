@@ -36,7 +36,6 @@ from dagster_project.publish.versions import (
     version_in_force,
 )
 from dagster_project.publish.writing import described_file, write_json, written_database
-from dagster_project.quality.fingerprint import fingerprint_of
 from dagster_project.quality.volume import MANIFEST
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect_file, identifier
@@ -62,7 +61,7 @@ def leave_parquet_alone(settings: Settings, *, now: datetime | None = None) -> l
             if version == in_force or now - version.published_at < IN_USE:
                 continue
             # Nothing is lost by a version that stays as it is: the next publish tries again.
-            with suppress(OSError, duckdb.IOException, HourglassError):
+            with suppress(OSError, duckdb.Error, HourglassError):
                 if _arrange(settings, version, lambda _, marts: {*marts} - {ALWAYS_TABLE}):
                     changed.append(version.name)
     return changed
@@ -72,7 +71,7 @@ def restore_tables(settings: Settings, version: PublishedVersion) -> None:
     """Make tables of the marts that ``version`` has as Parquet for its age.
 
     Those that are too large for marts.duckdb stay. Raises HourglassError, the version as it was,
-    when a file is damaged, holds other rows than were published, or the disk takes no more.
+    when a file is not the one that was published, or the disk takes no more.
     """
     try:
         _arrange(
@@ -80,7 +79,7 @@ def restore_tables(settings: Settings, version: PublishedVersion) -> None:
             version,
             lambda was, marts: {m for m in was if marts[m]["rows"] >= settings.parquet_only_from},
         )
-    except (OSError, duckdb.IOException) as error:
+    except (OSError, duckdb.Error) as error:
         cause = error if isinstance(error, OSError) else OSError(type(error).__name__)
         raise cannot_write(version.published, cause) from None
 
@@ -105,13 +104,15 @@ def _arrange(
     said = {name for name, facts in public.items() if facts.get("is_parquet_only")}
     with opened_marts(version.published) as con:
         was = {name for name in parquet_only(con) if name in public}
+        lost = public.keys() - marts_in(con)
     alone = chosen(was, public)
-    if alone == was == said:
+    if alone == was == said and not lost:
         return False
-    if not all(_is_as_written(version.published, name, manifest) for name in alone - was):
-        return False
+    # What is to be all of a mart, and what a table is to be made of.
+    for name in sorted(lost | (alone ^ was)):
+        _require_as_written(version, name, manifest)
     if alone != was:
-        _write_tables(settings, version, manifest, alone)
+        _write_tables(settings, version, alone)
     for name, facts in public.items():
         facts["is_parquet_only"] = name in alone
     manifest.get("files", {})[DATABASE] = described_file(version.database)
@@ -121,9 +122,7 @@ def _arrange(
     return True
 
 
-def _write_tables(
-    settings: Settings, version: PublishedVersion, manifest: Mapping[str, Any], alone: set[str]
-) -> None:
+def _write_tables(settings: Settings, version: PublishedVersion, alone: set[str]) -> None:
     """Write marts.duckdb again, with all that the version has but ``alone``."""
     new = version.database.with_suffix(SPARE_SUFFIX)
     try:
@@ -135,7 +134,6 @@ def _write_tables(
         ) as con:
             attach_marts(con, version.published, "marts")
             said = descriptions_in(con, "marts")
-            was_alone = parquet_only(con)
             with written_database(con, new) as target:
                 for name in marts_in(con, "marts"):
                     if name in alone:
@@ -143,35 +141,21 @@ def _write_tables(
                     source, table = (f"{one}.main.{identifier(name)}" for one in ("marts", target))
                     con.execute(f"CREATE TABLE {table} AS FROM {source}")
                     describe(con, "TABLE", table, said.get(name, {}))
-                    if name in was_alone:
-                        _require_published(con, version, manifest, name, table)
         _replace(new, version.database)
     finally:
         new.unlink(missing_ok=True)
 
 
-def _require_published(
-    con: duckdb.DuckDBPyConnection,
-    version: PublishedVersion,
-    manifest: Mapping[str, Any],
-    name: str,
-    table: str,
-) -> None:
-    """That ``table`` holds what was published: by its digest, where this DuckDB wrote it, or by the
-    number of its rows.
-    """
-    facts, found = manifest["marts"][name], fingerprint_of(con, table, name)
-    is_comparable = manifest.get("duckdb_version") == duckdb.__version__
-    if found.rows != facts["rows"] or (is_comparable and found.digest != facts["digest"]):
+def _require_as_written(version: PublishedVersion, mart: str, manifest: Mapping[str, Any]) -> None:
+    """That the mart's Parquet is, byte by byte, what was verified when it was published."""
+    path = parquet_of(version.published, mart)
+    written = manifest.get("files", {}).get(str(path.relative_to(version.published)))
+    if not path.is_file() or described_file(path) != written:
+        found = "not the file that it published" if path.is_file() else "missing"
         raise HourglassError(
-            f"{parquet_of(version.published, name)} does not hold what version {version.name} "
-            "published, so that it is not put in force. hourglass versions lists others."
+            f"Version {version.name} cannot be put in force: {path} is {found}. The version in "
+            "force is unchanged. hourglass versions lists others."
         )
-
-
-def _is_as_written(folder: Path, mart: str, manifest: Mapping[str, Any]) -> bool:
-    path = parquet_of(folder, mart)
-    return manifest.get("files", {}).get(str(path.relative_to(folder))) == described_file(path)
 
 
 def _manifest(version: PublishedVersion) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -125,14 +126,28 @@ def test_a_table_stays_where_its_parquet_is_not_what_was_verified(put_out, leave
     assert tables(versions[0]) == MARTS
 
 
-def test_no_rollback_to_rows_that_were_not_published(put_out, settings, leave):
-    """A version comes into force whose Parquet somebody has exchanged."""
+def exchange(file):
+    duckdb.sql("SELECT 'o' || i AS order_id FROM range(100) AS r(i)").write_parquet(str(file))
+
+
+def damage(file):
+    content = bytearray(file.read_bytes())
+    content[40:60] = bytes(20)
+    file.unlink()
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("happens", "found"),
+    [(exchange, "not the file"), (damage, "not the file"), (Path.unlink, "missing")],
+)
+def test_no_rollback_to_rows_that_were_not_published(put_out, settings, leave, happens, found):
+    """A version comes into force of which somebody has exchanged a file, or that lacks a mart."""
     versions = [put_out(stamp) for stamp in range(1, 5)]
     leave(versions)
     file = versions[0].published / "parquet" / "orders.parquet"
-    file.unlink()
-    duckdb.sql("SELECT 'o' || i AS order_id FROM range(100) AS r(i)").write_parquet(str(file))
-    with pytest.raises(HourglassError, match=r"orders\.parquet does not hold what version"):
+    happens(file)
+    with pytest.raises(HourglassError, match=rf"orders\.parquet is {found}"):
         rollback(settings, versions[0].name)
     assert version_in_force(settings) == versions[-1]
     assert not list(versions[0].published.glob("*.new"))
