@@ -33,6 +33,7 @@ NUMBERS = {
 CURRENCIES = ["", "EUR", "eur", " EUR "]
 WORDS = ["paid", "Paid ", "shipped", "completed", "refunded", "pending", "cancelled", "failed"]
 SALES = {"paid", "shipped", "completed", "refunded"}
+WON = {"true", "1", "yes", "ja"}
 
 
 def odd_files(draw: random.Random, rows: int) -> dict[str, str]:
@@ -92,6 +93,7 @@ def _currency(draw: random.Random, table: Table, row: dict[str, str]) -> str:
     is_foreign = draw.random() < 0.3
     if table.name == "orders" and row["status"].strip().lower() not in SALES:
         return "USD" if is_foreign else draw.choice(CURRENCIES)
-    if table.name == "deals" and is_foreign:
-        return "JPY"
+    # Won deals are the sales where the shop's orders were all refused (SEED=93522).
+    if table.name == "deals" and row.get("is_won") not in WON:
+        return "JPY" if is_foreign else draw.choice(CURRENCIES)
     return draw.choice(CURRENCIES)
