@@ -12,6 +12,7 @@ from dagster_project.defs.resources import RunLock, told_plainly
 from dagster_project.quality import (
     CheckResult,
     ExpectationRunner,
+    Fingerprints,
     Suite,
     record_gate,
     rerun_stale,
@@ -116,9 +117,10 @@ def build_mart_checks(suites: Mapping[str, Suite], manifest_path: Path) -> dg.As
     ) -> Iterator[dg.AssetCheckResult]:
         selected = {(key.asset_key.path[-1], key.name) for key in context.selected_asset_check_keys}
         with told_plainly(context), connect(settings) as con:
-            runner = ExpectationRunner(con)
+            runner, fingerprints = ExpectationRunner(con), Fingerprints(con)
             for mart in sorted({mart for mart, _ in selected}):
-                results = {r.check: r for r in run_suite(con, settings, mart, runner=runner)}
+                found = run_suite(con, settings, mart, runner=runner, fingerprints=fingerprints)
+                results = {result.check: result for result in found}
                 for name, checks in suites[mart].groups.items():
                     if (mart, name) in selected:
                         yield to_check_result(name, [results[check] for check in checks])
@@ -147,9 +149,10 @@ def build_gate(marts: Sequence[str]) -> dg.AssetsDefinition:
         with told_plainly(context):
             with connect(settings) as con:
                 # Started again from here, after a suite was mended, nothing else would run it.
-                for mart in rerun_stale(con, settings):
+                fingerprints = Fingerprints(con)
+                for mart in rerun_stale(con, settings, fingerprints=fingerprints):
                     context.log.info(f"The checks of {mart} were run again.")
-                record = record_gate(con, settings)
+                record = record_gate(con, settings, fingerprints=fingerprints)
             for result in record.warnings:
                 context.log.warning(result.sentence)
             record.require_passed()

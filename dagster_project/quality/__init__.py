@@ -9,6 +9,7 @@ from dagster_project.quality.build_id import current_build_id
 from dagster_project.quality.column_rules import RuleOutcome, column_rules, recorded_rules
 from dagster_project.quality.dbt_results import record_dbt_results
 from dagster_project.quality.expectations import ExpectationRunner, warm_up
+from dagster_project.quality.fingerprint import Fingerprints
 from dagster_project.quality.gate import (
     create_quality_tables,
     expected_checks,
@@ -26,6 +27,7 @@ __all__ = [
     "CheckResult",
     "ExpectationRunner",
     "Fingerprint",
+    "Fingerprints",
     "GateRecord",
     "RuleOutcome",
     "Suite",

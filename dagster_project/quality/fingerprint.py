@@ -1,13 +1,13 @@
 """What a table holds, as one short value: equal for equal rows, whatever their order."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import duckdb
 
 from dagster_project.errors import HourglassError
 from dagster_project.quality.results import Fingerprint
-from dagster_project.warehouse import identifier
+from dagster_project.warehouse import PUBLISHED_SCHEMAS, identifier
 
 # Set while publishing, so they differ between the warehouse and the copy.
 VOLATILE_COLUMNS: Mapping[str, frozenset[str]] = {"build": frozenset({"published_at"})}
@@ -42,6 +42,31 @@ def fingerprint_of(con: duckdb.DuckDBPyConnection, relation: str, mart: str) -> 
     text = ";".join(f"{name} {declared}" for name, declared in columns)
     digest = hashlib.sha256(f"{text}|{rows}|{total}".encode()).hexdigest()
     return Fingerprint(rows=rows, digest=digest)
+
+
+class Fingerprints:
+    """Fingerprints of the marts on one connection, each computed once: as they were when asked for
+    first. For as long as nothing writes to them.
+    """
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self._con = con
+        self._known: dict[tuple[str, str], Fingerprint] = {}
+
+    def of(self, schema: str, table: str) -> Fingerprint:
+        key = (schema, table)
+        if key not in self._known:
+            self._known[key] = fingerprint(self._con, schema, table)
+        return self._known[key]
+
+    def of_marts(self, tables: Iterable[str]) -> Mapping[str, str]:
+        """Digest by table of those that are marts and exist; other schemas belong to the build."""
+        found = {}
+        for table in sorted(tables):
+            schema, _, name = table.partition(".")
+            if schema in PUBLISHED_SCHEMAS and columns_of(self._con, schema, name):
+                found[table] = self.of(schema, name).digest
+        return found
 
 
 def registry_fingerprints(con: duckdb.DuckDBPyConnection) -> dict[str, Fingerprint]:

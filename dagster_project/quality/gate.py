@@ -7,7 +7,7 @@ them are as they were, so a mart that is rebuilt after its check has no check.
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,8 +19,8 @@ from dagster_project.quality.build_id import current_build_id
 from dagster_project.quality.dbt_results import dbt_results
 from dagster_project.quality.expectations import ExpectationRunner, Verdict
 from dagster_project.quality.failing_rows import keep_failing_rows, prune_failing_rows
-from dagster_project.quality.fingerprint import columns_of, fingerprint, registry_fingerprints
-from dagster_project.quality.results import CheckResult, Fingerprint, GateRecord
+from dagster_project.quality.fingerprint import Fingerprints, columns_of, registry_fingerprints
+from dagster_project.quality.results import CheckResult, GateRecord
 from dagster_project.quality.suites import (
     SUITES_DIR,
     Expectation,
@@ -71,11 +71,12 @@ def run_suite(
     *,
     suites_dir: Path = SUITES_DIR,
     runner: ExpectationRunner | None = None,
+    fingerprints: Fingerprints | None = None,
 ) -> list[CheckResult]:
     """Run one mart's suite on this build and keep its results for :func:`record_gate`.
 
-    ``runner`` can be shared by several calls on one connection. Raises UsageError when the suite
-    is missing or is not one.
+    ``runner`` and ``fingerprints`` can be shared by several calls on one connection, while nothing
+    writes to the marts. Raises UsageError when the suite is missing or is not one.
     """
     path = suite_paths(suites_dir, settings.project_dir).get(mart)
     if path is None:
@@ -83,7 +84,7 @@ def run_suite(
     suite = load_suite(path)
     build_id = current_build_id(con)
     create_quality_tables(con)
-    state = _state(suite, _Fingerprints(con))
+    state = _state(suite, fingerprints or Fingerprints(con))
     results = _run(con, settings, suite, build_id, runner or ExpectationRunner(con))
     now = datetime.now(UTC).replace(tzinfo=None)
     con.begin()
@@ -123,11 +124,18 @@ def run_gate(
     """Run every suite on this build, then :func:`record_gate`. Does not raise for failed checks:
     :meth:`GateRecord.require_passed` does.
     """
-    runner = ExpectationRunner(con)
+    runner, fingerprints = ExpectationRunner(con), Fingerprints(con)
     for mart in expected_checks(suites_dir, project_dir=settings.project_dir):
         if progress is not None:
             progress(f"checking {mart}")
-        run_suite(con, settings, mart, suites_dir=suites_dir, runner=runner)
+        run_suite(
+            con,
+            settings,
+            mart,
+            suites_dir=suites_dir,
+            runner=runner,
+            fingerprints=fingerprints,
+        )
     return record_gate(con, settings, suites_dir=suites_dir)
 
 
@@ -137,13 +145,14 @@ def rerun_stale(
     *,
     suites_dir: Path = SUITES_DIR,
     runner: ExpectationRunner | None = None,
+    fingerprints: Fingerprints | None = None,
 ) -> list[str]:
     """Run again the suites whose results do not count: changed since, not of this build, or not
     complete, as after a suite was mended. The marts whose checks ran.
     """
     build_id = current_build_id(con)
     create_quality_tables(con)
-    fingerprints = _Fingerprints(con)
+    fingerprints = fingerprints or Fingerprints(con)
     kept: dict[str, set[tuple[str, str]]] = {}
     for mart, check, state in con.execute(
         "SELECT mart, check_name, state FROM quality.check_results WHERE build_id = ?", [build_id]
@@ -158,12 +167,23 @@ def rerun_stale(
     if stale and runner is None:
         runner = ExpectationRunner(con)
     for mart in stale:
-        run_suite(con, settings, mart, suites_dir=suites_dir, runner=runner)
+        run_suite(
+            con,
+            settings,
+            mart,
+            suites_dir=suites_dir,
+            runner=runner,
+            fingerprints=fingerprints,
+        )
     return stale
 
 
 def record_gate(
-    con: duckdb.DuckDBPyConnection, settings: Settings, *, suites_dir: Path = SUITES_DIR
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    *,
+    suites_dir: Path = SUITES_DIR,
+    fingerprints: Fingerprints | None = None,
 ) -> GateRecord:
     """Compare the checks that reported with those that were expected, and write the record.
 
@@ -173,7 +193,7 @@ def record_gate(
     suites = load_suites(suites_dir, project_dir=settings.project_dir)
     build_id = current_build_id(con)
     create_quality_tables(con)
-    fingerprints = _Fingerprints(con)
+    fingerprints = fingerprints or Fingerprints(con)
     kept = {
         (mart, check): (json.loads(result), state)
         for mart, check, result, state in con.execute(
@@ -241,30 +261,7 @@ def marts_of(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
     return dict(rows)
 
 
-class _Fingerprints:
-    """Fingerprints of one moment, each computed once."""
-
-    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
-        self._con = con
-        self._known: dict[tuple[str, str], Fingerprint] = {}
-
-    def of(self, schema: str, table: str) -> Fingerprint:
-        key = (schema, table)
-        if key not in self._known:
-            self._known[key] = fingerprint(self._con, schema, table)
-        return self._known[key]
-
-    def of_marts(self, tables: Iterable[str]) -> Mapping[str, str]:
-        """Digest by table of those that are marts and exist; other schemas belong to the build."""
-        found = {}
-        for table in sorted(tables):
-            schema, _, name = table.partition(".")
-            if schema in PUBLISHED_SCHEMAS and columns_of(self._con, schema, name):
-                found[table] = self.of(schema, name).digest
-        return found
-
-
-def _state(suite: Suite, fingerprints: _Fingerprints) -> str:
+def _state(suite: Suite, fingerprints: Fingerprints) -> str:
     """What decides the suite's outcome: its file, and the content of the marts that it reads."""
     text = json.dumps(
         [suite.path.read_text(encoding="utf-8"), fingerprints.of_marts(suite.reads)], sort_keys=True
