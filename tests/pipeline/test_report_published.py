@@ -74,8 +74,7 @@ def test_counts_of_load_and_checks_are_those_of_the_version(current, page):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_every_page_opens_clean_from_disk(current, width, scheme):
     """A page greets with an error, scrolls sideways, is slow, or asks somebody for something."""
     # dbt's documentation beside them is dbt's own page.
