@@ -266,6 +266,8 @@ class Oracle:
                 self._take_named(order, named[order.order_id])
             elif order.is_sale and order.status == "refunded":
                 self._take_named(order, [({"product_id": None, "quantity": None}, order.total)])
+                for line in order.lines:
+                    line.returned = max(line.quantity, line.returned)
         for row, person in loose:
             self._take_loose(row, person)
 
@@ -288,7 +290,7 @@ class Oracle:
             )
             for line in order.lines:
                 if line.product == product:
-                    part = min(money, line.gross)
+                    part = min(money, max(line.gross, 0))
                     line.refunded += part
                     money, rest = money - part, rest - part
                     back = min(units, line.quantity)

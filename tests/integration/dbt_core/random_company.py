@@ -60,7 +60,9 @@ def random_company(seed: int) -> Company:
                     "line_number": line,
                     "product_id": draw.choice(products),
                     "quantity": draw.choice([Decimal(1), Decimal(2), Decimal("0.5"), Decimal(7)]),
-                    "unit_price": Decimal(draw.randint(0, 3000)) / draw.choice([100, 1000]),
+                    # A gift in the parcel costs nothing.
+                    "unit_price": Decimal(draw.choice([0, 1, 1, 1, 1]) * draw.randint(0, 3000))
+                    / draw.choice([100, 1000]),
                     "discount_amount": draw.choice([None, None, Decimal("0.03")]),
                     "kind": draw.choice([None] * 7 + ["article", "gift_card"]),
                 }

@@ -1,7 +1,8 @@
 -- What refunds that name an order take off its lines. A refund that names a product goes to the
 -- lines of that product first, up to what was charged for them; the rest of it, and refunds that
 -- name no product, are shared among the lines in proportion to what is left of them. Goods come
--- back where a quantity is named, or where nothing is left of the line's amount.
+-- back where a quantity is named, or where nothing is left of the line's amount; all of them, also
+-- those that cost nothing, of an order that is refunded by its status.
 {{ keeps_changes() }}
 with
 
@@ -38,6 +39,7 @@ affected as (
         greatest(lines.gross_cents, 0) as refundable_cents,
         {{ to_units('lines.quantity') }} as units,
         order_refunds.refunded_cents as order_refunded_cents,
+        coalesce(order_refunds.is_refund_implied, false) as is_refund_implied,
         coalesce(product_refunds.refunded_cents, 0) as product_refunded_cents,
         coalesce(product_refunds.units, 0) as product_units,
         lines.product_id
@@ -108,6 +110,7 @@ shared as (
         line_number,
         gross_cents,
         units,
+        is_refund_implied,
         named_units,
         named_cents
         + case
@@ -130,7 +133,8 @@ final as (
         line_number,
         refunded_cents,
         case
-            when gross_cents > 0 and refunded_cents >= gross_cents then greatest(units, 0)
+            when is_refund_implied or (gross_cents > 0 and refunded_cents >= gross_cents)
+                then greatest(units, 0)
             else named_units
         end as returned_units
     from shared
