@@ -5,9 +5,11 @@ Started with nothing but the standard library: ``dbt_client.py SOCKET DBT ARGUME
 
 import json
 import os
+import select
 import signal
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -27,10 +29,34 @@ def main(address: str, executable: str, arguments: list[str]) -> int:
             # Nobody listens, or nobody took the call.
             os.execv(executable, [executable, *arguments])
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda number, _: os.kill(pid, number))
-        # No answer: the server is gone, and its call with it.
-        code = int(answers.readline() or -signal.SIGKILL)
+            signal.signal(number, lambda number, _: _send(pid, number))
+        _wait(call)
+        answer = answers.readline()
+    if not answer:
+        # The server is gone; its call would go on alone.
+        _send(pid, signal.SIGKILL)
+    code = int(answer or -signal.SIGKILL)
     return code if code >= 0 else 128 - code
+
+
+def _send(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _wait(call: socket.socket) -> None:
+    """Until ``call`` has something to read, or has ended.
+
+    A signal that comes between Python's look for one and the system's read would wait for that
+    read; the byte that it leaves in a pipe wakes this up.
+    """
+    woken, wake = socket.socketpair()
+    with woken, wake:
+        wake.setblocking(False)
+        signal.set_wakeup_fd(wake.fileno())
+        while call not in select.select([call, woken], [], [])[0]:
+            woken.recv(1)
+        signal.set_wakeup_fd(-1)
 
 
 if __name__ == "__main__":

@@ -154,6 +154,9 @@ class Server:
         pid = os.fork()
         if pid == 0:
             os.close(ends)
+            # Held here, they would outlive the server, and nobody would hear of its end.
+            call.close()
+            self._listener.close()
             # Nothing of the server's is to run in the child, whatever happens.
             os._exit(_call(runner, asked, descriptors))
         os.close(ended)
@@ -161,12 +164,15 @@ class Server:
             os.close(descriptor)
         try:
             call.sendall(f"{pid}\n".encode())
-            if sys.stdin.fileno() in _ready(ends, sys.stdin.fileno()):
-                # Nobody is there any more who would read what it builds.
-                os.kill(pid, signal.SIGKILL)
-        finally:
-            os.close(ends)
-            _, status = os.waitpid(pid, 0)
+            # A client sends nothing more: it is ready when it is gone.
+            is_alone = ends not in _ready(ends, call, sys.stdin.fileno())
+        except OSError:
+            is_alone = True
+        if is_alone:
+            # Nobody is there any more who would read what it builds.
+            os.kill(pid, signal.SIGKILL)
+        os.close(ends)
+        _, status = os.waitpid(pid, 0)
         call.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
 
 

@@ -138,49 +138,113 @@ def test_a_call_that_is_stopped_ends_and_the_next_one_is_served(
     assert after.returncode == 0, output
 
 
-def test_dbt_ends_with_the_run_that_was_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("who", ["run", "client", "server", "client that waits"])
+def test_dbt_ends_with_whoever_was_killed(who: str, tmp_path: Path) -> None:
     """After kill -9 dbt goes on for minutes, and every new run says that the file is in use."""
-    script = f"""
-import os, signal, subprocess, sys, time
-from pathlib import Path
-from dagster_project.settings import Settings
-from dagster_project.transform import dbt_server
-settings = Settings(data_dir={str(tmp_path)!r})
-child = subprocess.Popen(
-    [sys.executable, "-c", {FAKE!r}, str({str(tmp_path / "s.sock")!r}), {str(tmp_path)!r}],
-    stdin=subprocess.PIPE,
-)
-while not Path({str(tmp_path / "s.sock")!r}).exists():
-    time.sleep(0.02)
-call = subprocess.Popen(
-    [sys.executable, "-I", "-S", str(dbt_server.CLIENT), {str(tmp_path / "s.sock")!r}, "none"]
-)
-while not Path({str(tmp_path / "pid")!r}).exists():
-    time.sleep(0.02)
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-    subprocess.run([sys.executable, "-c", script], check=False)
-    pid = int((tmp_path / "pid").read_text())
-    for _ in range(200):
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return
+    environment = {**os.environ, "BEFORE": "0.5" if who == "client that waits" else "0"}
+    run = subprocess.Popen([sys.executable, "-c", RUN, str(tmp_path)], env=environment)
+    pids = {"run": run.pid}
+    # The call is forked before its client knows of it.
+    for name in ("server", "client", "call"):
+        pids[name] = int(told(tmp_path / name))
+    if who != "client that waits":
+        told(tmp_path / "known")
+    os.kill(pids[who.split()[0]], signal.SIGKILL)
+    try:
+        for _ in range(200):
+            if not is_alive(pids["call"]):
+                return
+            time.sleep(0.05)
+        pytest.fail(f"the call {pids['call']} is still at work")
+    finally:
+        run.kill()
+        run.wait()
+
+
+def test_a_signal_that_comes_before_the_read_is_handed_on() -> None:
+    """Ctrl-C at the wrong microsecond is not heard until dbt has finished by itself."""
+    client = subprocess.run(
+        [sys.executable, "-c", BETWEEN], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (client.stdout.split(), client.stderr) == (["handed", "on"], "")
+
+
+def told(file: Path) -> str:
+    """What a file says, as soon as it is there."""
+    for _ in range(600):
+        if file.exists():
+            return file.read_text()
         time.sleep(0.05)
-    pytest.fail(f"the call {pid} is still at work")
+    raise AssertionError(f"{file.name} has not come")
 
 
-# A server whose calls write their process id and sleep, in place of dbt.
-FAKE = """
-import os, sys, time
+def is_alive(pid: int) -> bool:
+    """Whether a process is at work; one that has ended waits for its parent, or is gone."""
+    state = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
+    ).stdout
+    return bool(state.strip()) and not state.startswith("Z")
+
+
+# A run whose server's calls sleep in place of dbt; all of them write down their process id.
+RUN = """
+import os, socket, subprocess, sys, time
 from pathlib import Path
-from dagster_project.transform.dbt_server import Server, _listening
-place = Path(sys.argv[2])
+from dagster_project.transform import dbt_server
+
+place = Path(sys.argv[1])
+
+def tell(name, text):
+    (place / "half").write_text(str(text))
+    (place / "half").rename(place / name)
+
 class Sleeper:
     def invoke(self, arguments):
-        (place / "half").write_text(str(os.getpid()))
-        (place / "half").rename(place / "pid")
+        tell("call", os.getpid())
         time.sleep(600)
-Server._runner = lambda self: Sleeper()
-Server(_listening(Path(sys.argv[1])), place, place).serve()
+
+class SlowToTell(socket.socket):
+    def sendall(self, data):
+        time.sleep(float(os.environ["BEFORE"]))
+        super().sendall(data)
+        tell("known", "")
+
+class Listener(socket.socket):
+    def accept(self):
+        call, address = super().accept()
+        return SlowToTell(fileno=call.detach()), address
+
+address = place / "s.sock"
+listener = dbt_server._listening(address)
+read, write = os.pipe()
+server = os.fork()
+if server == 0:
+    os.close(write)
+    os.dup2(read, 0)
+    dbt_server.Server._runner = lambda self: Sleeper()
+    dbt_server.Server(Listener(fileno=listener.detach()), place, place).serve()
+    os._exit(0)
+os.close(read)
+python = [sys.executable, "-I", "-S"]
+client = subprocess.Popen([*python, str(dbt_server.CLIENT), str(address), "none"])
+tell("server", server)
+tell("client", client.pid)
+time.sleep(600)
+"""
+
+# A client whose signal interrupts nothing that it waits in: another thread takes it.
+BETWEEN = """
+import signal, socket, threading, time
+from dagster_project.transform import dbt_client
+
+here, there = socket.socketpair()
+signal.signal(signal.SIGTERM, lambda *_: (print("handed"), there.sendall(b"0")))
+
+def send():
+    time.sleep(0.3)
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+threading.Thread(target=send).start()
+dbt_client._wait(here)
+print("on")
 """
