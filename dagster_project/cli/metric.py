@@ -75,6 +75,8 @@ def metric(
         told: dict[str, Any] = {
             "metric": name,
             "definition": found.metric.description,
+            "format": found.metric.format,
+            "currency": _manifest(version).get("currency"),
             "version": version.name,
             "rows": [dict(zip(found.columns, row, strict=True)) for row in found.rows],
             "sql": found.sql,
@@ -101,6 +103,7 @@ def metric(
             if found.metric.kind != "simple":
                 told["against"]["parts"] = {
                     part: {
+                        "format": metrics.metric(part).format,
                         "value": answer(old, metrics, part, where=where).rows[0][0],
                         "now": answer(con, metrics, part, where=where).rows[0][0],
                     }
@@ -133,33 +136,27 @@ def _manifest(version: "PublishedVersion") -> Mapping[str, Any]:
 
 
 def _reasons(now: "PublishedVersion", before: "PublishedVersion") -> list[str]:
-    """What differs between the two versions besides the number."""
+    """What differs between the two versions besides the number, as ``hourglass diff`` words it."""
+    from dagster_project.publish import changed_parts
+
     new, old = _manifest(now), _manifest(before)
-    found = []
-    if new.get("as_of") != old.get("as_of"):
-        found.append(f"another day: {old.get('as_of')}, now {new.get('as_of')}")
+    found = changed_parts(old.get("input_parts") or {}, new.get("input_parts") or {})
     for key, label in (("files", "files loaded"), ("records", "records loaded")):
         one, other = old.get("ledger", {}).get(key), new.get("ledger", {}).get(key)
         if one != other:
             found.append(f"{label}: {one}, now {other}")
-    settings = {
-        key
-        for key in {*new.get("settings", {}), *old.get("settings", {})}
-        if new.get("settings", {}).get(key) != old.get("settings", {}).get(key)
-    }
-    if settings:
-        found.append(f"other settings: {', '.join(sorted(settings))}")
-    if new.get("code") != old.get("code"):
-        found.append("other code")
-    return found or ["the same files, day and settings"]
+    return found or ["nothing that a build depends on"]
 
 
 def _show(console: Console, told: Mapping[str, Any], found: "Answer") -> None:
+    def written(value: Any, kind: str = told["format"]) -> str:
+        return number_text(value, kind, told["currency"])
+
     _print(console, f"{told['metric']}: {told['definition']}")
     for row in found.rows[:_SHOWN]:
         *cut, value = row
         label = ", ".join("(none)" if one is None else str(one) for one in cut)
-        _print(console, f"  {label + ': ' if cut else ''}{_number(value)}")
+        _print(console, f"  {label + ': ' if cut else ''}{written(value)}")
     if len(found.rows) > _SHOWN:
         _print(console, f"  and {len(found.rows) - _SHOWN:,} more lines; --json has all")
     behind = ", ".join(f"{mart} {rows:,} rows" for mart, rows in found.behind.items())
@@ -171,22 +168,31 @@ def _show(console: Console, told: Mapping[str, Any], found: "Answer") -> None:
         return
     _print(
         console,
-        f"Version {against['version']}: {_number(against['value'])}, now {_number(against['now'])}",
+        f"Version {against['version']}: {written(against['value'])}, now {written(against['now'])}",
     )
     _print(console, f"Different: {'; '.join(against['why'])}")
     for part, values in against.get("parts", {}).items():
-        _print(console, f"  {part}: {_number(values['value'])}, now {_number(values['now'])}")
+        before, now = (written(values[name], values["format"]) for name in ("value", "now"))
+        _print(console, f"  {part}: {before}, now {now}")
     for dimension, value, before, now in against["moved_most"]:
-        _print(console, f"  {dimension} {value}: {_number(before)}, now {_number(now)}")
+        _print(console, f"  {dimension} {value}: {written(before)}, now {written(now)}")
     _print(console, "A customer's records and rows: hourglass explain CUSTOMER_ID")
 
 
-def _number(value: Any) -> str:
+def number_text(value: Any, kind: str, currency: str | None) -> str:
+    """A number as its kind is written: money, cents, percent, duration, count or decimal.
+
+    Like the report's kinds, but in full: money with its cents, in ``currency`` where one is known.
+    """
     if value is None:
         return "not known"
-    return (
-        f"{value:,}" if isinstance(value, int) else f"{float(value):,.4f}".rstrip("0").rstrip(".")
-    )
+    if kind in ("money", "cents"):
+        return f"{value:,.2f} {currency or ''}".rstrip()
+    if kind == "percent":
+        return f"{float(value):.2%}"
+    plain = f"{value:,}" if isinstance(value, int) else f"{float(value):,.4f}"
+    plain = plain.rstrip("0").rstrip(".") if "." in plain else plain
+    return f"{plain} s" if kind == "duration" else plain
 
 
 def _print(console: Console, text: str) -> None:

@@ -8,6 +8,7 @@ the file, not a number that differs from MetricFlow's.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -74,10 +75,14 @@ class Metrics:
     metrics: Mapping[str, Metric] = field(default_factory=dict)
 
     def metric(self, name: str) -> Metric:
-        """Raises UsageError that names the metrics there are."""
+        """Raises UsageError that names those like it, and then all that there are."""
         if name not in self.metrics:
-            near = sorted(self.metrics)
-            raise UsageError(f"There is no metric {name}. There are: {', '.join(near)}.")
+            known = sorted(self.metrics)
+            near = [one for one in known if name in one] or get_close_matches(name, known)
+            # The shortest first: its variants by model have more words.
+            near = sorted(near, key=len)[:3]
+            meant = f" Did you mean {' or '.join(near)}?" if near else ""
+            raise UsageError(f"There is no metric {name}.{meant} There are: {', '.join(known)}.")
         return self.metrics[name]
 
     def leaves(self, metric: Metric) -> list[Metric]:

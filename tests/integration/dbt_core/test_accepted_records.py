@@ -18,7 +18,7 @@ from tests.integration.loaded_company import build_loaded
 from tests.soak import SOAK, seeded
 
 ROWS = 240 if SOAK else 120
-EXAMPLES = 10_000 if SOAK else 1_000
+EXAMPLES = 10_000 if SOAK else 500
 
 
 @pytest.mark.timeout(3600 if SOAK else 600)
