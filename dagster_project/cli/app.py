@@ -209,19 +209,22 @@ def main() -> None:
     try:
         app(standalone_mode=True, obj=signals)
     except HourglassError as error:
-        sys.stderr.write(f"hourglass: {error.message}\n")
+        from dagster_project.cli.screen import visible
+
+        sys.stderr.write(f"hourglass: {visible(error.message)}\n")
         raise SystemExit(error.exit_code) from None
     except Stopped as stopped:
         sys.stderr.write(f"hourglass: {stopped}\n")
         raise SystemExit(stopped.exit_code) from None
     except Exception as error:
+        from dagster_project.cli.screen import visible
         from dagster_project.operations.disk import disk_failure, is_of_the_disk
         from dagster_project.settings import load_settings
 
         if not is_of_the_disk(error):
             raise
         told = disk_failure(load_settings(data_dir=_data_dir(sys.argv)), error)
-        sys.stderr.write(f"hourglass: {told.message}\n")
+        sys.stderr.write(f"hourglass: {visible(told.message)}\n")
         raise SystemExit(told.exit_code) from None
 
 

@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from dagster_project.cli.options import DataDir
+from dagster_project.cli.screen import Screen
 
 if TYPE_CHECKING:
     from dagster_project.activation.definitions import Audience
@@ -57,7 +57,7 @@ def list_audiences(data_dir: DataDir = None) -> None:
     for name, audience in load_audiences(settings.project_dir).items():
         members, contacted = counts.get(name, (0, 0))
         table.add_row(name, audience.medium, audience.owner, f"{members:,}", f"{contacted:,}")
-    Console().print(table)
+    Screen().print(table)
 
 
 @audiences.command("show")
@@ -116,10 +116,12 @@ def preview(
         ).fetchall()
     table = Table(box=None, pad_edge=False)
     for column in ("customer", "entered", "reason", "left out because", "message"):
-        table.add_column(column)
+        # Copied and pasted, so never cut.
+        is_id = column in ("customer", "entered")
+        table.add_column(column, no_wrap=is_id, overflow="fold")
     for member in members:
         table.add_row(*member)
-    Console().print(table)
+    Screen().print(table)
 
 
 @audiences.command("export")

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from dagster_project.cli.options import DataDir, opened_warehouse
+from dagster_project.cli.screen import Screen
 
 identity = typer.Typer(no_args_is_help=True, help="Decide who is whom, and review doubtful pairs.")
 
@@ -98,8 +98,8 @@ def train_model(
             else (f"{one.estimated:+.1f}", f"{one.estimated - one.in_force:+.1f}")
         )
         table.add_row(one.comparison, one.level, f"{one.in_force:+.1f}", *estimated)
-    console = Console()
-    console.print("Weights in bits: each bit doubles the odds that two records are one person.")
+    console = Screen()
+    console.say("Weights in bits: each bit doubles the odds that two records are one person.")
     console.print(table)
     if out is not None:
         out.write_text(json.dumps(model, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from dagster_project.cli.options import DataDir, opened_warehouse
+from dagster_project.cli.screen import Screen
 
 if TYPE_CHECKING:
     from dagster_project.load.dry_run.check import CheckReport
@@ -24,21 +24,18 @@ def check(
     from dagster_project.settings import load_settings
 
     report = check_path(path, load_settings())
-    print_report(Console(), report)
+    print_report(Screen(), report)
     raise typer.Exit(0 if report.is_clean else 1)
 
 
-def print_report(console: Console, report: "CheckReport") -> None:
+def print_report(console: Screen, report: "CheckReport") -> None:
     """What would become of each file, and each reason with its lines and examples."""
     for file in report.files:
-        console.print(
+        console.say(
             f"{file.path} as {file.target}: {file.records:,} records, {file.accepted:,} accepted, "
             f"{file.quarantined:,} quarantined, {file.left_out:,} left out by a rule, "
             f"{file.nulled:,} cells nulled"
-            + (f", older versions: {file.older:,}" if file.older else ""),
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
+            + (f", older versions: {file.older:,}" if file.older else "")
         )
     for finding in report.findings:
         numbers = [str(line) for line in finding.lines if line is not None]
@@ -47,11 +44,8 @@ def print_report(console: Console, report: "CheckReport") -> None:
         column = f" {finding.column}:" if finding.column else ""
         # A column is one thing; records and cells are counted.
         count = "" if finding.level == "column" else f", {finding.count:,}"
-        console.print(
-            f"{finding.path} ({finding.level}{count}{lines}):{column} {finding.message}{examples}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
+        console.say(
+            f"{finding.path} ({finding.level}{count}{lines}):{column} {finding.message}{examples}"
         )
 
 
@@ -82,6 +76,6 @@ def explain(
         return
     from dagster_project.identity.inspection.explanation_text import tell
 
-    console = Console()
+    console = Screen()
     for line in tell(found):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.say(line)

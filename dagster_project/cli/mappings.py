@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from dagster_project.cli.inspection import print_report
+from dagster_project.cli.screen import Screen
 
 mappings = typer.Typer(
     invoke_without_command=True,
@@ -22,7 +22,7 @@ def list_mappings(context: typer.Context) -> None:
     from dagster_project.contracts.mapping import load_mappings
     from dagster_project.settings import load_settings
 
-    console = Console()
+    console = Screen()
     for mapping in load_mappings(load_settings().project_dir).values():
         for title, text in (
             (mapping.mapping, mapping.description),
@@ -31,8 +31,8 @@ def list_mappings(context: typer.Context) -> None:
             ("  reference", mapping.reference),
         ):
             if text:
-                _print(console, f"{title}: {text}")
-    _print(console, "A file in landing/<mapping>/ is read through that mapping.")
+                console.say(f"{title}: {text}")
+    console.say("A file in landing/<mapping>/ is read through that mapping.")
 
 
 @mappings.command("test")
@@ -51,14 +51,14 @@ def try_on_file(
     settings = load_settings()
     definition = mapping_path(mapping, settings.project_dir)
     report, tables = try_mapping(definition, file, settings, limit=rows)
-    console = Console()
+    console = Screen()
     for table in tables:
-        _print(console, f"{table.table}: {table.count:,} rows")
+        console.say(f"{table.table}: {table.count:,} rows")
         for line, values in table.first:
             filled = ", ".join(f"{k}={_plain(v)}" for k, v in values.items() if v is not None)
-            _print(console, f"  line {line}: {filled}")
+            console.say(f"  line {line}: {filled}")
         if table.count > len(table.first):
-            _print(console, f"  and {table.count - len(table.first):,} more: --rows shows them")
+            console.say(f"  and {table.count - len(table.first):,} more: --rows shows them")
     print_report(console, report)
     raise typer.Exit(0 if report.is_clean else 1)
 
@@ -67,7 +67,3 @@ def _plain(value: object) -> str:
     """A value without characters that would steer the terminal."""
     text = str(value)
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def _print(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)

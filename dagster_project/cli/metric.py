@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from dagster_project.cli.options import DataDir
+from dagster_project.cli.screen import Screen
 
 if TYPE_CHECKING:
     import duckdb
@@ -53,7 +53,7 @@ def metric(
     from dagster_project.publish import find_version, opened_marts
     from dagster_project.settings import load_settings
 
-    console = Console()
+    console = Screen()
     metrics = load_metrics()
     if metricflow is not None:
         from dagster_project.metrics.metricflow import write_project
@@ -64,7 +64,7 @@ def metric(
         return
     if name is None:
         for one in metrics.metrics.values():
-            _print(console, f"{one.name}: {one.description}")
+            console.say(f"{one.name}: {one.description}")
         return
     settings = load_settings(data_dir=data_dir)
     by, where = by or [], where or []
@@ -148,35 +148,33 @@ def _reasons(now: "PublishedVersion", before: "PublishedVersion") -> list[str]:
     return found or ["nothing that a build depends on"]
 
 
-def _show(console: Console, told: Mapping[str, Any], found: "Answer") -> None:
+def _show(console: Screen, told: Mapping[str, Any], found: "Answer") -> None:
     def written(value: Any, kind: str = told["format"]) -> str:
         return number_text(value, kind, told["currency"])
 
-    _print(console, f"{told['metric']}: {told['definition']}")
+    console.say(f"{told['metric']}: {told['definition']}")
     for row in found.rows[:_SHOWN]:
         *cut, value = row
         label = ", ".join("(none)" if one is None else str(one) for one in cut)
-        _print(console, f"  {label + ': ' if cut else ''}{written(value)}")
+        console.say(f"  {label + ': ' if cut else ''}{written(value)}")
     if len(found.rows) > _SHOWN:
-        _print(console, f"  and {len(found.rows) - _SHOWN:,} more lines; --json has all")
+        console.say(f"  and {len(found.rows) - _SHOWN:,} more lines; --json has all")
     behind = ", ".join(f"{mart} {rows:,} rows" for mart, rows in found.behind.items())
-    _print(console, f"Version {told['version']}, from {behind}, in {told['where_to_see']}")
-    _print(console, f"Can be cut by {', '.join(told['dimensions'])}")
-    _print(console, f"SQL:\n{found.sql}")
+    console.say(f"Version {told['version']}, from {behind}, in {told['where_to_see']}")
+    console.say(f"Can be cut by {', '.join(told['dimensions'])}")
+    console.say(f"SQL:\n{found.sql}")
     against = told.get("against")
     if not against:
         return
-    _print(
-        console,
-        f"Version {against['version']}: {written(against['value'])}, now {written(against['now'])}",
-    )
-    _print(console, f"Different: {'; '.join(against['why'])}")
+    before, now = written(against["value"]), written(against["now"])
+    console.say(f"Version {against['version']}: {before}, now {now}")
+    console.say(f"Different: {'; '.join(against['why'])}")
     for part, values in against.get("parts", {}).items():
         before, now = (written(values[name], values["format"]) for name in ("value", "now"))
-        _print(console, f"  {part}: {before}, now {now}")
+        console.say(f"  {part}: {before}, now {now}")
     for dimension, value, before, now in against["moved_most"]:
-        _print(console, f"  {dimension} {value}: {written(before)}, now {written(now)}")
-    _print(console, "A customer's records and rows: hourglass explain CUSTOMER_ID")
+        console.say(f"  {dimension} {value}: {written(before)}, now {written(now)}")
+    console.say("A customer's records and rows: hourglass explain CUSTOMER_ID")
 
 
 def number_text(value: Any, kind: str, currency: str | None) -> str:
@@ -193,7 +191,3 @@ def number_text(value: Any, kind: str, currency: str | None) -> str:
     plain = f"{value:,}" if isinstance(value, int) else f"{float(value):,.4f}"
     plain = plain.rstrip("0").rstrip(".") if "." in plain else plain
     return f"{plain} s" if kind == "duration" else plain
-
-
-def _print(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)

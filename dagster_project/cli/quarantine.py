@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from dagster_project.cli.options import DataDir, opened_warehouse
+from dagster_project.cli.screen import say
 
 quarantine = typer.Typer(no_args_is_help=True, help="What was refused, and the way back.")
 
@@ -27,7 +28,7 @@ def list_entries(
             ).fetchall()
         }
     for group in groups:
-        typer.echo(
+        say(
             f"{group.path} ({group.level}, {group.count:,}): {group.message} "
             f"First: {ids.get((group.path, group.reason), '')}"
         )
@@ -42,7 +43,7 @@ def show_entry(quarantine_id: str, data_dir: DataDir = None) -> None:
 
     with opened_warehouse(data_dir) as (con, _):
         entry = show_quarantine(con, quarantine_id)
-    typer.echo(f"{entry.path}, line {entry.line}: {entry.message}\n{entry.original or ''}")
+    say(f"{entry.path}, line {entry.line}: {entry.message}\n{entry.original or ''}")
 
 
 @quarantine.command("export")

@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from dagster_project.cli.options import opened_warehouse
+from dagster_project.cli.screen import Screen, visible
 from dagster_project.errors import UsageError
 
 _KEYS = "y one person, n two people, l later, q quit"
@@ -36,7 +36,7 @@ def ask_at_terminal(data_dir: Path | None, *, who: str) -> None:
     with opened_warehouse(data_dir) as (con, settings):
         pairs = review_pairs(con)
     pairs = undecided(settings, pairs)
-    console = Console()
+    console = Screen()
     taken = 0
     for number, pair in enumerate(pairs):
         _show(console, pair, number + 1, len(pairs))
@@ -47,7 +47,7 @@ def ask_at_terminal(data_dir: Path | None, *, who: str) -> None:
             take_answer(settings, pair, is_one=answer == "y", who=who)
             taken += 1
         remain = f"{len(pairs) - taken:,} remain."
-        console.print(Text(f"{remain} {_implied(sample_so_far(settings))}\n"))
+        console.say(f"{remain} {_implied(sample_so_far(settings))}\n")
     if not pairs:
         typer.echo("Nothing to review: no pair is in doubt, or all of them are decided.")
     elif taken:
@@ -68,27 +68,27 @@ def _key() -> str:
             return key
 
 
-def _show(console: Console, pair: Mapping[str, Any], number: int, count: int) -> None:
+def _show(console: Screen, pair: Mapping[str, Any], number: int, count: int) -> None:
     from dagster_project.identity.inspection.clerical_review import FIELDS
 
     joined = pair["left_records"] + pair["right_records"]
-    console.print(
-        Text(
-            f"{number:,} of {count:,}: probability {pair['probability']:.2f}, {pair['reason']}. "
-            f"A yes makes one customer of {joined:,} records."
-        )
+    console.say(
+        f"{number:,} of {count:,}: probability {pair['probability']:.2f}, {pair['reason']}. "
+        f"A yes makes one customer of {joined:,} records."
     )
     table = Table(box=None, padding=(0, 2, 0, 0))
     for title in ("", pair["left_record"], pair["right_record"]):
-        table.add_column(Text(title))
+        table.add_column(title)
     for field in FIELDS:
         left, right = pair[f"left_{field}"], pair[f"right_{field}"]
         if left is None and right is None:
             continue
         is_other = left is not None and right is not None and left != right
         style = "bold" if is_other else ""
-        cells = (Text("" if value is None else str(value), style) for value in (left, right))
-        table.add_row(Text(field.replace("_", " ")), *cells)
+        cells = (
+            Text("" if value is None else visible(str(value)), style) for value in (left, right)
+        )
+        table.add_row(field.replace("_", " "), *cells)
     console.print(table)
 
 

@@ -8,9 +8,8 @@ from contextlib import suppress
 from datetime import date
 from typing import IO, Any
 
-from rich.console import Console
-
 from dagster_project.cli.progress import Steps
+from dagster_project.cli.screen import Screen
 from dagster_project.cli.status import status_now
 from dagster_project.cli.summary import show_summary
 from dagster_project.operations.alerts import send_alerts
@@ -40,10 +39,8 @@ def land_sample(settings: Settings) -> None:
     landing = settings.landing_dir
     present = {path.relative_to(landing) for path in landing.rglob("*") if path.is_file()}
     if present - names:
-        Console(stderr=True).print(
-            f"{landing} has files of your own, so the sample was not landed beside them.",
-            highlight=False,
-            soft_wrap=True,
+        Screen(stderr=True).say(
+            f"{landing} has files of your own, so the sample was not landed beside them."
         )
         return
     for name in sorted(names - present):
@@ -87,13 +84,13 @@ def run_and_show(
 
     Raises Stopped when one of ``signals`` ended the run.
     """
-    console = Console()
+    console = Screen()
     # Said before Dagster starts: who is at work, who holds the warehouse, what cannot be written.
     with run_lock(settings):
         with connect(settings):
             pass
         require_room(settings)
-        console.print(f"Hourglass: {settings.landing_dir} to {settings.published_dir}")
+        console.say(f"Hourglass: {settings.landing_dir} to {settings.published_dir}")
         is_asked_for = full_refresh or make_current or take_now
         reason = None if is_asked_for else nothing_new(settings, as_of=as_of)
     if reason is not None:
@@ -122,17 +119,13 @@ def run_and_show(
         raise Stopped(stopped_by)
     if not outcome.success:
         for failure in dict.fromkeys([*outcome.checks, *outcome.failures]):
-            console.print(f"[red]{failure}[/]", highlight=False, soft_wrap=True)
+            console.say(failure, style="red")
         if outcome.version is not None:
-            console.print(f"Log: {outcome.log_path}", highlight=False, soft_wrap=True)
+            console.say(f"Log: {outcome.log_path}")
             return 1
         manifest = current_manifest(settings)
         kept = f"Version {manifest['version']} stays in force." if manifest else ""
-        console.print(
-            f"Nothing was published. {kept} Log: {outcome.log_path}",
-            highlight=False,
-            soft_wrap=True,
-        )
+        console.say(f"Nothing was published. {kept} Log: {outcome.log_path}")
         return 1
     if outcome.load.get("is_needed") is False:
         _tell_nothing_new(console, settings, outcome.load["reason"])
@@ -146,17 +139,17 @@ def exit_code(load: Mapping[str, Any]) -> int:
     return NOTHING_ACCEPTED if load.get("files_empty") or load.get("files_refused") else 0
 
 
-def _tell_alerts(console: Console, settings: Settings) -> None:
+def _tell_alerts(console: Screen, settings: Settings) -> None:
     if settings.alert_urls:
         for refused in send_alerts(settings, status_now(settings)):
-            console.print(refused, markup=False, highlight=False, soft_wrap=True)
+            console.say(refused)
 
 
-def _tell_nothing_new(console: Console, settings: Settings, reason: str) -> None:
-    console.print(reason, highlight=False, soft_wrap=True)
+def _tell_nothing_new(console: Screen, settings: Settings, reason: str) -> None:
+    console.say(reason)
     from dagster_project.load.ledger.accounting import ledger_warnings
 
     # Nothing new may be just what is wrong.
     ledger = ledger_now(settings) or {}
     for line in [*refused_files(ledger), *waiting_files(ledger), *ledger_warnings(ledger)]:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.say(line)

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
+from dagster_project.cli.screen import Screen
 from dagster_project.errors import UsageError
 
 
@@ -13,10 +12,8 @@ def write_sample(out: Path, *, customers: int, months: int, seed: int) -> int:
         raise UsageError(f"--out {out} exists and is not an empty folder. Name a new one.")
     from dagster_project.sample import write_company
 
-    console = Console(stderr=True)
+    console = Screen(stderr=True)
     with console.status("Simulating"):
         write_company(out, customers=customers, months=months, seed=seed)
-    console.print(
-        f"{customers:,} people over {months} months in {out}/landing, truth in {out}/truth"
-    )
+    console.say(f"{customers:,} people over {months} months in {out}/landing, truth in {out}/truth")
     return 0

@@ -5,10 +5,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from dagster_project.cli.screen import Screen, bold
 from dagster_project.cli.summary import add_notes
 from dagster_project.operations.alerts import send_alerts
 from dagster_project.operations.prometheus import write_metrics
@@ -49,25 +48,25 @@ def show_status(
     if as_json:
         print(json.dumps(status, indent=1, default=str, ensure_ascii=False))  # noqa: T201
         return 0 if status["is_well"] else 1
-    console = Console()
+    console = Screen()
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     version = status["version"]
     if version is None:
-        table.add_row("[bold]Version in force[/]", "none: nothing was published yet")
+        table.add_row(bold("Version in force"), "none: nothing was published yet")
     else:
-        table.add_row("[bold]Version in force[/]", version["version"])
-        table.add_row("[bold]Published[/]", version["published_at"])
-        table.add_row("[bold]Build[/]", f"{version['build_id']}, as of {version['as_of']}")
+        table.add_row(bold("Version in force"), version["version"])
+        table.add_row(bold("Published"), version["published_at"])
+        table.add_row(bold("Build"), f"{version['build_id']}, as of {version['as_of']}")
     for number, run in enumerate(status["runs"]):
         cause = f": {run['cause']}" if run["cause"] else ""
         text = f"{run['status']}, {run['at']} UTC, by {run['started_by']} ({run['run_id'][:8]})"
-        table.add_row("" if number else "[bold]Last runs[/]", escape(text + cause))
+        table.add_row("" if number else bold("Last runs"), text + cause)
     for number, warning in enumerate((version or {}).get("warnings", [])):
-        table.add_row("" if number else "[bold]Warnings[/]", escape(warning))
+        table.add_row("" if number else bold("Warnings"), warning)
     ledger = status["ledger"]
     if ledger:
         table.add_row(
-            "[bold]Records[/]",
+            bold("Records"),
             f"{ledger['records']:,} read, {ledger['quarantined']:,} quarantined, "
             f"{ledger['left_out']:,} left out by a rule",
         )
@@ -80,6 +79,6 @@ def show_status(
             )
         add_notes(table, ledger)
     if status["disk"]["is_low"]:
-        table.add_row("[bold]Disk[/]", escape(status["disk"]["message"]))
+        table.add_row(bold("Disk"), status["disk"]["message"])
     console.print(table)
     return 0 if status["is_well"] else 1

@@ -3,11 +3,10 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from dagster_project.cli.progress import STAGES
+from dagster_project.cli.screen import Screen, bold
 from dagster_project.errors import UsageError
 from dagster_project.operations.status import refused_files, waiting_files
 from dagster_project.publish import opened_marts, version_in_force
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from dagster_project.defs.runs import RunOutcome
 
 
-def show_summary(console: Console, settings: Settings, outcome: "RunOutcome") -> None:
+def show_summary(console: Screen, settings: Settings, outcome: "RunOutcome") -> None:
     """What a run that succeeded loaded and published."""
     load, in_force = outcome.load, version_in_force(settings)
     if in_force is None or outcome.version is None:
@@ -60,7 +59,7 @@ def show_summary(console: Console, settings: Settings, outcome: "RunOutcome") ->
         ),
     }
     for name, value in rows.items():
-        table.add_row(f"[bold]{name}[/]", value)
+        table.add_row(bold(name), value)
     add_notes(table, manifest.get("ledger") or {})
     console.print(table, soft_wrap=True)
 
@@ -107,4 +106,4 @@ def add_notes(table: Table, ledger: dict[str, Any]) -> None:
         ),
     ):
         for number, entry in enumerate(entries):
-            table.add_row("" if number else f"[bold]{title}[/]", escape(entry))
+            table.add_row("" if number else bold(title), entry)

@@ -4,10 +4,10 @@ import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from dagster_project.cli.options import DataDir
+from dagster_project.cli.screen import Screen
 
 if TYPE_CHECKING:
     from dagster_project.publish import VersionComparison
@@ -27,9 +27,9 @@ def versions(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(listed, indent=1, default=str))
         return
-    console = Console()
+    console = Screen()
     if not listed:
-        _print(console, "No version is kept: hourglass run makes the first.")
+        console.say("No version is kept: hourglass run makes the first.")
         return
     table = Table(box=None, padding=(0, 2, 0, 0))
     # Copied and pasted, so never cut.
@@ -110,7 +110,7 @@ def diff(
     if as_json:
         typer.echo(json.dumps(told.to_json(), indent=1, default=str))
         return
-    show_comparison(Console(), told)
+    show_comparison(Screen(), told)
 
 
 def _previous(settings: "Settings", name: str) -> str:
@@ -129,12 +129,12 @@ def _previous(settings: "Settings", name: str) -> str:
     return usable[-1]
 
 
-def show_comparison(console: Console, told: "VersionComparison") -> None:
+def show_comparison(console: Screen, told: "VersionComparison") -> None:
     """Print a comparison: why, metrics that moved, marts whose rows differ, whose rows changed."""
-    _print(console, f"Version {told.before} (as of {told.as_of_before})")
-    _print(console, f"     to {told.now} (as of {told.as_of_now})")
+    console.say(f"Version {told.before} (as of {told.as_of_before})")
+    console.say(f"     to {told.now} (as of {told.as_of_now})")
     why = ", ".join(told.causes) or "nothing that a build depends on"
-    _print(console, f"Different: {why}\n")
+    console.say(f"Different: {why}\n")
     equal = sum(mart.is_equal for mart in told.marts.values())
     moved = [metric for metric in told.metrics if metric.before != metric.now]
     if moved:
@@ -151,13 +151,13 @@ def show_comparison(console: Console, told: "VersionComparison") -> None:
             title = f"{name} ({', '.join(columns)})" if columns else name
             table.add_row(title, *_numbers(mart.rows_before, mart.rows_now))
         console.print(table)
-    _print(console, f"{equal:,} of {len(told.marts):,} marts are equal.")
+    console.say(f"{equal:,} of {len(told.marts):,} marts are equal.")
     for subject, changes in told.rows.items():
         for change in changes:
             columns = f" ({', '.join(change.columns)})" if change.columns else ""
             more = ", …" if change.count > len(change.examples) else ""
-            _print(console, f"\n{subject}: {change.count:,} {change.kind}, {change.why}{columns}")
-            _print(console, f"  {', '.join(change.examples)}{more}")
+            console.say(f"\n{subject}: {change.count:,} {change.kind}, {change.why}{columns}")
+            console.say(f"  {', '.join(change.examples)}{more}")
 
 
 def rollback(
@@ -199,7 +199,3 @@ def _number(value: float | None) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:,.2f}" if abs(value) >= 100 else f"{value:,.4f}"
-
-
-def _print(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
