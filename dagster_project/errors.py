@@ -1,4 +1,9 @@
-"""The one error type whose message is meant for a person."""
+"""The one error type whose message is meant for a person, and how it names what is unknown."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+_MOST_NAMES = 3
 
 
 class HourglassError(Exception):
@@ -31,3 +36,20 @@ class BusyError(HourglassError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, exit_code=3, may_pass=True)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`` Did you mean ...?`` with the known names that ``name`` is a part of, or is like.
+
+    The shortest come first, for the others are their variants; nothing where none is near.
+    """
+    names = list(known)
+    near = [one for one in names if name and name in one] or get_close_matches(name, names)
+    return f" Did you mean {' or '.join(sorted(near, key=len)[:_MOST_NAMES])}?" if near else ""
+
+
+def no_such(kind: str, name: str, known: Iterable[str]) -> str:
+    """That there is no ``kind`` of this name; those like it, then all that there are."""
+    names = list(known)
+    meant = did_you_mean(name, names)
+    return f"There is no {kind} {name}.{meant} There are: {', '.join(names) or 'none'}."

@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dagster_project.contracts import read_yaml, validated
-from dagster_project.errors import UsageError
+from dagster_project.errors import UsageError, no_such
 
 DESTINATIONS_DIR = Path(__file__).resolve().parent / "destinations"
 # What an export knows of each member, besides the message's fields.
@@ -78,5 +78,5 @@ def get_destination(name: str) -> Destination:
     """One destination; UsageError lists the known ones."""
     known = load_destinations()
     if name not in known:
-        raise UsageError(f"There is no destination {name!r}. Known are {', '.join(known)}.")
+        raise UsageError(no_such("destination", name, known))
     return known[name]

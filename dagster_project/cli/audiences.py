@@ -25,11 +25,11 @@ WHY = {
 
 def _audience(name: str, settings: "Settings") -> "Audience":
     from dagster_project.activation.definitions import load_audiences
-    from dagster_project.errors import UsageError
+    from dagster_project.errors import UsageError, no_such
 
     known = load_audiences(settings.project_dir)
     if name not in known:
-        raise UsageError(f"There is no audience {name!r}. Known are {', '.join(known)}.")
+        raise UsageError(no_such("audience", name, known))
     return known[name]
 
 

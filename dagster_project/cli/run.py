@@ -124,8 +124,8 @@ def run_and_show(
             console.say(f"Log: {outcome.log_path}")
             return 1
         manifest = current_manifest(settings)
-        kept = f"Version {manifest['version']} stays in force." if manifest else ""
-        console.say(f"Nothing was published. {kept} Log: {outcome.log_path}")
+        kept = f" Version {manifest['version']} stays in force." if manifest else ""
+        console.say(f"Nothing was published.{kept} Log: {outcome.log_path}")
         return 1
     if outcome.load.get("is_needed") is False:
         _tell_nothing_new(console, settings, outcome.load["reason"])

@@ -6,7 +6,6 @@ the functions listed here; there is no way to name a table, a file or a setting.
 ``OWN_FUNCTIONS`` says what the language adds to SQL; docs/mappings.md is written from it.
 """
 
-import difflib
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from zoneinfo import available_timezones
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
+
+from dagster_project.errors import did_you_mean
 
 AGGREGATES = frozenset({"first", "min", "max", "sum"})
 # What the language adds to SQL, as an author writes it.
@@ -272,7 +273,7 @@ def parse(text: str, columns: Collection[str]) -> Expression:
             raise ExpressionError(f"{text!r}: {node.key} is not allowed, only scalar expressions")
         _check_own(text, node)
         if isinstance(node, exp.Column) and (node.table or node.name not in columns):
-            near = nearest(node.name, columns)
+            near = did_you_mean(node.name, columns)
             raise ExpressionError(
                 f"{text!r}: the record has no declared column {node.sql()}.{near}"
             )
@@ -330,17 +331,11 @@ def _check_calls(text: str) -> None:
     for token, following in pairwise(tokens):
         is_call = following.text == "(" and re.fullmatch(r"\w+", token.text)
         if is_call and token.text.lower() not in _CALLABLE | _WORDS and not token.text.isdigit():
-            near = nearest(token.text.lower(), _CALLABLE)
+            near = did_you_mean(token.text.lower(), _CALLABLE)
             raise ExpressionError(
                 f"{text!r}: the function {token.text} is not allowed.{near} docs/mappings.md lists "
                 "those that are"
             )
-
-
-def nearest(name: str, known: Collection[str]) -> str:
-    """`` Did you mean ...?`` with the nearest known name; nothing where none is near."""
-    near = difflib.get_close_matches(name, sorted(known), n=1)
-    return f" Did you mean {near[0]}?" if near else ""
 
 
 def _function_name(node: exp.Expression) -> str:

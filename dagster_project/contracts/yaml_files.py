@@ -1,7 +1,6 @@
 """YAML files that people write, read as types: what is wrong is named by file, line and key."""
 
 import copy
-import difflib
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from dagster_project.errors import UsageError
+from dagster_project.errors import UsageError, did_you_mean
 
 # Every command reads the contract and all mappings: libyaml takes a sixth of Python's time.
 YAML_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -102,9 +101,7 @@ def _without(raw: dict[str, Any], places: Iterable[tuple[Any, ...]]) -> dict[str
 def unknown(name: str, known: Iterable[str]) -> str:
     """That a name is not one of those known, with the nearest of them."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    meant = f" Did you mean {near[0]}?" if near else ""
-    return f"{name} is not known.{meant} Known are {', '.join(names)}."
+    return f"{name} is not known.{did_you_mean(name, names)} Known are {', '.join(names)}."
 
 
 def _said(item: Any, model: type[BaseModel]) -> str:

@@ -247,7 +247,7 @@ def _nothing_to_load(landing: Path, found: Discovery, mappings: dict[str, Mappin
     return (
         f"There is nothing to load: {landing} has no files. Put extracts there as "
         f"<system>/<table>.csv (systems: {', '.join(load_contract())}) or a vendor's export under "
-        f"<mapping>/ (mappings: {', '.join(sorted(mappings))})."
+        f"<mapping>/: hourglass mappings lists the {len(mappings)} that are known."
     )
 
 

@@ -8,13 +8,12 @@ the file, not a number that differs from MetricFlow's.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from dagster_project.contracts.yaml_files import read_yaml
-from dagster_project.errors import HourglassError, UsageError
+from dagster_project.errors import HourglassError, UsageError, no_such
 from dagster_project.settings import PROJECT_ROOT
 
 METRICS_DIR = PROJECT_ROOT / "dbt" / "metrics"
@@ -77,12 +76,7 @@ class Metrics:
     def metric(self, name: str) -> Metric:
         """Raises UsageError that names those like it, and then all that there are."""
         if name not in self.metrics:
-            known = sorted(self.metrics)
-            near = [one for one in known if name in one] or get_close_matches(name, known)
-            # The shortest first: its variants by model have more words.
-            near = sorted(near, key=len)[:3]
-            meant = f" Did you mean {' or '.join(near)}?" if near else ""
-            raise UsageError(f"There is no metric {name}.{meant} There are: {', '.join(known)}.")
+            raise UsageError(no_such("metric", name, sorted(self.metrics)))
         return self.metrics[name]
 
     def leaves(self, metric: Metric) -> list[Metric]:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from dagster_project.errors import HourglassError, UsageError
+from dagster_project.errors import HourglassError, UsageError, no_such
 from dagster_project.quality.volume import MANIFEST, kept_manifests, manifest_in_force
 from dagster_project.settings import Settings
 
@@ -108,9 +108,7 @@ def find_version(settings: Settings, name: str | None) -> PublishedVersion:
     for version in reversed(kept):
         if name in (version.name, days.get(version.name)):
             return version
-    raise UsageError(
-        f"There is no version {name}. There are: {', '.join(v.name for v in kept) or 'none'}."
-    )
+    raise UsageError(no_such("version", name, [version.name for version in kept]))
 
 
 def current_manifest(settings: Settings) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from dagster_project.errors import HourglassError, UsageError
+from dagster_project.errors import HourglassError, UsageError, no_such
 from dagster_project.publish.flip import discard, publishing, put_in_force
 from dagster_project.publish.older_versions import restore_tables
 from dagster_project.publish.versions import (
@@ -34,8 +34,7 @@ def rollback(settings: Settings, name: str | None = None) -> PublishedVersion:
         else:
             version = version_of(settings, name)
             if version not in versions:
-                names = ", ".join(one.name for one in versions)
-                raise UsageError(f"There is no version {name}. There are: {names or 'none'}.")
+                raise UsageError(no_such("version", name, [one.name for one in versions]))
             if not version.is_complete:
                 raise HourglassError(
                     f"Version {name} is not complete: files of it are missing below "

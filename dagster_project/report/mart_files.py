@@ -17,7 +17,7 @@ from typing import Any, Literal
 import duckdb
 
 from dagster_project.activation.exports import safe_cell
-from dagster_project.errors import HourglassError, UsageError
+from dagster_project.errors import HourglassError, UsageError, no_such
 from dagster_project.publish.descriptions import descriptions_in
 from dagster_project.publish.reading import marts_in
 from dagster_project.quality.fingerprint import columns_of
@@ -53,7 +53,7 @@ def _columns(con: duckdb.DuckDBPyConnection, mart: str) -> list[tuple[str, str, 
     """(name, type, description) of each column."""
     known = marts_in(con)
     if mart not in known:
-        raise UsageError(f"There is no mart {mart}. There are: {', '.join(known) or 'none'}.")
+        raise UsageError(no_such("mart", mart, known))
     said = descriptions_in(con).get(mart, {})
     columns = columns_of(con, "main", mart)
     return [(name, kind, said.get(name, "")) for name, kind in columns.items()]

@@ -10,7 +10,7 @@ import duckdb
 from dagster_project.contracts import DUCKDB_TYPES
 from dagster_project.contracts.folders import MAPPINGS, definition_files
 from dagster_project.contracts.mapping import Mapping, read_mapping
-from dagster_project.errors import UsageError
+from dagster_project.errors import UsageError, no_such
 from dagster_project.load.dry_run.check import CheckReport, read_report, throwaway_load
 from dagster_project.load.landing.discovery import Discovery, delivery, is_named_as
 from dagster_project.load.ledger.schema import raw_name
@@ -42,8 +42,8 @@ def mapping_path(name_or_path: str, project_dir: Path | None = None) -> Path:
     known = definition_files(MAPPINGS, project_dir)
     if name_or_path not in known:
         raise UsageError(
-            f"No mapping is called {name_or_path!r}. Known are {', '.join(known)}; one that is "
-            "being written is named by the path of its .yml file."
+            f"{no_such('mapping', name_or_path, known)} One that is being written is named by the "
+            "path of its .yml file."
         )
     return known[name_or_path]
 

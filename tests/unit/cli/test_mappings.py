@@ -118,7 +118,10 @@ def test_draft_with_an_error(hourglass, own, old, new, said):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("mixpannel", MIXPANEL), "No mapping is called 'mixpannel'. Known are"),
+        (
+            ("mixpannel", MIXPANEL),
+            "There is no mapping mixpannel. Did you mean mixpanel? There are: ",
+        ),
         (("no/such.yml", MIXPANEL), "no/such.yml does not exist"),
         (("mixpanel", "no/such.json"), "no/such.json does not exist"),
         (("mixpanel", MAPPINGS_DIR), "is no file"),

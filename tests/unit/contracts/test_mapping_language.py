@@ -78,7 +78,7 @@ def test_every_error_is_told_at_once_with_what_was_meant(tmp_path):
         "status is required",
         "no declared column Zustan. Did you mean Zustand?",
         "the function summ is not allowed. Did you mean sum?",
-        "crm.contact is not known. Did you mean crm.contacts?",
+        "crm.contact is not known. Did you mean crm.contacts or crm.contact_points?",
     ):
         assert part in said, part
 
