@@ -36,7 +36,7 @@ def show_summary(console: Screen, settings: Settings, outcome: "RunOutcome") -> 
         orders = order_notes(con)
     quality = json.loads((folder / "quality.json").read_text(encoding="utf-8"))
     checks = quality["counts"]
-    currency = manifest["settings"]["currency"] or ""
+    currency = manifest["currency"] or ""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     rows = {
         "Version": f"{manifest['version']} (as of {manifest['as_of']})"

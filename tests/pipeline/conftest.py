@@ -119,8 +119,8 @@ def sample_company(tmp_path_factory) -> Company:
     """The committed sample after one run of the installed wheel in an empty folder, without a
     network. Tests look at it, none changes it.
 
-    Beside its data directory, ``connections.txt`` tells where the run wanted to connect to, and
-    ``added.txt`` what it wrote into the installed package.
+    Beside its data directory, ``connections.txt`` tells where the run wanted to connect to,
+    ``added.txt`` what it wrote into the installed package, and ``said.txt`` what it printed.
     """
 
     def run_offline(folder: Path) -> None:
@@ -141,6 +141,7 @@ def sample_company(tmp_path_factory) -> Company:
             check=False,
         )
         assert result.returncode == 0, result.stdout + result.stderr
+        (work / "said.txt").write_text(result.stdout)
         added = sorted(str(path) for path in installed_files(command) - before)
         (work / "added.txt").write_text("\n".join(added))
 

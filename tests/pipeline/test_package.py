@@ -1,5 +1,6 @@
 """The wheel holds everything, and is left alone by what it does."""
 
+import re
 import shutil
 import subprocess
 
@@ -10,7 +11,17 @@ def test_installed_package_runs_the_sample_in_an_empty_folder(sample_company):
     """Whoever installs the package gets a FileNotFoundError, or marts without the sample's rows."""
     assert sample_company.query("SELECT count(*) > 2000 FROM customers") == [(True,)]
     work = sample_company.data_dir.parent
-    assert {path.name for path in work.iterdir()} <= {"data", "added.txt", "connections.txt"}
+    ours = {"data", "added.txt", "connections.txt", "said.txt"}
+    assert {path.name for path in work.iterdir()} <= ours
+
+
+def test_the_summary_is_that_of_the_published_version(sample_company):
+    """A person's first figure is of no currency, or another than the mart's."""
+    ((revenue, currency),) = sample_company.query(
+        "SELECT sum(net_revenue), any_value(currency) FROM orders WHERE is_sale"
+    )
+    said = (sample_company.data_dir.parent / "said.txt").read_text()
+    assert re.search(rf"Net revenue +{revenue:,.2f} {currency}\s", said), said
 
 
 def test_nothing_is_written_beside_the_code(sample_company):
