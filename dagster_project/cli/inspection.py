@@ -39,7 +39,8 @@ def print_report(console: Screen, report: "CheckReport") -> None:
         )
     for finding in report.findings:
         numbers = [str(line) for line in finding.lines if line is not None]
-        lines = f", lines {', '.join(numbers)}" if numbers else ""
+        word = "line" if len(numbers) == 1 else "lines"
+        lines = f", {word} {', '.join(numbers)}" if numbers else ""
         examples = f" For example: {', '.join(finding.examples)}." if finding.examples else ""
         column = f" {finding.column}:" if finding.column else ""
         # A column is one thing; records and cells are counted.

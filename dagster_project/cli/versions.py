@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from dagster_project.cli.metric import number_text
 from dagster_project.cli.options import DataDir
 from dagster_project.cli.screen import Screen
 
@@ -131,6 +132,9 @@ def _previous(settings: "Settings", name: str) -> str:
 
 def show_comparison(console: Screen, told: "VersionComparison") -> None:
     """Print a comparison: why, metrics that moved, marts whose rows differ, whose rows changed."""
+    from dagster_project.metrics import load_metrics
+
+    metrics = load_metrics()
     console.say(f"Version {told.before} (as of {told.as_of_before})")
     console.say(f"     to {told.now} (as of {told.as_of_now})")
     why = ", ".join(told.causes) or "nothing that a build depends on"
@@ -140,8 +144,10 @@ def show_comparison(console: Screen, told: "VersionComparison") -> None:
     if moved:
         table = _table("Metric", "Before", "Now", "Change")
         for metric in moved:
-            table.add_row(metric.label, *_numbers(metric.before, metric.now))
+            kind = metrics.metric(metric.name).format
+            table.add_row(metric.label, *numbers_text(metric.before, metric.now, kind))
         console.print(table)
+        console.say("")
     differ = {name: mart for name, mart in told.marts.items() if not mart.is_equal}
     if differ:
         table = _table("Mart", "Rows before", "Rows now", "Change")
@@ -149,7 +155,7 @@ def show_comparison(console: Screen, told: "VersionComparison") -> None:
             columns = [f"+{one}" for one in mart.columns_added]
             columns += [f"-{one}" for one in mart.columns_removed]
             title = f"{name} ({', '.join(columns)})" if columns else name
-            table.add_row(title, *_numbers(mart.rows_before, mart.rows_now))
+            table.add_row(title, *numbers_text(mart.rows_before, mart.rows_now, "count"))
         console.print(table)
     console.say(f"{equal:,} of {len(told.marts):,} marts are equal.")
     for subject, changes in told.rows.items():
@@ -186,16 +192,14 @@ def _table(first: str, *numbers: str) -> Table:
     return table
 
 
-def _numbers(before: float | None, now: float | None) -> tuple[str, str, str]:
-    change = ""
-    if before is not None and now is not None:
-        change = f"+{_number(now - before)}" if now > before else _number(now - before)
-    return _number(before), _number(now), change
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:,.2f}" if abs(value) >= 100 else f"{value:,.4f}"
+def numbers_text(before: float | None, now: float | None, kind: str) -> tuple[str, str, str]:
+    """A metric's value before and now, and its change: of shares in points of per cent."""
+    cells = number_text(before, kind, None), number_text(now, kind, None)
+    if before is None or now is None:
+        return *cells, ""
+    change = now - before
+    text = f"{change * 100:,.2f} points" if kind == "percent" else number_text(change, kind, None)
+    if not any(digit in text for digit in "123456789"):
+        # Too small to be seen here: neither -0.00 nor +0.00.
+        return *cells, text.removeprefix("-")
+    return *cells, f"+{text}" if change > 0 else text

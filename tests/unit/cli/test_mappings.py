@@ -68,7 +68,7 @@ def test_shows_rows_and_what_is_lost(hourglass):
     assert lines[2].startswith("  line 2: event_id=")
     assert lines[3] == "  and 2 more: --rows shows them"
     assert "7 records, 4 accepted, 1 quarantined, 2 left out by a rule" in lines[4]
-    assert "(row, 1, lines 7): properties.time: properties.time is required" in lines[5]
+    assert "(row, 1, line 7): properties.time: properties.time is required" in lines[5]
     assert "(left_out, 1): Left out by the rule other_event. Events for which" in out
 
 
