@@ -6,10 +6,11 @@ value that does not fit raises: a silent fallback has put test data into product
 
 import csv
 import os
-from datetime import date
+from datetime import date, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -284,6 +285,11 @@ class Settings(EngineSettings, BaseSettings):
             names = " and ".join(PREFIX + name.upper() for name in lacking)
             raise ValueError(f"needs {names}; set what is missing, or switch deliveries off")
         return value
+
+    @property
+    def today(self) -> date:
+        """Today in the business time zone."""
+        return datetime.now(ZoneInfo(self.time_zone)).date()
 
     @property
     def landing_dir(self) -> Path:

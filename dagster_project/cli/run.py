@@ -13,6 +13,7 @@ from dagster_project.cli.screen import Screen
 from dagster_project.cli.status import status_now
 from dagster_project.cli.summary import show_summary
 from dagster_project.operations.alerts import send_alerts
+from dagster_project.operations.build_plan import asked_day
 from dagster_project.operations.disk import require_room
 from dagster_project.operations.lock import run_lock
 from dagster_project.operations.nothing_new import nothing_new
@@ -85,6 +86,7 @@ def run_and_show(
     Raises Stopped when one of ``signals`` ended the run.
     """
     console = Screen()
+    asked_day(settings, as_of)
     # Said before Dagster starts: who is at work, who holds the warehouse, what cannot be written.
     with run_lock(settings):
         with connect(settings):

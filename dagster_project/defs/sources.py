@@ -24,7 +24,7 @@ from dagster_project.identity.matching.overrides import sync_overrides
 from dagster_project.load import create_raw_tables, load_landing
 from dagster_project.load.landing.discovery import split_instance
 from dagster_project.load.ledger.accounting import ledger_summary
-from dagster_project.operations.build_plan import create_control_tables, plan_build
+from dagster_project.operations.build_plan import asked_day, create_control_tables, plan_build
 from dagster_project.operations.disk import require_room
 from dagster_project.operations.landing_spool import spool_landing
 from dagster_project.predict import create_prediction_tables
@@ -199,7 +199,7 @@ def build_load() -> dg.AssetsDefinition:
         run_lock: dg.ResourceParam[RunLock],
     ) -> Iterator[dg.MaterializeResult]:
         with told_plainly(context):
-            as_of = parse_as_of(config.as_of)
+            as_of = asked_day(settings, parse_as_of(config.as_of))
             for erasure in resume(settings):
                 context.log.info(erasure.sentence())
             require_room(settings)

@@ -9,11 +9,11 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import duckdb
 
 from dagster_project.contracts import load_contract
+from dagster_project.errors import UsageError
 from dagster_project.publish import (
     changed_parts,
     current_manifest,
@@ -80,6 +80,21 @@ def plan_build(
     return plan
 
 
+def asked_day(settings: Settings, as_of: date | None) -> date | None:
+    """The day that a run or the settings ask for; None where it is left to the data.
+
+    Raises UsageError for a day to come: its version would stay in force before those of the days
+    that follow today, each of which would count as restated.
+    """
+    day = as_of or settings.as_of
+    if day is not None and day > settings.today:
+        raise UsageError(
+            f"as_of is {day}, a day to come: today is {settings.today} in {settings.time_zone}. "
+            "Correct --as-of or HOURGLASS_AS_OF, or leave it out for the newest day of the data."
+        )
+    return day
+
+
 def decide_build(
     con: duckdb.DuckDBPyConnection, settings: Settings, *, as_of: date | None = None
 ) -> BuildPlan:
@@ -91,7 +106,8 @@ def _decide(
     con: duckdb.DuckDBPyConnection, settings: Settings, as_of: date | None, force: bool
 ) -> tuple[BuildPlan, dict[str, Any]]:
     now = datetime.now(UTC).replace(tzinfo=None)
-    day = as_of or settings.as_of or newest_business_date(con, settings, today=_today(settings))
+    asked = asked_day(settings, as_of)
+    day = asked or newest_business_date(con, settings, today=settings.today)
     parts = input_parts(settings, con, as_of=day)
     inputs = inputs_fingerprint(parts)
     manifest = current_manifest(settings)
@@ -186,7 +202,3 @@ def _newest(
         f"SELECT max(d) FROM ({' UNION ALL '.join(parts)}) WHERE d <= DATE '{today:%Y-%m-%d}'"
     ).fetchone()
     return row[0] if row else None
-
-
-def _today(settings: Settings) -> date:
-    return datetime.now(ZoneInfo(settings.time_zone)).date()

@@ -11,9 +11,8 @@ kept out of the load (``suppression``) and add to no sum.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import duckdb
 
@@ -56,7 +55,7 @@ def horizons_of(settings: Settings, as_of: date) -> dict[tuple[str, str], date]:
 
     A day in the future counts as today: a slip in ``--as-of`` purges nothing that is young.
     """
-    day = min(as_of, datetime.now(ZoneInfo(settings.time_zone)).date())
+    day = min(as_of, settings.today)
     return {
         (system.system, table.name): day - timedelta(days=table.settings.keep_days)
         for system in load_contract(settings.project_dir).values()

@@ -201,7 +201,9 @@ def _compared(
 def _is_of_a_day_before(con: duckdb.DuckDBPyConnection, settings: Settings) -> bool:
     latest = latest_manifest(settings)
     as_of = _parameter(con, "as_of")
-    return latest is not None and as_of is not None and str(as_of) < latest["as_of"]
+    # A version of a day to come, as earlier releases took one, is before nobody's.
+    today = str(settings.today)
+    return latest is not None and as_of is not None and str(as_of) < latest["as_of"] <= today
 
 
 def _reporting_currency(con: duckdb.DuckDBPyConnection, settings: Settings) -> str | None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pytest
@@ -49,6 +50,19 @@ def test_unknown_system_folder(company):
 def test_malformed_as_of(company, as_of):
     """A mistyped date builds another day than the one that was asked for."""
     assert "YYYY-MM-DD" in refused(company, "--as-of", as_of, code=2)
+
+
+def test_a_day_to_come(company):
+    """A slip in the year is put in force, and no later day ever is."""
+    land(
+        company,
+        "shop/orders.csv",
+        b"order_id,ordered_at,status,total_amount\n1,2026-01-01,paid,1\n",
+    )
+    day = datetime.now(UTC).date() + timedelta(days=2)
+    text = refused(company, "--as-of", str(day), code=2)
+    assert f"as_of is {day}, a day to come" in text
+    assert not (company.data_dir / "warehouse").exists()
 
 
 def test_data_directory_that_cannot_be_written(tmp_path):

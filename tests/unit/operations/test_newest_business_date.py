@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dagster_project.errors import UsageError
 from dagster_project.load.ledger.schema import create_raw_tables
-from dagster_project.operations.build_plan import newest_business_date
+from dagster_project.operations.build_plan import asked_day, newest_business_date
 from dagster_project.settings import Settings
 
 # Half hours, both ends of the world, a clock that goes back at midnight, one that skips midnight.
@@ -56,3 +57,19 @@ def test_it_is_the_newest_local_date_up_to_today(
     expected = max((day for day in local if day <= today), default=today - timedelta(days=1))
     found = newest_business_date(raw, Settings(data_dir=tmp_path, time_zone=zone), today=today)
     assert found == expected
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_no_day_to_come_is_taken(zone: str) -> None:
+    """A slip in the year is put in force, and no later day ever is."""
+    today = datetime.now(ZoneInfo(zone)).date()
+    tomorrow = today + timedelta(days=1)
+    ours = Settings(time_zone=zone)
+    assert asked_day(ours, None) is None
+    assert asked_day(ours, today) == today
+    assert asked_day(Settings(time_zone=zone, as_of=TODAY), None) == TODAY
+    # An option before a setting.
+    assert asked_day(Settings(time_zone=zone, as_of=tomorrow), TODAY) == TODAY
+    for settings_of, asked in ((ours, tomorrow), (Settings(time_zone=zone, as_of=tomorrow), None)):
+        with pytest.raises(UsageError, match="a day to come"):
+            asked_day(settings_of, asked)

@@ -203,6 +203,15 @@ def test_a_past_day_becomes_current_only_when_asked(put_out_day, settings):
     assert not put_out_day(4, "2024-07-01").is_restated
 
 
+def test_a_day_to_come_in_force_holds_up_no_later_version(put_out_day, settings):
+    """After a slip in the year every run ends well, and none is ever in force."""
+    put_out_day(1, "2999-06-30")
+    today = put_out_day(2, "2024-06-30")
+    assert not today.is_restated
+    assert version_in_force(settings).name == today.name
+    assert put_out_day(3, "2024-06-29").is_restated
+
+
 def test_restated_versions_do_not_push_out_others(put_out_day, settings):
     """Seven looks at the past, and no version is left to go back to."""
     names = [put_out_day(1, "2024-06-29").name, put_out_day(2, "2024-06-30").name]
