@@ -131,7 +131,10 @@ def test_a_call_that_is_stopped_ends_and_the_next_one_is_served(
     while "LogStartLine" not in call.stdout.readline():
         assert call.poll() is None
     call.send_signal(signal.SIGTERM)
-    call.communicate(timeout=60)
+    try:
+        call.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        pytest.fail(f"still at work:\n{at_work()}")
     assert call.returncode != 0
     after = start(dbt_command(settings), project, tmp_path, "one")
     output, _ = after.communicate()
@@ -176,6 +179,14 @@ def told(file: Path) -> str:
             return file.read_text()
         time.sleep(0.05)
     raise AssertionError(f"{file.name} has not come")
+
+
+def at_work() -> str:
+    """Every process with its parent, state and what it waits for: which of a call's is left."""
+    columns = "pid,ppid,pgid,stat,wchan:24,blocked,ignored,caught,pending,etimes,args"
+    return subprocess.run(
+        ["ps", "axww", "-o", columns], capture_output=True, text=True, check=False
+    ).stdout
 
 
 def is_alive(pid: int) -> bool:
