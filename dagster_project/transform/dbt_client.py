@@ -12,6 +12,9 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+# A call that is asked to end and has not ended by then is killed.
+STOP_SECONDS = 5
+
 
 def main(address: str, executable: str, arguments: list[str]) -> int:
     """The exit code of the call. What dbt writes goes to this process's standard output."""
@@ -29,7 +32,8 @@ def main(address: str, executable: str, arguments: list[str]) -> int:
             # Nobody listens, or nobody took the call.
             os.execv(executable, [executable, *arguments])
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda number, _: _send(pid, number))
+            signal.signal(number, lambda number, _: _hand_on(pid, number))
+        signal.signal(signal.SIGALRM, lambda *_: _send(pid, signal.SIGKILL))
         _wait(call)
         answer = answers.readline()
     if not answer:
@@ -37,6 +41,13 @@ def main(address: str, executable: str, arguments: list[str]) -> int:
         _send(pid, signal.SIGKILL)
     code = int(answer or -signal.SIGKILL)
     return code if code >= 0 else 128 - code
+
+
+def _hand_on(pid: int, number: int) -> None:
+    """dbt has to end soon after SIGTERM; after SIGINT it cancels its queries, and says so."""
+    _send(pid, number)
+    if number == signal.SIGTERM:
+        signal.alarm(STOP_SECONDS)
 
 
 def _send(pid: int, number: int) -> None:

@@ -184,6 +184,9 @@ def _call(runner: Any, asked: dict[str, Any], descriptors: Sequence[int]) -> int
     """dbt's exit code of one call, in the process that was forked for it."""
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        # Whoever started the run may ignore it, or hold it back, and so would all that it starts.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])
         for number, descriptor in enumerate(descriptors, start=1):
             os.dup2(descriptor, number)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

@@ -164,6 +164,26 @@ def test_dbt_ends_with_whoever_was_killed(who: str, tmp_path: Path) -> None:
         run.wait()
 
 
+@pytest.mark.parametrize("deaf", ["run", "held back in run", "call"])
+def test_a_call_ends_after_sigterm_whoever_ignores_it(deaf: str, tmp_path: Path) -> None:
+    """A supervisor that ignores SIGTERM leaves it ignored in dbt, which no stop reaches then."""
+    environment = {**os.environ, "BEFORE": "0", "DEAF": deaf}
+    run = subprocess.Popen([sys.executable, "-c", RUN, str(tmp_path)], env=environment)
+    try:
+        told(tmp_path / "known")
+        call, client = (int(told(tmp_path / name)) for name in ("call", "client"))
+        time.sleep(0.2)
+        os.kill(client, signal.SIGTERM)
+        for _ in range(400):
+            if not is_alive(call):
+                return
+            time.sleep(0.05)
+        pytest.fail(f"the call {call} is still at work")
+    finally:
+        run.kill()
+        run.wait()
+
+
 def test_a_signal_that_comes_before_the_read_is_handed_on() -> None:
     """Ctrl-C at the wrong microsecond is not heard until dbt has finished by itself."""
     client = subprocess.run(
@@ -199,11 +219,15 @@ def is_alive(pid: int) -> bool:
 
 # A run whose server's calls sleep in place of dbt; all of them write down their process id.
 RUN = """
-import os, socket, subprocess, sys, time
+import os, signal, socket, subprocess, sys, time
 from pathlib import Path
 from dagster_project.transform import dbt_server
 
 place = Path(sys.argv[1])
+
+DEAF = os.environ.get("DEAF", "")
+if DEAF == "run":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 def tell(name, text):
     (place / "half").write_text(str(text))
@@ -211,6 +235,8 @@ def tell(name, text):
 
 class Sleeper:
     def invoke(self, arguments):
+        if DEAF == "call":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         tell("call", os.getpid())
         time.sleep(600)
 
@@ -230,6 +256,8 @@ listener = dbt_server._listening(address)
 read, write = os.pipe()
 server = os.fork()
 if server == 0:
+    if DEAF == "held back in run":
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     os.close(write)
     os.dup2(read, 0)
     dbt_server.Server._runner = lambda self: Sleeper()
