@@ -209,23 +209,26 @@ def main() -> None:
     try:
         app(standalone_mode=True, obj=signals)
     except HourglassError as error:
-        from dagster_project.cli.screen import visible
-
-        sys.stderr.write(f"hourglass: {visible(error.message)}\n")
+        _tell(error.message)
         raise SystemExit(error.exit_code) from None
     except Stopped as stopped:
         sys.stderr.write(f"hourglass: {stopped}\n")
         raise SystemExit(stopped.exit_code) from None
     except Exception as error:
-        from dagster_project.cli.screen import visible
         from dagster_project.operations.disk import disk_failure, is_of_the_disk
         from dagster_project.settings import load_settings
 
         if not is_of_the_disk(error):
             raise
         told = disk_failure(load_settings(data_dir=_data_dir(sys.argv)), error)
-        sys.stderr.write(f"hourglass: {visible(told.message)}\n")
+        _tell(told.message)
         raise SystemExit(told.exit_code) from None
+
+
+def _tell(message: str) -> None:
+    from dagster_project.cli.screen import visible
+
+    sys.stderr.write(f"hourglass: {visible(message)}\n")
 
 
 def _data_dir(arguments: list[str]) -> Path | None:

@@ -64,6 +64,5 @@ def try_on_file(
 
 
 def _plain(value: object) -> str:
-    """A value without characters that would steer the terminal."""
-    text = str(value)
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    """A value in one line."""
+    return str(value).replace("\n", "\\n")

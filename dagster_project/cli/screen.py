@@ -5,17 +5,15 @@ name, and no control sequence, by which a customer's name could clear a terminal
 title. The display of a run's progress, whose words are our own, is in ``progress``.
 """
 
+import re
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-# What a terminal may obey: C0 but new line and tab, delete, and C1.
-_CONTROL = {
-    code: f"\\x{code:02x}"
-    for code in (*range(0x20), *range(0x7F, 0xA0))
-    if chr(code) not in {"\n", "\t"}
-}
+# What a terminal may obey: C0 but new line and tab, delete, C1, and what turns the direction of a
+# line. Half a character (a file name that is no UTF-8) cannot be printed at all.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Screen(Console):
@@ -34,7 +32,7 @@ class Screen(Console):
 
 def visible(text: str) -> str:
     """The text with its control characters written as ``\\x1b`` and the like."""
-    return text.translate(_CONTROL)
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def say(text: str) -> None:

@@ -44,7 +44,7 @@ def show_status(
         write_metrics(metrics, status)
     if send:
         for refused in send_alerts(settings, status):
-            sys.stderr.write(f"hourglass: {refused}\n")
+            Screen(stderr=True).say(f"hourglass: {refused}")
     if as_json:
         print(json.dumps(status, indent=1, default=str, ensure_ascii=False))  # noqa: T201
         return 0 if status["is_well"] else 1

@@ -201,7 +201,7 @@ def _compared(
 def _is_of_a_day_before(con: duckdb.DuckDBPyConnection, settings: Settings) -> bool:
     latest = latest_manifest(settings)
     as_of = _parameter(con, "as_of")
-    # A version of a day to come, as earlier releases took one, is before nobody's.
+    # One of a day to come, which earlier releases took, would hold up all until that day.
     today = str(settings.today)
     return latest is not None and as_of is not None and str(as_of) < latest["as_of"] <= today
 
