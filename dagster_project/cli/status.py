@@ -1,7 +1,6 @@
 """Status on the command line: to a person, to a monitor, to whom the settings name."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
