@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+# Names that are suggested at most; characters that a part of a name has at least.
 _MOST_NAMES = 3
+_LEAST_PART = 3
 
 
 class HourglassError(Exception):
@@ -41,10 +43,12 @@ class BusyError(HourglassError):
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`` Did you mean ...?`` with the known names that ``name`` is a part of, or is like.
 
-    The shortest come first, for the others are their variants; nothing where none is near.
+    The shortest come first, for the others are their variants; nothing where none is near. A part
+    has three characters at least: two stand in every other name.
     """
     names = list(known)
-    near = [one for one in names if name and name in one] or get_close_matches(name, names)
+    parts = [one for one in names if name in one] if len(name) >= _LEAST_PART else []
+    near = parts or get_close_matches(name, names)
     return f" Did you mean {' or '.join(sorted(near, key=len)[:_MOST_NAMES])}?" if near else ""
 
 

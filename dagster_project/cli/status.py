@@ -54,7 +54,9 @@ def show_status(
         table.add_row(bold("Version in force"), "none: nothing was published yet")
     else:
         table.add_row(bold("Version in force"), version["version"])
-        table.add_row(bold("Published"), version["published_at"])
+        # ISO 8601 in the JSON; here as the runs are below.
+        at = version["published_at"][:16].replace("T", " ")
+        table.add_row(bold("Published"), f"{at} UTC")
         table.add_row(bold("Build"), f"{version['build_id']}, as of {version['as_of']}")
     for number, run in enumerate(status["runs"]):
         cause = f": {run['cause']}" if run["cause"] else ""

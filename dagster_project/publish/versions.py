@@ -108,7 +108,8 @@ def find_version(settings: Settings, name: str | None) -> PublishedVersion:
     for version in reversed(kept):
         if name in (version.name, days.get(version.name)):
             return version
-    raise UsageError(no_such("version", name, [version.name for version in kept]))
+    known = [f"{version.name} (as of {days.get(version.name, 'no day')})" for version in kept]
+    raise UsageError(no_such("version", name, known))
 
 
 def current_manifest(settings: Settings) -> dict[str, Any] | None:

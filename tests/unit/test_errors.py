@@ -15,6 +15,10 @@ METRICS = ["attributed_revenue", "gross_revenue", "net_revenue", "nps", "retenti
         ("net_revenu", " Did you mean net_revenue?"),
         ("xyz", ""),
         ("", ""),
+        # "t" and "re" stand in most names.
+        ("t", ""),
+        ("re", ""),
+        ("nps", " Did you mean nps?"),
     ],
 )
 def test_names_that_were_meant_come_first(name, meant):

@@ -21,7 +21,7 @@ from dagster_project.publish import (
     version_in_force,
 )
 from dagster_project.publish.flip import publishing
-from dagster_project.publish.versions import NAME_FORMAT, new_name, version_of
+from dagster_project.publish.versions import NAME_FORMAT, find_version, new_name, version_of
 from dagster_project.publish.versions_on_disk import kept
 from dagster_project.quality.volume import latest_manifest
 from tests.small_warehouse import fill, pass_gate, report_page, stamps
@@ -210,6 +210,15 @@ def test_a_day_to_come_in_force_holds_up_no_later_version(put_out_day, settings)
     assert not today.is_restated
     assert version_in_force(settings).name == today.name
     assert put_out_day(3, "2024-06-29").is_restated
+
+
+def test_versions_are_asked_for_by_their_day(put_out_day, settings):
+    """Who asks for a day that is not kept reads names that say no day, and has to guess."""
+    put_out_day(1, "2024-06-29")
+    today = put_out_day(2, "2024-06-30")
+    assert find_version(settings, "2024-06-30").name == today.name
+    with pytest.raises(UsageError, match=r"no version 2024-06-28\..* \(as of 2024-06-30\)"):
+        find_version(settings, "2024-06-28")
 
 
 def test_restated_versions_do_not_push_out_others(put_out_day, settings):
