@@ -88,7 +88,8 @@ def leave_out(con: duckdb.DuckDBPyConnection, as_of: date, cap: Cap) -> None:
         LEFT JOIN a_held AS h ON m.audience = h.audience AND m.customer_id = h.customer_id
         """
     )
-    # One message per entry: those of the days before, then those of today by priority.
+    # One message per entry: those of the days before and of earlier builds of today, then those of
+    # today by priority.
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE a_judged AS
@@ -97,7 +98,13 @@ def leave_out(con: duckdb.DuckDBPyConnection, as_of: date, cap: Cap) -> None:
             FROM a_history AS h
             INNER JOIN a_rules AS r ON h.audience = r.audience AND r.medium <> 'none'
             WHERE h.change = 'entered' AND h.left_out_because IS NULL
-                AND h.changed_on < DATE '{as_of}'
+                AND NOT EXISTS (
+                    FROM a_asked AS a
+                    WHERE h.changed_on = DATE '{as_of}' AND a.entered_on = DATE '{as_of}'
+                        AND a.because IS NULL AND a.audience = h.audience
+                        AND a.customer_id = h.customer_id
+                        AND a.event_key IS NOT DISTINCT FROM h.event_key
+                )
         ),
         before_all AS (
             SELECT customer_id, count(*) AS n FROM sent

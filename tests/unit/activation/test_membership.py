@@ -235,6 +235,22 @@ def test_the_cap_lets_the_most_important_through(tmp_path):
     assert ("one", "a", "entered") in company.changes
 
 
+def test_the_cap_counts_what_an_earlier_build_of_the_day_sent(tmp_path):
+    """A day is built twice, and whom the first build wrote to hears from another audience too."""
+    rules = {"one": audience("one"), "two": audience("two")}
+    states = (None, Person(can_email=False), Person(audiences=frozenset()))
+    for number, then in enumerate(states):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        company = Company(rules, folder, cap=Cap(messages=1, days=2))
+        assert company.build({"a": Person()}) == {("one", "a"): (DAY, None)}
+        company.build({} if then is None else {"a": then})
+        third = company.build({"a": Person(audiences=frozenset({"two"}))})
+        assert third == {("two", "a"): (DAY, "cap")}
+        next_day = company.build({"a": Person(audiences=frozenset({"two"}))}, DAY + timedelta(2))
+        assert next_day["two", "a"] == (DAY + timedelta(2), None)
+
+
 def test_comparison_groups_are_stable_and_of_the_planned_share(tmp_path):
     """Who is held out changes from day to day, and nothing can be compared."""
     rules = {"one": audience("one", hold_out=0.2)}
