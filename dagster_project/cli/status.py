@@ -20,7 +20,7 @@ def status_now(settings: Settings) -> dict[str, Any]:
     """The status with the newest runs, whoever started them."""
     runs: list[dict[str, str]] = []
     if settings.dagster_home.exists():
-        from dagster_project.defs.runs import recent_runs
+        from dagster_project.defs.run_history import recent_runs
 
         runs = recent_runs(settings, SHOWN_RUNS)
     return status_of(settings, runs)

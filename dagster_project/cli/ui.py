@@ -26,7 +26,7 @@ def serve_ui(settings: Settings, *, host: str, port: int, part: Part = Part.ALL)
 
     This process is replaced, so that whoever stops it stops them, and no daemon is left behind.
     """
-    from dagster_project.defs.runs import LOCATION, ensure_dagster_home
+    from dagster_project.defs.dagster_home import LOCATION, ensure_dagster_home
 
     if part is not Part.DAEMON:
         _require_free(host, port)

@@ -7,6 +7,8 @@ import dagster as dg
 
 # The load tells what it did, and what the build is of, as an observation of this asset.
 PARAMETERS_KEY = dg.AssetKey(["control", "parameters"])
+# Its materialization names the version that a run made.
+VERSION_KEY = dg.AssetKey(["published_version"])
 
 
 class Group:

@@ -6,7 +6,7 @@ from functools import partial
 
 import dagster as dg
 
-from dagster_project.defs.groups import Group
+from dagster_project.defs.groups import VERSION_KEY, Group
 from dagster_project.defs.quality import GATE_KEY
 from dagster_project.defs.resources import RunLock, told_plainly
 from dagster_project.load.ledger.accounting import ledger_summary
@@ -18,7 +18,6 @@ from dagster_project.settings import Settings
 from dagster_project.transform.project import cache_dir, prepare_project
 from dagster_project.warehouse import connect
 
-VERSION_KEY = dg.AssetKey(["published_version"])
 REPORT_KEY = dg.AssetKey(["report"])
 # A daily run that is two hours late is worth a look; half a day, and a day was missed.
 FRESH = dg.FreshnessPolicy.time_window(

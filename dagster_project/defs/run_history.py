@@ -15,6 +15,7 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.storage.dagster_run import DagsterRunStatus, RunRecord
 
+from dagster_project.defs.dagster_home import ensure_dagster_home
 from dagster_project.defs.retries import mark_may_pass
 from dagster_project.operations.lock import is_run_at_work
 from dagster_project.settings import Settings
@@ -79,6 +80,14 @@ def told_runs(instance: dg.DagsterInstance, limit: int) -> list[dict[str, str]]:
     one that failed.
     """
     return [_described(instance, record) for record in instance.get_run_records(limit=limit)]
+
+
+def recent_runs(settings: Settings, limit: int) -> list[dict[str, str]]:
+    """The newest runs as :func:`told_runs` tells them, dead ones closed first."""
+    os.environ["DAGSTER_HOME"] = str(ensure_dagster_home(settings))
+    with dg.DagsterInstance.get() as instance:
+        close_dead_runs(instance, settings)
+        return told_runs(instance, limit)
 
 
 def _described(instance: dg.DagsterInstance, record: dg.RunRecord) -> dict[str, str]:

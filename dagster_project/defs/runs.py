@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import dagster as dg
-import yaml
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run_iterator
 from dagster._core.remote_origin import (
@@ -28,21 +27,18 @@ from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from sqlalchemy import QueuePool, event
 
-from dagster_project.defs.groups import PARAMETERS_KEY
-from dagster_project.defs.publish import VERSION_KEY
+from dagster_project.defs.dagster_home import LOCATION, ensure_dagster_home
+from dagster_project.defs.groups import PARAMETERS_KEY, VERSION_KEY
 from dagster_project.defs.run_history import (
     PROCESS_TAG,
     close_dead_runs,
     process_tag,
     prune_history,
     step_failure,
-    told_runs,
 )
 from dagster_project.defs.schedules import JOB_NAME, run_config
-from dagster_project.private_files import close_to_others, private_folder
+from dagster_project.private_files import close_to_others
 from dagster_project.settings import PROJECT_ROOT, Settings
-
-LOCATION = "dagster_project.definitions"
 
 
 @dataclass
@@ -58,29 +54,6 @@ class RunOutcome:
     load: dict[str, Any] = field(default_factory=dict)
     version: str | None = None
     log_path: Path | None = None
-
-
-def ensure_dagster_home(settings: Settings) -> Path:
-    """The project's own DAGSTER_HOME below the data directory, configured like the repository's."""
-    home = settings.dagster_home
-    private_folder(home)
-    config = yaml.safe_load((PROJECT_ROOT / "dagster.yaml").read_text())
-    if settings.dagster_postgres_url:
-        # By its name: the address holds a password. SQLAlchemy 2.1 would take psycopg for it, with
-        # which dagster-postgres 0.29.27 does not work.
-        name = "HOURGLASS_DAGSTER_POSTGRES_URL"
-        address = settings.dagster_postgres_url.partition("://")[2]
-        os.environ[name] = f"postgresql+psycopg2://{address}"
-        config["storage"] = {"postgres": {"postgres_url": {"env": name}}}
-    elif "sqlite" in config["storage"]:
-        config["storage"]["sqlite"]["base_dir"] = str(home)
-    text = "# Written by hourglass from the dagster.yaml of the repository.\n" + yaml.safe_dump(
-        config
-    )
-    path = home / "dagster.yaml"
-    if not path.exists() or path.read_text() != text:
-        path.write_text(text)
-    return home
 
 
 def job_origin() -> RemoteJobOrigin:
@@ -209,14 +182,6 @@ def run_daily(
         shutil.rmtree(settings.dagster_home / "storage" / "tmp", ignore_errors=True)
     close_to_others(settings.dagster_home)
     return outcome
-
-
-def recent_runs(settings: Settings, limit: int) -> list[dict[str, str]]:
-    """The newest runs as :func:`told_runs` tells them, dead ones closed first."""
-    os.environ["DAGSTER_HOME"] = str(ensure_dagster_home(settings))
-    with dg.DagsterInstance.get() as instance:
-        close_dead_runs(instance, settings)
-        return told_runs(instance, limit)
 
 
 def _follow(

@@ -12,7 +12,7 @@ import pytest
 from dagster_project.activation.delivery import endpoint_of
 from dagster_project.contracts.mapping import load_mappings
 from dagster_project.defs import publish as publish_step
-from dagster_project.defs.runs import ensure_dagster_home
+from dagster_project.defs.dagster_home import ensure_dagster_home
 from dagster_project.defs.schedules import build_job, build_schedule
 from dagster_project.engine import dbt_executable, spread_load
 from dagster_project.engine.configuration import spark_conf, spark_environment

@@ -2,6 +2,8 @@
 
 import json
 import socket
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -10,9 +12,10 @@ from dagster._core.storage.dagster_run import DagsterRunStatus
 
 from dagster_project.cli.status import show_status, status_now
 from dagster_project.cli.ui import serve_ui
-from dagster_project.defs.runs import ensure_dagster_home, job_origin
+from dagster_project.defs.dagster_home import ensure_dagster_home
+from dagster_project.defs.runs import job_origin
 from dagster_project.errors import UsageError
-from dagster_project.settings import load_settings
+from dagster_project.settings import PROJECT_ROOT, load_settings
 
 
 @dg.op
@@ -60,3 +63,16 @@ def test_a_taken_port_is_a_sentence(settings):
         port = other.getsockname()[1]
         with pytest.raises(UsageError, match=f"Port {port} of 127.0.0.1 cannot be used"):
             serve_ui(settings, host="127.0.0.1", port=port)
+
+
+def test_status_does_not_wait_for_dbt():
+    """A monitor that asks each minute spends nine seconds a time on libraries that only runs use.
+
+    9.2 s, and 2.9 s without them, on the sample (December 2026).
+    """
+    script = (
+        "import sys, dagster_project.cli.status, dagster_project.defs.run_history;"
+        "print([name for name in ('dbt', 'dagster_dbt') if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", script]
+    assert subprocess.check_output(command, cwd=PROJECT_ROOT, text=True).strip() == "[]"

@@ -3,7 +3,8 @@
 import dagster as dg
 import pytest
 
-from dagster_project.defs.runs import ensure_dagster_home, recent_runs
+from dagster_project.defs.dagster_home import ensure_dagster_home
+from dagster_project.defs.run_history import recent_runs
 from dagster_project.settings import load_settings
 from tests.postgres_server import postgres_server
 
