@@ -1,7 +1,10 @@
 """The one error type whose message is meant for a person, and how it names what is unknown."""
 
+import errno
+import os
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 # Names that are suggested at most; characters that a part of a name has at least.
 _MOST_NAMES = 3
@@ -38,6 +41,22 @@ class BusyError(HourglassError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, exit_code=3, may_pass=True)
+
+
+def unusable(path: Path, error: OSError) -> UsageError:
+    """A path that a person named and that cannot be read or written: why, and what to do."""
+    failed = path if error.filename is None else Path(os.fsdecode(error.filename))
+    above = next((one for one in (failed, *failed.parents) if one.exists()), failed)
+    missing = failed if above == failed.parent else f"folder {failed.parent}"
+    why = {
+        errno.ENOENT: f"there is no {missing}",
+        errno.ENOTDIR: f"{above} is a file and no folder",
+        errno.EEXIST: f"{failed} is a file and no folder",
+        errno.EISDIR: "it is a folder and no file",
+        errno.EACCES: "this user has no right to it",
+        errno.EPERM: "this user has no right to it",
+    }.get(error.errno or 0, error.strerror or type(error).__name__)
+    return UsageError(f"{path} cannot be used: {why}. Name another, or mend that.")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

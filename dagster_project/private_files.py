@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import IO
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
@@ -12,6 +13,13 @@ def private_folder(path: Path) -> Path:
     path.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
     path.chmod(FOLDER_MODE)
     return path
+
+
+def private_file(path: Path, encoding: str = "utf-8") -> IO[str]:
+    """``path`` opened for writing text, readable by its owner only from the first byte on."""
+    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, FILE_MODE)
+    os.fchmod(descriptor, FILE_MODE)
+    return os.fdopen(descriptor, "w", encoding=encoding, newline="")
 
 
 def close_to_others(folder: Path) -> None:

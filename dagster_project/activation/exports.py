@@ -6,7 +6,6 @@ who was left out is counted, by why.
 
 import csv
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import duckdb
 from dagster_project.activation.definitions import Audience, message_fields
 from dagster_project.activation.destination_schemas import MESSAGE, Destination
 from dagster_project.errors import HourglassError, UsageError
+from dagster_project.private_files import private_file
 from dagster_project.publish.reading import marts_in, opened_marts
 from dagster_project.publish.versions import (
     RESTRICTED_DATABASE,
@@ -26,10 +26,8 @@ from dagster_project.publish.versions import (
     version_in_force,
 )
 from dagster_project.settings import Settings
+from dagster_project.spreadsheets import safe_cell
 from dagster_project.warehouse import quoted
-
-# A spreadsheet takes a cell that begins so for a formula.
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -188,32 +186,12 @@ def export_audience(
     return summary
 
 
-def safe_cell(text: str) -> str:
-    """A cell that no spreadsheet runs: an apostrophe stands before what begins like a formula.
-
-    Plain numbers, and telephone numbers with their plus sign, are left as they are.
-    """
-    if not text.startswith(FORMULA_SIGNS):
-        return text
-    bare = text[1:] if text[0] in "+-" else ""
-    if bare and bare.replace(".", "", 1).isascii() and bare.replace(".", "", 1).isdigit():
-        return text
-    return f"'{text}"
-
-
 def _text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
-
-
-def private_file(path: Path) -> Any:
-    """``path`` opened for writing text, readable by its owner only from the first byte on."""
-    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    os.fchmod(descriptor, 0o600)
-    return os.fdopen(descriptor, "w", encoding="utf-8", newline="")
 
 
 def _write_csv(path: Path, header: list[str], rows: list[list[str]], delimiter: str) -> None:

@@ -15,7 +15,7 @@ import duckdb
 
 from dagster_project.activation.definitions import Audience
 from dagster_project.predict.experiments import newcombe, split_mismatch, two_proportions, welch
-from dagster_project.thresholds import threshold
+from dagster_project.transform.thresholds import threshold
 
 WINDOW_DAYS = 30
 RESULTS = """

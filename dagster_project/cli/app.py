@@ -4,7 +4,6 @@ import os
 import sys
 from datetime import date
 from importlib import metadata
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -17,9 +16,11 @@ from dagster_project.cli.inspection import check, explain
 from dagster_project.cli.mappings import mappings
 from dagster_project.cli.marts import export_marts
 from dagster_project.cli.metric import metric
+from dagster_project.cli.named_paths import data_dir, unusable_path
 from dagster_project.cli.options import DataDir
 from dagster_project.cli.privacy import export_person, forget, privacy
 from dagster_project.cli.quarantine import quarantine
+from dagster_project.cli.screen import say, visible
 from dagster_project.cli.ui import Part, serve_ui
 from dagster_project.cli.versions import diff, rollback, versions
 from dagster_project.errors import HourglassError, UsageError
@@ -36,7 +37,7 @@ app = typer.Typer(
 
 def _show_version(is_asked: bool) -> None:
     if is_asked:
-        typer.echo(f"hourglass {metadata.version('hourglass')}")
+        say(f"hourglass {metadata.version('hourglass')}")
         raise typer.Exit
 
 
@@ -162,8 +163,8 @@ def init(
 
     written = create_project_folder(folder)
     for path in written:
-        typer.echo(str(path))
-    typer.echo(f"Copy {folder}/.env.example to {folder}/.env, then work in {folder}.")
+        say(str(path))
+    say(f"Copy {folder}/.env.example to {folder}/.env, then work in {folder}.")
 
 
 @app.command(name="sample")
@@ -218,25 +219,14 @@ def main() -> None:
         from dagster_project.operations.disk import disk_failure, is_of_the_disk
         from dagster_project.settings import load_settings
 
-        if not is_of_the_disk(error):
-            raise
-        told = disk_failure(load_settings(data_dir=_data_dir(sys.argv)), error)
+        told: HourglassError | None = unusable_path(error, sys.argv)
+        if told is None:
+            if not is_of_the_disk(error):
+                raise
+            told = disk_failure(load_settings(data_dir=data_dir(sys.argv)), error)
         _tell(told.message)
         raise SystemExit(told.exit_code) from None
 
 
 def _tell(message: str) -> None:
-    from dagster_project.cli.screen import visible
-
     sys.stderr.write(f"hourglass: {visible(message)}\n")
-
-
-def _data_dir(arguments: list[str]) -> Path | None:
-    """What stands behind ``--data-dir``; the last one counts, as in the commands."""
-    found = None
-    for name, value in pairwise([*arguments, ""]):
-        if name == "--data-dir":
-            found = value
-        elif name.startswith("--data-dir="):
-            found = name.partition("=")[2]
-    return Path(found) if found else None

@@ -6,7 +6,7 @@ import typer
 from rich.table import Table
 
 from dagster_project.cli.options import DataDir
-from dagster_project.cli.screen import Screen
+from dagster_project.cli.screen import Screen, say
 
 if TYPE_CHECKING:
     from dagster_project.activation.definitions import Audience
@@ -68,8 +68,8 @@ def show(name: Name, data_dir: DataDir = None) -> None:
 
     settings = load_settings(data_dir=data_dir)
     audience = _audience(name, settings)
-    typer.echo(f"{name}: {audience.description.strip()}")
-    typer.echo(
+    say(f"{name}: {audience.description.strip()}")
+    say(
         f"  medium {audience.medium}, consent to {audience.purpose or 'nothing'}, "
         f"owner {audience.owner}, priority {audience.priority}, hold-out {audience.hold_out:.0%}, "
         f"stays {audience.stays_days} days"
@@ -85,14 +85,12 @@ def show(name: Name, data_dir: DataDir = None) -> None:
             "AND build_id = (SELECT build_id FROM build) GROUP BY 1 ORDER BY 1",
             [name],
         ).fetchall()
-    typer.echo(f"As of {as_of}: {sum(count for _, count in why):,} members")
+    say(f"As of {as_of}: {sum(count for _, count in why):,} members")
     for because, count in why:
-        typer.echo(
-            f"  {WHY.get(because, because) if because else 'may be contacted':<40}{count:>8,}"
-        )
+        say(f"  {WHY.get(because, because) if because else 'may be contacted':<40}{count:>8,}")
     for change, count in changes:
-        typer.echo(f"  {change + ' in this build':<40}{count:>8,}")
-    typer.echo(audience.select.strip())
+        say(f"  {change + ' in this build':<40}{count:>8,}")
+    say(audience.select.strip())
 
 
 @audiences.command("preview")
@@ -139,7 +137,7 @@ def export(
 
     settings = load_settings(data_dir=data_dir)
     summary = export_audience(settings, _audience(name, settings), get_destination(destination))
-    typer.echo(summary.sentence())
+    say(summary.sentence())
 
 
 @audiences.command("deliver")
@@ -150,4 +148,4 @@ def deliver(name: Name, data_dir: DataDir = None) -> None:
     from dagster_project.settings import load_settings
 
     settings = load_settings(data_dir=data_dir)
-    typer.echo(send(settings, _audience(name, settings), endpoint_of(settings)).sentence())
+    say(send(settings, _audience(name, settings), endpoint_of(settings)).sentence())

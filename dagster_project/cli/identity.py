@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from dagster_project.cli.options import DataDir, opened_warehouse
-from dagster_project.cli.screen import Screen
+from dagster_project.cli.screen import Screen, say
 
 identity = typer.Typer(no_args_is_help=True, help="Decide who is whom, and review doubtful pairs.")
 
@@ -61,7 +61,7 @@ def review(
         raise UsageError("Give --export FILE or --import FILE, or neither to be asked here.")
     if answers is not None:
         taken = import_review(load_settings(data_dir=data_dir), answers, who=who)
-        typer.echo(f"{len(taken):,} decisions taken. They hold from the next hourglass run on.")
+        say(f"{len(taken):,} decisions taken. They hold from the next hourglass run on.")
         return
     if export is None:
         from dagster_project.cli.review import ask_at_terminal
@@ -70,7 +70,7 @@ def review(
         return
     with opened_warehouse(data_dir) as (con, _):
         count = export_review(con, export, limit=1000)
-    typer.echo(f"{count:,} pairs in {export}. Fill the column answer with yes or no.")
+    say(f"{count:,} pairs in {export}. Fill the column answer with yes or no.")
 
 
 @identity.command("train")
@@ -103,7 +103,7 @@ def train_model(
     console.print(table)
     if out is not None:
         out.write_text(json.dumps(model, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        typer.echo(f"Proposed model in {out}. Nothing is in force before you put it in place.")
+        say(f"Proposed model in {out}. Nothing is in force before you put it in place.")
 
 
 def _decide(kind: str, left: str, right: str, who: str, why: str, data_dir: Path | None) -> None:
@@ -112,4 +112,4 @@ def _decide(kind: str, left: str, right: str, who: str, why: str, data_dir: Path
 
     decision = make_override(kind, left, right, who=who, why=why)
     add_overrides(load_settings(data_dir=data_dir), [decision])
-    typer.echo("Taken. It holds from the next hourglass run on.")
+    say("Taken. It holds from the next hourglass run on.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dagster_project.cli.options import DataDir, opened_warehouse
-from dagster_project.cli.screen import Screen
+from dagster_project.cli.screen import Screen, say
 
 if TYPE_CHECKING:
     from dagster_project.load.dry_run.check import CheckReport
@@ -70,7 +70,7 @@ def explain(
         from dagster_project.report.match_weights import write_match_weights
 
         count = write_match_weights(found, plot)
-        typer.echo(f"{plot}: {count:,} {'link' if count == 1 else 'links'} with weights.")
+        say(f"{plot}: {count:,} {'link' if count == 1 else 'links'} with weights.")
         return
     if as_json:
         typer.echo(json.dumps(found, default=str, ensure_ascii=False, indent=1))

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from dagster_project.cli.options import DataDir
+from dagster_project.cli.screen import say
 
 
 class Format(StrEnum):
@@ -40,4 +41,4 @@ def export_marts(
     target = folder or settings.exported_marts_dir / version.name
     with opened_marts(version.published) as con:
         for mart in marts:
-            typer.echo(write_mart(con, mart, target, to.value))
+            say(str(write_mart(con, mart, target, to.value)))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dagster_project.cli.options import DataDir
-from dagster_project.cli.screen import Screen
+from dagster_project.cli.screen import Screen, say
 
 if TYPE_CHECKING:
     import duckdb
@@ -60,7 +60,7 @@ def metric(
 
         marts = load_settings(data_dir=data_dir).published_dir / "current" / "marts.duckdb"
         write_project(marts, metricflow)
-        typer.echo(f"Written to {metricflow}. Run there: mf query --metrics net_revenue")
+        say(f"Written to {metricflow}. Run there: mf query --metrics net_revenue")
         return
     if name is None:
         for one in metrics.metrics.values():

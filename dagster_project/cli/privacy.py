@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from dagster_project.cli.options import DataDir
+from dagster_project.cli.screen import say
 
 
 def forget(
@@ -32,23 +33,23 @@ def forget(
         raise UsageError(f"There is no warehouse in {settings.data_dir} yet: hourglass run first.")
     with run_lock(settings):
         for done in resume(settings):
-            typer.echo(done.sentence())
+            say(done.sentence())
         asked = len(keys)
         keys = not_erased_yet(settings, keys)
         if len(keys) < asked:
-            typer.echo(f"{asked - len(keys)} of {asked} keys: erased already.")
+            say(f"{asked - len(keys)} of {asked} keys: erased already.")
         if not keys:
             raise typer.Exit
         found = preview(settings, keys)
-        typer.echo(f"{found.people:,} people, {sum(found.records.values()):,} raw rows:")
+        say(f"{found.people:,} people, {sum(found.records.values()):,} raw rows:")
         for table, rows in found.records.items():
-            typer.echo(f"  {table:<32}{rows:>8,}")
+            say(f"  {table:<32}{rows:>8,}")
         if not yes and not typer.confirm("Erase them for good?"):
-            typer.echo("Nothing was erased.")
+            say("Nothing was erased.")
             raise typer.Exit(1)
         for done in erase(settings, keys):
-            typer.echo(done.sentence())
-    typer.echo("The marts are built again by the next run: hourglass run")
+            say(done.sentence())
+    say("The marts are built again by the next run: hourglass run")
 
 
 def export_person(
@@ -71,7 +72,7 @@ def export_person(
     if not settings.warehouse_path.exists():
         raise UsageError(f"There is no warehouse in {settings.data_dir} yet: hourglass run first.")
     with run_lock(settings):
-        typer.echo(export(settings, key).sentence())
+        say(export(settings, key).sentence())
 
 
 def privacy(
@@ -90,17 +91,17 @@ def privacy(
         typer.echo(json.dumps([asdict(entry) for entry in record], indent=2))
         return
     for entry in record:
-        typer.echo(f"{entry.system}.{entry.table}: {entry.description}")
+        say(f"{entry.system}.{entry.table}: {entry.description}")
         for tag in ("direct identifier", "personal"):
             named = [name for name, found in entry.columns.items() if found == tag]
             if named:
-                typer.echo(f"  {tag + 's' if tag.endswith('r') else tag}: {', '.join(named)}")
-        typer.echo(f"  from: landing/{entry.system}/{entry.table}*" + "".join(
+                say(f"  {tag + 's' if tag.endswith('r') else tag}: {', '.join(named)}")
+        say(f"  from: landing/{entry.system}/{entry.table}*" + "".join(
             f", landing/{name}/" for name in entry.fed_by
         ))  # fmt: skip
-        typer.echo(f"  into marts, by person: {', '.join(entry.marts) or 'none'}")
-        typer.echo(f"  into marts, as sums: {entry.sums}")
-        typer.echo(f"  into restricted: {', '.join(entry.restricted) or 'none'}")
-        typer.echo(f"  why: {', '.join(entry.purposes)} ({entry.legal_basis})")
+        say(f"  into marts, by person: {', '.join(entry.marts) or 'none'}")
+        say(f"  into marts, as sums: {entry.sums}")
+        say(f"  into restricted: {', '.join(entry.restricted) or 'none'}")
+        say(f"  why: {', '.join(entry.purposes)} ({entry.legal_basis})")
         kept = f"{entry.keep_days} days" if entry.keep_days else "until erased"
-        typer.echo(f"  how long: {kept}; versions by HOURGLASS_KEEP_VERSIONS")
+        say(f"  how long: {kept}; versions by HOURGLASS_KEEP_VERSIONS")

@@ -33,7 +33,7 @@ def list_entries(
             f"First: {ids.get((group.path, group.reason), '')}"
         )
     if not groups:
-        typer.echo("Nothing is in quarantine.")
+        say("Nothing is in quarantine.")
 
 
 @quarantine.command("show")
@@ -58,9 +58,9 @@ def export_entries(
     with opened_warehouse(data_dir) as (con, _):
         paths = export_quarantine(con, folder, target=target)
     for path in paths:
-        typer.echo(str(path))
+        say(str(path))
     if not paths:
-        typer.echo("No record is in quarantine.")
+        say("No record is in quarantine.")
 
 
 @quarantine.command("replay")
@@ -72,4 +72,4 @@ def replay_entries(
 
     with opened_warehouse(data_dir) as (con, settings):
         count = accept_corrections(con, settings.landing_dir, path)
-    typer.echo(f"{count:,} corrected records are in landing/. The next hourglass run loads them.")
+    say(f"{count:,} corrected records are in landing/. The next hourglass run loads them.")

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-import typer
 from rich.table import Table
 from rich.text import Text
 
 from dagster_project.cli.options import opened_warehouse
-from dagster_project.cli.screen import Screen, visible
+from dagster_project.cli.screen import Screen, say, visible
 from dagster_project.errors import UsageError
 
 _KEYS = "y one person, n two people, l later, q quit"
@@ -49,14 +48,14 @@ def ask_at_terminal(data_dir: Path | None, *, who: str) -> None:
         remain = f"{len(pairs) - taken:,} remain."
         console.say(f"{remain} {_implied(sample_so_far(settings))}\n")
     if not pairs:
-        typer.echo("Nothing to review: no pair is in doubt, or all of them are decided.")
+        say("Nothing to review: no pair is in doubt, or all of them are decided.")
     elif taken:
-        typer.echo(f"{taken:,} decisions taken. They hold from the next hourglass run on.")
+        say(f"{taken:,} decisions taken. They hold from the next hourglass run on.")
 
 
 def _key() -> str:
     """The next key that means something; Ctrl-C and the end of input quit."""
-    typer.echo(f"{_KEYS}: ", nl=False)
+    Screen().print(f"{_KEYS}: ", end="")
     while True:
         try:
             pressed = click.getchar().casefold()
@@ -64,7 +63,7 @@ def _key() -> str:
             pressed = "q"
         key = next((char for char in pressed if char in "ynlq"), None)
         if key:
-            typer.echo(key)
+            say(key)
             return key
 
 

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from dagster_project.cli.metric import number_text
 from dagster_project.cli.options import DataDir
-from dagster_project.cli.screen import Screen
+from dagster_project.cli.screen import Screen, say
 
 if TYPE_CHECKING:
     from dagster_project.publish import VersionComparison
@@ -179,9 +179,9 @@ def rollback(
 
     settings = load_settings(data_dir=data_dir)
     in_force = put_back(settings, version)
-    typer.echo(f"Version {in_force.name} is in force.")
+    say(f"Version {in_force.name} is in force.")
     for name in update_targets(settings):
-        typer.echo(f"It is in force at {name} too.")
+        say(f"It is in force at {name} too.")
 
 
 def _table(first: str, *numbers: str) -> Table:

@@ -7,7 +7,7 @@ say, and how it is merged with what is shipped, stands with each kind.
 from pathlib import Path
 
 from dagster_project.contracts.folders import PROJECT_FOLDERS
-from dagster_project.errors import UsageError
+from dagster_project.errors import UsageError, unusable
 
 README = """# Definitions of our own
 
@@ -39,6 +39,9 @@ def create_project_folder(folder: Path) -> list[Path]:
     What is there already is left as it is. Raises UsageError when it cannot be written.
     """
     folder = folder.expanduser().resolve()
+    if not str(folder).isprintable():
+        # .env names it, on one line.
+        raise UsageError(f"{folder}: a project folder's name has printable characters only.")
     listed = "\n".join(f"- `{name}/` {text}" for name, text in PROJECT_FOLDERS.items())
     files = {
         "README.md": README.format(folders=listed),
@@ -55,8 +58,5 @@ def create_project_folder(folder: Path) -> list[Path]:
                 (folder / name).write_text(text, encoding="utf-8")
                 written.append(folder / name)
     except OSError as error:
-        raise UsageError(
-            f"{error.filename or folder} cannot be written ({error.strerror}). Choose another "
-            "folder, or make it writable."
-        ) from None
+        raise unusable(folder, error) from None
     return written

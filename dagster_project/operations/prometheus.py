@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dagster_project.errors import UsageError
+from dagster_project.errors import unusable
 from dagster_project.operations.status import FAILED, late_or_odd
 
 
@@ -19,10 +19,7 @@ def write_metrics(path: Path, status: Mapping[str, Any]) -> None:
         partial.write_text("".join(_lines(status)), encoding="utf-8")
         partial.replace(path)
     except OSError as error:
-        raise UsageError(
-            f"{path} cannot be written ({error.strerror}). Name a file in a folder that this user "
-            "may write to."
-        ) from None
+        raise unusable(path, error) from None
 
 
 def _lines(status: Mapping[str, Any]) -> Iterator[str]:

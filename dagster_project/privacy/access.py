@@ -14,7 +14,6 @@ from typing import Any
 
 import duckdb
 
-from dagster_project.activation.exports import private_file
 from dagster_project.contracts import read_yaml
 from dagster_project.errors import UsageError
 from dagster_project.privacy.erasure import prepare_tables, read_what_is_unread
@@ -22,6 +21,7 @@ from dagster_project.privacy.lineage import PURPOSES_PATH
 from dagster_project.privacy.references import contract_tables
 from dagster_project.privacy.rows import find_rows, found_keys, set_keys
 from dagster_project.privacy.subject import find_customers, subject_of
+from dagster_project.private_files import private_file
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect, identifier
 

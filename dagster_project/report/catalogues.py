@@ -21,7 +21,7 @@ from dagster_project.metrics import load_metrics
 from dagster_project.report.language import DEFAULT, LANGUAGES
 from dagster_project.report.vocabulary import WORDS
 from dagster_project.settings import PROJECT_ROOT
-from dagster_project.thresholds import threshold
+from dagster_project.transform.thresholds import threshold
 
 HERE = Path(__file__).parent
 LOCALES = HERE / "locale"

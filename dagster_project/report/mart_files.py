@@ -16,11 +16,11 @@ from typing import Any, Literal
 
 import duckdb
 
-from dagster_project.activation.exports import safe_cell
 from dagster_project.errors import HourglassError, UsageError, no_such
 from dagster_project.publish.descriptions import descriptions_in
 from dagster_project.publish.reading import marts_in
 from dagster_project.quality.fingerprint import columns_of
+from dagster_project.spreadsheets import safe_cell
 from dagster_project.warehouse import identifier
 
 Format = Literal["csv", "xlsx"]

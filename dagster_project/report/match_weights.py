@@ -13,6 +13,7 @@ from dagster_project.identity.inspection.waterfall import (
     how_linked,
     shown_probability,
 )
+from dagster_project.private_files import private_file
 from dagster_project.report.standalone import standalone_page
 
 
@@ -23,9 +24,8 @@ def write_match_weights(found: Mapping[str, Any], path: Path) -> int:
     cannot be written.
     """
     weighed = sum(bool(link["bits"]) for of in found["customers"] for link in of["links"])
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text(page(found), encoding="utf-8")
+    with private_file(path) as file:
+        file.write(page(found))
     return weighed
 
 

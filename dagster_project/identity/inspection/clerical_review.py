@@ -1,6 +1,5 @@
 """Pairs in the grey zone, out to a person and back as decisions."""
 
-import csv
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from dagster_project.identity.matching.overrides import (
     read_overrides,
 )
 from dagster_project.settings import Settings
+from dagster_project.spreadsheets import read_back, safe_cell, written
 
 # Fields that are shown of both records, in this order.
 FIELDS = (
@@ -147,12 +147,10 @@ def export_review(con: duckdb.DuckDBPyConnection, path: Path, *, limit: int = 10
     names = ["answer", "why", "left_record", "right_record", "probability", "gain"]
     names += ["left_records", "right_records", "reason"]
     names += [f"{side}_{field}" for field in FIELDS for side in ("left", "right")]
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
+    with written(path, names) as writer:
         for pair in pairs:
-            writer.writerow({name: _plain(value) for name, value in pair.items()})
-    path.chmod(0o600)
+            shown = {name: "" if value is None else str(value) for name, value in pair.items()}
+            writer.writerow([safe_cell(shown.get(name, "")) for name in names])
     return len(pairs)
 
 
@@ -162,36 +160,22 @@ def import_review(settings: Settings, path: Path, *, who: str) -> list[Override]
     Raises UsageError that names the line whose answer is neither yes nor no; nothing is taken then.
     """
     decisions = []
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        missing = [
-            name
-            for name in ("answer", "left_record", "right_record")
-            if name not in (reader.fieldnames or ())
-        ]
-        if missing:
-            raise UsageError(f"{path}, line 1: columns missing: {', '.join(missing)}.")
-        for row in reader:
-            answer = (row["answer"] or "").strip().casefold()
-            if not answer:
-                continue
-            where = f"{path}, line {reader.line_num}"
-            if answer not in _ANSWERS:
-                raise UsageError(f"{where}: answer must be yes, no or empty.")
-            decisions.append(
-                make_override(
-                    _ANSWERS[answer],
-                    row["left_record"] or "",
-                    row["right_record"] or "",
-                    who=who,
-                    why=": ".join(filter(None, (ANSWERED, (row.get("why") or "").strip()))),
-                    where=where,
-                )
+    for line, row in read_back(path, ("answer", "left_record", "right_record")):
+        answer = row["answer"].strip().casefold()
+        if not answer:
+            continue
+        where = f"{path}, line {line}"
+        if answer not in _ANSWERS:
+            raise UsageError(f"{where}: answer must be yes, no or empty.")
+        decisions.append(
+            make_override(
+                _ANSWERS[answer],
+                row["left_record"],
+                row["right_record"],
+                who=who,
+                why=": ".join(filter(None, (ANSWERED, row.get("why", "").strip()))),
+                where=where,
             )
+        )
     add_overrides(settings, decisions)
     return decisions
-
-
-def _plain(value: Any) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text

@@ -16,6 +16,7 @@ import duckdb
 from dagster_project.errors import UsageError
 from dagster_project.identity.frames import Frame, create_table, make
 from dagster_project.settings import Settings
+from dagster_project.spreadsheets import read_back
 
 FILE_NAME = "identity_overrides.csv"
 COLUMNS = ("kind", "left_record", "right_record", "who", "why", "decided_at")
@@ -47,31 +48,26 @@ def read_overrides(path: Path) -> list[Override]:
     """
     if not path.exists():
         return []
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-        if missing:
-            raise UsageError(f"{path}, line 1: columns missing: {', '.join(missing)}.")
-        found = []
-        for row in reader:
-            try:
-                decided = datetime.fromisoformat(row["decided_at"])
-            except (TypeError, ValueError):
-                raise UsageError(
-                    f"{path}, line {reader.line_num}: decided_at is not a time such as "
-                    "2026-01-31T09:30:00."
-                ) from None
-            found.append(
-                make_override(
-                    row["kind"] or "",
-                    row["left_record"] or "",
-                    row["right_record"] or "",
-                    who=row["who"] or "",
-                    why=row["why"] or "",
-                    decided_at=decided,
-                    where=f"{path}, line {reader.line_num}",
-                )
+    found = []
+    for line, row in read_back(path, COLUMNS):
+        where = f"{path}, line {line}"
+        try:
+            decided = datetime.fromisoformat(row["decided_at"])
+        except ValueError:
+            raise UsageError(
+                f"{where}: decided_at is not a time such as 2026-01-31T09:30:00."
+            ) from None
+        found.append(
+            make_override(
+                row["kind"],
+                row["left_record"],
+                row["right_record"],
+                who=row["who"],
+                why=row["why"],
+                decided_at=decided,
+                where=where,
             )
+        )
     return found
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import duckdb
 
 from dagster_project.errors import UsageError
-from dagster_project.load.landing.corrections import FOLDER, META, neutralised, read_corrected
-from dagster_project.private_files import FILE_MODE, private_folder
+from dagster_project.load.landing.corrections import FOLDER, META, read_corrected
+from dagster_project.private_files import FILE_MODE, FOLDER_MODE, private_folder
+from dagster_project.spreadsheets import safe_cell, written
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,8 @@ def export_quarantine(
 
     One file per target and set of columns, since records of different shape share no header. The
     columns ``quarantine_*`` say which record it is and why it is there; the others hold its cells
-    as far as it could be taken apart. Cells that a spreadsheet would take for formulas are
-    neutralised, and restored by a replay. The folder and its files are the owner's alone.
+    as far as it could be taken apart. Cells that a spreadsheet would take for formulas are made
+    safe, and restored by a replay. The files, and the folder if it is new, are the owner's alone.
     """
     rows = con.execute(
         """
@@ -100,16 +101,13 @@ def export_quarantine(
         reading = json.loads(reading_text)
         cells = _cells(reading, entry[-1] or "")
         groups.setdefault((name, tuple(reading["header"])), []).append((*entry, *cells))
-    private_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
     paths = []
     for (name, header), records in groups.items():
         mark = hashlib.sha256("\x1f".join(header).encode()).hexdigest()[:6]
         path = folder / f"quarantine.{name}.{mark}.csv"
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow([*META, *header])
-            writer.writerows([neutralised(cell) for cell in record] for record in records)
-        path.chmod(FILE_MODE)
+        with written(path, [*META, *header]) as writer:
+            writer.writerows([safe_cell(cell) for cell in record] for record in records)
         paths.append(path)
     return paths
 

@@ -18,7 +18,7 @@ from dagster_project.report.differences import (
     verdict,
 )
 from dagster_project.report.language import nt, t
-from dagster_project.thresholds import threshold
+from dagster_project.transform.thresholds import threshold
 
 # The marts that this part of the report reads.
 MARTS: tuple[str, ...] = ("campaign_performance", "experiment_results", "loyalty_accounts")

@@ -4,7 +4,7 @@ from dagster_project.report import formats
 from dagster_project.report.blocks import Block, Cell, Column, Facts, Section, Table, bar_share
 from dagster_project.report.context import Context, Row
 from dagster_project.report.language import noted, t
-from dagster_project.thresholds import threshold
+from dagster_project.transform.thresholds import threshold
 
 # The marts that this part of the report reads.
 MARTS: tuple[str, ...] = ("customer_preferences", "products")

@@ -7,7 +7,7 @@ from dagster_project.report.blocks import Block, Cell, Column, Figure, Folded, S
 from dagster_project.report.charts import Series, time_plot
 from dagster_project.report.context import CHART_MONTHS, Context, Row, add_months, month_range
 from dagster_project.report.language import noted, t
-from dagster_project.thresholds import threshold
+from dagster_project.transform.thresholds import threshold
 
 # The marts that this part of the report reads.
 MARTS: tuple[str, ...] = ("service_impact", "service_quality")

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from dagster_project.settings import PROJECT_ROOT
-from dagster_project.thresholds import threshold
+from dagster_project.transform.thresholds import threshold
 from tests.integration.dbt_core import naive_segments
 from tests.integration.dbt_core.naive import Oracle, Order
 from tests.integration.dbt_core.naive_growth import goods_sold, is_service, owner_of

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
-from dagster_project.thresholds import threshold
+from dagster_project.transform.thresholds import threshold
 from tests.integration.dbt_core.company import Company
 from tests.integration.dbt_core.naive import Line, Oracle, rounded
 

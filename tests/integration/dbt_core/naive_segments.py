@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 
 from dagster_project.settings import PROJECT_ROOT
-from dagster_project.thresholds import threshold
+from dagster_project.transform.thresholds import threshold
 from tests.integration.dbt_core.naive import Oracle, Order, after
 
 Scores = tuple[int, int, int]

@@ -11,7 +11,7 @@ import pandas as pd
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from dagster_project.settings import PROJECT_ROOT
-from dagster_project.thresholds import threshold
+from dagster_project.transform.thresholds import threshold
 from tests.integration.dbt_core.company import Company
 
 # Days after a contact in which another on the same reason says that it settled nothing.

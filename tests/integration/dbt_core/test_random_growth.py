@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dagster_project.thresholds import threshold
+from dagster_project.transform.thresholds import threshold
 from tests.integration.dbt_core import naive_channels
 from tests.integration.dbt_core import naive_growth as naive
 from tests.integration.dbt_core.busy_company import busy_company

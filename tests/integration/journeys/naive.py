@@ -9,7 +9,7 @@ from itertools import groupby, pairwise
 from math import floor
 from typing import Any
 
-from dagster_project.thresholds import threshold
+from dagster_project.transform.thresholds import threshold
 
 GAP = timedelta(seconds=threshold("session_gap_seconds"))
 VISIT = timedelta(seconds=threshold("message_visit_seconds"))

@@ -1,5 +1,6 @@
 """What the commands print of texts that others wrote."""
 
+import re
 import unicodedata
 from pathlib import Path
 
@@ -83,3 +84,6 @@ def test_every_command_prints_through_the_screen():
     ours = {"screen.py", "progress.py"}
     for path in Path(cli.__file__).parent.glob("*.py"):
         assert path.name in ours or "Console" not in path.read_text(encoding="utf-8"), path
+        # JSON is for a program, and has no control characters and no half ones in it.
+        echoed = re.findall(r"typer\.echo\((.{10})", path.read_text(encoding="utf-8"))
+        assert set(echoed) <= {"json.dumps"}, path

@@ -50,5 +50,5 @@ def test_metrics_are_what_a_collector_reads(tmp_path):
     write_metrics(path, WELL | {"is_well": True})
     assert "hourglass_well 1\n" in path.read_text()
     assert list(tmp_path.iterdir()) == [path]
-    with pytest.raises(UsageError, match="cannot be written"):
+    with pytest.raises(UsageError, match="cannot be used: there is no folder"):
         write_metrics(tmp_path / "no" / "file.prom", status)

@@ -29,5 +29,5 @@ def test_the_example_names_settings_that_exist(tmp_path):
 def test_a_file_in_the_way_is_a_sentence(tmp_path):
     """A stack trace for a misspelt folder."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="cannot be written"):
+    with pytest.raises(UsageError, match="file is a file and no folder"):
         create_project_folder(tmp_path / "file")
