@@ -23,7 +23,7 @@ from dagster_project.publish.reading import marts_in, opened_marts
 from dagster_project.publish.versions import (
     RESTRICTED_DATABASE,
     PublishedVersion,
-    version_in_force,
+    find_version,
 )
 from dagster_project.settings import Settings
 from dagster_project.spreadsheets import safe_cell
@@ -65,9 +65,7 @@ def opened_version(settings: Settings) -> Iterator[tuple[duckdb.DuckDBPyConnecti
 
     Raises UsageError when nothing was published yet, or before audiences were.
     """
-    version = version_in_force(settings)
-    if version is None:
-        raise UsageError("Nothing was published yet: hourglass run first.")
+    version = find_version(settings, None)
     with _attached(version) as con:
         if "audiences" not in marts_in(con):
             raise UsageError(

@@ -2,14 +2,22 @@
 
 import getpass
 import json
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from dagster_project.cli.options import DataDir, opened_warehouse
 from dagster_project.cli.screen import Screen, say
+
+if TYPE_CHECKING:
+    from dagster_project.identity.matching.overrides import Override
+    from dagster_project.settings import Settings
+
+# Unknown records that are named; the others are counted.
+_SHOWN = 5
 
 identity = typer.Typer(no_args_is_help=True, help="Decide who is whom, and review doubtful pairs.")
 
@@ -60,8 +68,10 @@ def review(
     if export is not None and answers is not None:
         raise UsageError("Give --export FILE or --import FILE, or neither to be asked here.")
     if answers is not None:
-        taken = import_review(load_settings(data_dir=data_dir), answers, who=who)
+        settings = load_settings(data_dir=data_dir)
+        taken = import_review(settings, answers, who=who)
         say(f"{len(taken):,} decisions taken. They hold from the next hourglass run on.")
+        _say_what_is_unknown(settings, taken)
         return
     if export is None:
         from dagster_project.cli.review import ask_at_terminal
@@ -111,5 +121,26 @@ def _decide(kind: str, left: str, right: str, who: str, why: str, data_dir: Path
     from dagster_project.settings import load_settings
 
     decision = make_override(kind, left, right, who=who, why=why)
-    add_overrides(load_settings(data_dir=data_dir), [decision])
+    settings = load_settings(data_dir=data_dir)
+    add_overrides(settings, [decision])
     say("Taken. It holds from the next hourglass run on.")
+    _say_what_is_unknown(settings, [decision])
+
+
+def _say_what_is_unknown(settings: "Settings", decisions: "list[Override]") -> None:
+    """A decision may come before its record; a key that was mistyped waits for ever."""
+    from dagster_project.errors import HourglassError
+    from dagster_project.identity.inspection.clerical_review import unknown_records
+    from dagster_project.warehouse import connect
+
+    if not settings.warehouse_path.exists():
+        return
+    # A run is at work, or nothing is built: the decision is taken all the same.
+    with suppress(HourglassError), connect(settings) as con:
+        unknown = unknown_records(con, decisions)
+        more = f" and {len(unknown) - _SHOWN:,} more" if len(unknown) > _SHOWN else ""
+        if unknown:
+            say(
+                f"Not known to the last run: {', '.join(unknown[:_SHOWN])}{more}. A decision waits "
+                "until its records come; where a key is wrong, decide again with the right one."
+            )

@@ -58,8 +58,9 @@ def metric(
     if metricflow is not None:
         from dagster_project.metrics.metricflow import write_project
 
-        marts = load_settings(data_dir=data_dir).published_dir / "current" / "marts.duckdb"
-        write_project(marts, metricflow)
+        settings = load_settings(data_dir=data_dir)
+        find_version(settings, None)
+        write_project(settings.published_dir / "current" / "marts.duckdb", metricflow)
         say(f"Written to {metricflow}. Run there: mf query --metrics net_revenue")
         return
     if name is None:

@@ -23,15 +23,21 @@ def opened_warehouse(
     data_dir: Path | None,
 ) -> Iterator[tuple["duckdb.DuckDBPyConnection", "Settings"]]:
     """The warehouse between two runs; said plainly when there is none or it is at work."""
-    from dagster_project.errors import UsageError
     from dagster_project.settings import load_settings
     from dagster_project.warehouse import connect
 
     settings = load_settings(data_dir=data_dir)
+    require_warehouse(settings)
+    with connect(settings) as con:
+        yield con, settings
+
+
+def require_warehouse(settings: "Settings") -> None:
+    """Raise UsageError where no run has made a warehouse yet, or where it is lost."""
+    from dagster_project.errors import UsageError
+
     if not settings.warehouse_path.exists():
         # A run in which nothing changed since the version in force builds nothing.
         is_lost = (settings.published_dir / "current").is_symlink()
         run = "hourglass run --full-refresh" if is_lost else "hourglass run"
         raise UsageError(f"There is no warehouse in {settings.data_dir}: {run} first.")
-    with connect(settings) as con:
-        yield con, settings

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from dagster_project.cli.options import DataDir
+from dagster_project.cli.options import DataDir, require_warehouse
 from dagster_project.cli.screen import say
 
 
@@ -22,15 +22,13 @@ def forget(
     data_dir: DataDir = None,
 ) -> None:
     """Erase people from every file that is kept, for good; writes a signed record of it."""
-    from dagster_project.errors import UsageError
     from dagster_project.operations.lock import run_lock
     from dagster_project.privacy.erasure import forget as erase
     from dagster_project.privacy.erasure import not_erased_yet, preview, resume
     from dagster_project.settings import load_settings
 
     settings = load_settings(data_dir=data_dir)
-    if not settings.warehouse_path.exists():
-        raise UsageError(f"There is no warehouse in {settings.data_dir} yet: hourglass run first.")
+    require_warehouse(settings)
     with run_lock(settings):
         for done in resume(settings):
             say(done.sentence())
@@ -63,14 +61,12 @@ def export_person(
     data_dir: DataDir = None,
 ) -> None:
     """Write everything that is held about a person, as JSON and as a page to read."""
-    from dagster_project.errors import UsageError
     from dagster_project.operations.lock import run_lock
     from dagster_project.privacy.access import export_person as export
     from dagster_project.settings import load_settings
 
     settings = load_settings(data_dir=data_dir)
-    if not settings.warehouse_path.exists():
-        raise UsageError(f"There is no warehouse in {settings.data_dir} yet: hourglass run first.")
+    require_warehouse(settings)
     with run_lock(settings):
         say(export(settings, key).sentence())
 

@@ -51,7 +51,8 @@ def show_status(
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     version = status["version"]
     if version is None:
-        table.add_row(bold("Version in force"), "none: nothing was published yet")
+        none = f"none: nothing was published yet in {settings.data_dir}"
+        table.add_row(bold("Version in force"), none)
     else:
         table.add_row(bold("Version in force"), version["version"])
         # ISO 8601 in the JSON; here as the runs are below.

@@ -24,13 +24,15 @@ def versions(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """
     from dagster_project.settings import load_settings
 
-    listed = listed_versions(load_settings(data_dir=data_dir))
+    settings = load_settings(data_dir=data_dir)
+    listed = listed_versions(settings)
     if as_json:
         typer.echo(json.dumps(listed, indent=1, default=str))
         return
     console = Screen()
     if not listed:
-        console.say("No version is kept: hourglass run makes the first.")
+        kept_in = settings.published_dir
+        console.say(f"No version is kept in {kept_in}: hourglass run makes the first.")
         return
     table = Table(box=None, padding=(0, 2, 0, 0))
     # Copied and pasted, so never cut.

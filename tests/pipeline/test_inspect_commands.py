@@ -49,6 +49,16 @@ def test_people_are_explained(copy_of_company):
     assert "nobody@example.com" not in unknown.stderr
 
 
+def test_a_decision_on_a_record_that_is_not_there_says_so(copy_of_company):
+    """A mistyped key is taken for a decision, and the two customers are never joined."""
+    [[key]] = copy_of_company.warehouse("SELECT min(contact_id) FROM crm.contacts")
+    why = ("--who", "Ann", "--why", "same passport")
+    known, typed = f"crm.contacts/{key}", f"crm.contacts/{key}x"
+    told = copy_of_company.hourglass("identity", "link", known, typed, *why)
+    assert told.returncode == 0, told.stderr
+    assert f"Not known to the last run: {typed}. A decision waits" in told.stdout
+
+
 def test_what_comes_back_and_what_is_damaged(copy_of_company, tmp_path):
     """A corrected record stays away or counts twice, or a damaged file stops all the others."""
     totals = "SELECT sum(records), sum(accepted), sum(quarantined), sum(left_out) FROM ledger.files"

@@ -1,6 +1,7 @@
 """Pairs in the grey zone, out to a person and back as decisions."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,23 @@ def take_answer(settings: Settings, pair: dict[str, Any], *, is_one: bool, who: 
     kind = _ANSWERS["yes" if is_one else "no"]
     decision = make_override(kind, pair["left_record"], pair["right_record"], who=who, why=ANSWERED)
     add_overrides(settings, [decision])
+
+
+def unknown_records(con: duckdb.DuckDBPyConnection, decisions: Iterable[Override]) -> list[str]:
+    """The records of ``decisions`` that the last run did not know: those decisions wait for them.
+
+    Raises UsageError when nothing is built.
+    """
+    require_built(con)
+    known = {
+        record
+        for (record,) in con.execute(
+            "SELECT source_system || '.' || source_table || '/' || source_id "
+            "FROM intermediate.int_identity_records"
+        ).fetchall()
+    }
+    named = {record for one in decisions for record in (one.left_record, one.right_record)}
+    return sorted(named - known)
 
 
 def export_review(con: duckdb.DuckDBPyConnection, path: Path, *, limit: int = 1000) -> int:

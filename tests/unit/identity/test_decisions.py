@@ -9,6 +9,7 @@ from dagster_project.identity.inspection.clerical_review import (
     export_review,
     import_review,
     review_pairs,
+    unknown_records,
 )
 from dagster_project.identity.inspection.explain import current_id, explain
 from dagster_project.identity.matching.overrides import (
@@ -211,6 +212,16 @@ def test_review_goes_out_and_comes_back(company, tmp_path):
         writer.writerows(rows)
     with pytest.raises(UsageError, match="line 2: answer"):
         import_review(company.settings, path, who="Ann")
+
+
+def test_records_that_no_run_knew_are_named(three):
+    """A decision on a mistyped key waits for ever, and nobody is told."""
+    _decide(three, "link", "3", "1")
+    three.ids()
+    decisions = read_overrides(overrides_path(three.settings))
+    assert unknown_records(three.con, decisions) == []
+    wrong = make_override("link", "crm.contacts/1", "crm.contacts/No", who="Ann", why="same")
+    assert unknown_records(three.con, [*decisions, wrong]) == ["crm.contacts/No"]
 
 
 def test_decision_that_the_load_saw_first_is_still_new_to_the_resolution(three):
