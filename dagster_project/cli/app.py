@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from dotenv import dotenv_values
 
 from dagster_project.cli.audiences import audiences
+from dagster_project.cli.env_file import settings_in
 from dagster_project.cli.identity import identity
 from dagster_project.cli.inspection import check, explain
 from dagster_project.cli.mappings import mappings
@@ -25,7 +25,6 @@ from dagster_project.cli.ui import Part, serve_ui
 from dagster_project.cli.versions import diff, rollback, versions
 from dagster_project.errors import HourglassError, UsageError
 from dagster_project.operations.stopping import Stopped, StopSignals
-from dagster_project.settings import PREFIX
 
 app = typer.Typer(
     name="hourglass",
@@ -203,11 +202,9 @@ def main() -> None:
     """
     signals = StopSignals()
     signals.install()
-    # As Dagster does, so that both commands mean the same installation.
-    for name, value in dotenv_values(Path.cwd() / ".env").items():
-        if name.startswith(PREFIX) and value is not None:
-            os.environ.setdefault(name, value)
     try:
+        for name, value in settings_in(Path.cwd()).items():
+            os.environ.setdefault(name, value)
         app(standalone_mode=True, obj=signals)
     except HourglassError as error:
         _tell(error.message)
