@@ -145,7 +145,8 @@ def _condition(name: str, text: str, known: set[str]) -> exp.Expression:
             )
         if isinstance(node, exp.Column) and (node.table or node.name not in known):
             raise UsageError(
-                f"{name} has no dimension {node.sql()}. It has {', '.join(sorted(known))}."
+                f"{name} has no dimension {node.sql()}. It has {', '.join(sorted(known))}. A text "
+                "that is a value stands in single quotes."
             )
     return condition
 

@@ -103,6 +103,9 @@ def test_an_unknown_name_is_said(marts):
         compile_metric(METRICS, "nett")
     with pytest.raises(UsageError, match="can be by"):
         compile_metric(METRICS, "sales", ["nett"])
+    # What a shell leaves of a text in quotes looks like a column's name.
+    with pytest.raises(UsageError, match=r"no dimension France\..*in single quotes"):
+        compile_metric(METRICS, "sales", where=["sales_channel = France"])
     with pytest.raises(HourglassError, match="does not fit"):
         answer(marts, METRICS, "sales", where=["month = 'yesterday'"])
 
