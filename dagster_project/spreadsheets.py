@@ -18,7 +18,7 @@ from dagster_project.private_files import private_file
 # Excel takes UTF-8 for the machine's own encoding where the mark is missing.
 ENCODING = "utf-8-sig"
 # A spreadsheet saves with its country's list separator.
-DELIMITERS = (",", ";", "\t")
+DELIMITERS = ",;\t"
 # How a cell begins that a spreadsheet runs; apostrophes are counted, so that each can be undone.
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 # Also a telephone number with its plus sign: no spreadsheet runs digits.
@@ -53,7 +53,7 @@ def written(path: Path, header: Collection[str]) -> Iterator[Any]:
 
 
 def read_back(
-    path: Path, columns: Collection[str], advice: str = ""
+    path: Path, columns: Collection[str], advice: str = "", *, delimiters: str = DELIMITERS
 ) -> list[tuple[int, dict[str, str]]]:
     """(line, cells by column) of each record; a cell that its record lacks is an empty text.
 
@@ -71,7 +71,7 @@ def read_back(
             'that "CSV UTF-8".'
         ) from None
     missing = list(columns)
-    for delimiter in DELIMITERS:
+    for delimiter in delimiters:
         try:
             header = next(csv.reader(StringIO(text, newline=""), delimiter=delimiter), [])
             lacking = [name for name in columns if name not in header]

@@ -49,7 +49,8 @@ def read_overrides(path: Path) -> list[Override]:
     if not path.exists():
         return []
     found = []
-    for line, row in read_back(path, COLUMNS):
+    # Decisions are appended and an erasure reads them: this file keeps its form.
+    for line, row in read_back(path, COLUMNS, delimiters=","):
         where = f"{path}, line {line}"
         try:
             decided = datetime.fromisoformat(row["decided_at"])

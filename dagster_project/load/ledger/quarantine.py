@@ -3,7 +3,6 @@
 import csv
 import hashlib
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ from typing import Any
 import duckdb
 
 from dagster_project.errors import UsageError
-from dagster_project.load.landing.corrections import FOLDER, META, read_corrected
-from dagster_project.private_files import FILE_MODE, FOLDER_MODE, private_folder
+from dagster_project.load.landing.corrections import FOLDER, ID, META, read_corrected
+from dagster_project.private_files import FOLDER_MODE, private_folder
 from dagster_project.spreadsheets import safe_cell, written
 
 
@@ -161,6 +160,9 @@ def accept_corrections(con: duckdb.DuckDBPyConnection, landing: Path, path: Path
     private_folder(kept)
     number = len(list(kept.glob("*.csv"))) + 1
     copy = kept / f"{number:06}-{mark}.csv"
-    shutil.copyfile(path, copy)
-    copy.chmod(FILE_MODE)
+    names = list(dict.fromkeys(name for _, _, cells in corrected for name in cells))
+    # In our own form, whatever the spreadsheet saved: an erasure finds the record by its id.
+    with written(copy, [ID, *names]) as writer:
+        for key, line, cells in corrected:
+            writer.writerow([f"{key}-{line}", *(safe_cell(cells.get(name, "")) for name in names)])
     return len(corrected)

@@ -234,3 +234,12 @@ def test_decision_that_the_load_saw_first_is_still_new_to_the_resolution(three):
     _decide(three, "unlink", "1", "3")
     sync_overrides(three.con, three.settings)
     assert three.ids() == before
+
+
+def test_the_file_of_decisions_keeps_its_form(three):
+    """Saved with semicolons, it gets rows with commas, and an erasure misses what it holds."""
+    _decide(three, "link", "3", "1")
+    path = overrides_path(three.settings)
+    path.write_text(path.read_text().replace(",", ";"))
+    with pytest.raises(UsageError, match=f"{path}, line 1: Columns missing"):
+        read_overrides(path)

@@ -12,12 +12,16 @@ import pytest
 from dagster_project.contracts.mapping import Mapping
 from dagster_project.errors import UsageError
 from dagster_project.load.dry_run.check import check_path
+from dagster_project.load.landing.corrections import read_corrected
 from dagster_project.load.ledger.quarantine import (
     accept_corrections,
     export_quarantine,
     list_quarantine,
     show_quarantine,
 )
+from dagster_project.privacy.landing import drop_rows
+from dagster_project.privacy.search import Patterns
+from dagster_project.privacy.subject import Subject
 from tests.unit.load.test_mapping import EXPORT, HEADER
 
 ORDERS = (
@@ -46,6 +50,29 @@ def replay(landing, tmp_path, changes, **arguments):
     correct(path, changes)
     accept_corrections(landing.con, landing.settings.landing_dir, path)
     return landing.load(**arguments)
+
+
+def test_what_is_kept_of_a_correction_has_one_form(landing, tmp_path):
+    """An erasure does not find the record in a file that a spreadsheet saved with semicolons."""
+    landing.put("shop/orders.csv", ORDERS)
+    landing.load()
+    (path,) = export_quarantine(landing.con, tmp_path / "out")
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    with path.open("w", newline="", encoding="utf-8-sig") as file:
+        writer = csv.DictWriter(file, rows[0], delimiter=";")
+        writer.writeheader()
+        writer.writerows(rows)
+    assert accept_corrections(landing.con, landing.settings.landing_dir, path) == len(rows)
+    [kept] = (landing.settings.landing_dir / "_corrections").iterdir()
+    assert read_corrected(kept) == read_corrected(path)
+    ids = {row["quarantine_id"] for row in rows}
+    drop_rows(
+        kept,
+        lambda row: row.get("quarantine_id") in ids,
+        Patterns(Subject((), 1, addresses={"email": (("nobody@example.net",) * 2,)})),
+    )
+    assert read_corrected(kept) == []
 
 
 def test_list_and_show(landing):
