@@ -46,7 +46,9 @@ class BusyError(HourglassError):
 def unusable(path: Path, error: OSError) -> UsageError:
     """A path that a person named and that cannot be read or written: why, and what to do."""
     failed = path if error.filename is None else Path(os.fsdecode(error.filename))
-    above = next((one for one in (failed, *failed.parents) if one.exists()), failed)
+    # Path.exists raises for a name that is too long, from Python 3.12 on.
+    places = (failed, *failed.parents)
+    above = next((one for one in places if os.path.exists(one)), failed)  # noqa: PTH110
     missing = failed if above == failed.parent else f"folder {failed.parent}"
     why = {
         errno.ENOENT: f"there is no {missing}",

@@ -64,6 +64,7 @@ def wrong_paths(folder: Path) -> dict[str, Path]:
         "below what cannot be made": Path("/proc/none/file"),
         "no UTF-8 in the name": folder / "\udcff.csv",
         "too long": folder / ("x" * 300),
+        "below a name that is too long": folder / ("x" * 300) / "file",
     }
 
 
