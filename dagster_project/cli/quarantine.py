@@ -71,5 +71,12 @@ def replay_entries(
     from dagster_project.load.ledger.quarantine import accept_corrections
 
     with opened_warehouse(data_dir) as (con, settings):
-        count = accept_corrections(con, settings.landing_dir, path)
-    say(f"{count:,} corrected records are in landing/. The next hourglass run loads them.")
+        accepted = accept_corrections(con, settings.landing_dir, path)
+    count = f"{accepted.records:,} corrected records are"
+    say(f"{count} in landing/. The next hourglass run loads them.")
+    if accepted.rewritten:
+        counts = ", ".join(f"{name} {count:,}" for name, count in accepted.rewritten.items())
+        say(
+            "Cells that a spreadsheet had only rewritten (2026-03-01 as 3/1/2026, long numbers as "
+            f"1.2E+11) stay as they were delivered: {counts}."
+        )

@@ -4,13 +4,15 @@ import csv
 import io
 import re
 import stat
+from datetime import datetime
+from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from dagster_project.errors import UsageError
-from dagster_project.spreadsheets import read_back, restored, safe_cell, written
+from dagster_project.spreadsheets import read_back, restored, rewritten, safe_cell, written
 
 HEADER = ["key", "answer", "note"]
 # A record of empty texts alone is a blank line, which CSV does not tell from none.
@@ -82,3 +84,94 @@ def test_what_cannot_be_read_is_a_sentence(tmp_path, content, message):
         path.write_bytes(content)
     with pytest.raises(UsageError, match=message):
         read_back(path, ["key", "answer"], "Ask Ann.")
+
+
+@pytest.mark.parametrize(
+    ("cell", "saved"),
+    [
+        ("447700900123", "4.47701E+11"),
+        ("+447700900123", "4.47701E+11"),
+        ("447700900123", "4,47701E+11"),
+        ("447700000000", "4.477E+11"),
+        ("+447700900123", "447700900123"),
+        ("00123", "123"),
+        ("12.50", "12.5"),
+        ("1E5", "1.00E+05"),
+        ("4006381333931726", "4006381333931720"),
+        ("-4006381333931726", "-4.00638E+15"),
+        ("2026-03-14", "14/03/2026"),
+        ("2026-03-14", "3/14/2026"),
+        ("2026-03-14", "14.03.26"),
+        ("2026-03-14", "2026/3/14"),
+        ("2026-03-03 15:04:05", "3/3/2026 15:04"),
+        ("2026-03-14 15:04:05", "14/03/2026 15:04:05"),
+        ("2026-03-14 00:00:00", "3/14/2026"),
+        ("2026-03-14 15:04:05", "3/14/26, 3:04 PM"),
+        ("2026-03-14 00:04:05", "3/14/2026 12:04:05 AM"),
+        ("2026-03-14 15:04:05.250", "04:05.3"),
+    ],
+)
+def test_a_cell_that_only_a_spreadsheet_changed_is_known(cell, saved):
+    """A replayed record brings a phone number as 4.47701E+11, which nobody typed."""
+    assert rewritten([(cell, saved)]) == [True]
+
+
+@pytest.mark.parametrize(
+    ("cell", "saved"),
+    [
+        ("447700900123", "447700900123"),
+        ("447700900123", "447700900124"),
+        ("447700900123", "4.47702E+11"),
+        ("4006381333931726", "4006381333931730"),
+        ("123456", "123450"),
+        ("12.5", "12.6"),
+        ("soon", "2026-03-14"),
+        ("14.03.2026", "15.03.2026"),
+        ("2026-03-14", "15/03/2026"),
+        ("2026-03-14", "14/03/2025"),
+        ("2026-03-14", "2026-03-15"),
+        ("2026-03-14", "14/03.2026"),
+        ("2026-03-14 15:04:05", "14/03/2026 15:05"),
+        ("2026-03-14 15:04:05", "14/03/2026"),
+        ("2026-03-14 15:04:05.250", "04:06.3"),
+        ("", "1"),
+        ("1", ""),
+    ],
+)
+def test_a_correction_is_no_rewriting(cell, saved):
+    """What a person corrected is thrown away."""
+    assert rewritten([(cell, saved)]) == [False]
+
+
+def test_the_order_of_day_and_month_is_the_one_of_the_whole_file():
+    """The 4th of March, corrected to the 3rd of April, is taken for the other way to write it."""
+    untouched = ("2026-03-14", "14/03/2026")
+    corrected = ("2026-03-04", "03/04/2026")
+    assert rewritten([untouched, corrected, ("7", "x")]) == [True, False, False]
+    assert rewritten([("2026-03-14", "3/14/2026"), corrected]) == [True, True]
+    # As many for either: nobody knows, so that what was saved holds.
+    assert rewritten([("2026-03-05", "05/03/2026"), corrected]) == [False, False]
+
+
+@given(
+    st.lists(st.datetimes(min_value=datetime(1900, 1, 1)), min_size=1),
+    st.sampled_from(["%d/%m/%Y %H:%M", "%m/%d/%Y %I:%M %p", "%Y-%m-%d %H:%M", "%d.%m.%Y %H:%M:%S"]),
+)
+def test_dates_in_any_countrys_form_are_known(moments, form):
+    """The dates of a corrected file come back as other days."""
+    moments = [moment.replace(microsecond=0) for moment in moments]
+    assert all(rewritten((str(moment), moment.strftime(form)) for moment in moments))
+
+
+@given(st.text(), st.text())
+def test_any_two_texts_are_compared(cell, saved):
+    """A cell that nobody thought of ends the replay in a stack trace."""
+    assert len(rewritten([(cell, saved)])) == 1
+
+
+@given(st.from_regex(r"[+-]?[0-9]{1,40}(\.[0-9]{1,20})?(E[+-]?[0-9]{1,3})?", fullmatch=True))
+def test_a_number_in_scientific_notation_is_known(cell):
+    """Keys of more digits than a spreadsheet shows are loaded rounded."""
+    saved = f"{Decimal(cell):.5E}"
+    assume(re.fullmatch(r".*E[+-]\d{1,3}", saved) and saved != cell)
+    assert rewritten([(cell, saved)]) == [True]

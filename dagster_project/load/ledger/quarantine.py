@@ -3,6 +3,8 @@
 import csv
 import hashlib
 import json
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import duckdb
 from dagster_project.errors import UsageError
 from dagster_project.load.landing.corrections import FOLDER, ID, META, read_corrected
 from dagster_project.private_files import FOLDER_MODE, private_folder
-from dagster_project.spreadsheets import safe_cell, written
+from dagster_project.spreadsheets import rewritten, safe_cell, written
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,14 @@ class QuarantineEntry:
     reason: str
     message: str
     original: str | None
+
+
+@dataclass(frozen=True)
+class AcceptedCorrections:
+    """Records that were corrected, and the number of cells by column that were only rewritten."""
+
+    records: int
+    rewritten: Mapping[str, int]
 
 
 def list_quarantine(
@@ -139,15 +149,22 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def accept_corrections(con: duckdb.DuckDBPyConnection, landing: Path, path: Path) -> int:
-    """Take a corrected export into landing, so that the next load replays it; its records.
+def accept_corrections(
+    con: duckdb.DuckDBPyConnection, landing: Path, path: Path
+) -> AcceptedCorrections:
+    """Take a corrected export into landing, so that the next load replays it.
 
+    Cells that nobody touched, and that a spreadsheet saved in another form, stay as delivered.
     UsageError when it is no export, or names a record that is not in quarantine.
     """
     corrected = read_corrected(path)
-    for key, line, _ in corrected:
+    # (the corrected cells, a column of them, its delivered cell)
+    delivered: list[tuple[dict[str, str], str, str]] = []
+    for key, line, cells in corrected:
         entry = con.execute(
-            "SELECT 1 FROM ledger.quarantine WHERE quarantine_id = ? AND level = 'row'",
+            "SELECT f.reading, q.original FROM ledger.quarantine q JOIN ledger.files f "
+            "ON q.file_hash = f.file_hash AND q.target = f.target "
+            "WHERE q.quarantine_id = ? AND q.level = 'row'",
             [f"{key}-{line}"],
         ).fetchone()
         if entry is None:
@@ -155,6 +172,15 @@ def accept_corrections(con: duckdb.DuckDBPyConnection, landing: Path, path: Path
                 f"{path}: {key}-{line} is not in quarantine any more. Export again and correct "
                 "what is still there."
             )
+        reading = json.loads(entry[0])
+        original = zip(reading["header"], _cells(reading, entry[1] or ""), strict=False)
+        delivered += [(cells, name, cell) for name, cell in original if name in cells]
+    is_rewritten = rewritten((cell, cells[name]) for cells, name, cell in delivered)
+    kept_cells: Counter[str] = Counter()
+    for (cells, name, cell), only_rewritten in zip(delivered, is_rewritten, strict=True):
+        if only_rewritten:
+            cells[name] = cell
+            kept_cells[name] += 1
     mark = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     kept = landing / FOLDER
     private_folder(kept)
@@ -165,4 +191,4 @@ def accept_corrections(con: duckdb.DuckDBPyConnection, landing: Path, path: Path
     with written(copy, [ID, *names]) as writer:
         for key, line, cells in corrected:
             writer.writerow([f"{key}-{line}", *(safe_cell(cells.get(name, "")) for name in names)])
-    return len(corrected)
+    return AcceptedCorrections(len(corrected), kept_cells)

@@ -14,6 +14,7 @@ from dagster_project.errors import UsageError
 from dagster_project.load.dry_run.check import check_path
 from dagster_project.load.landing.corrections import read_corrected
 from dagster_project.load.ledger.quarantine import (
+    AcceptedCorrections,
     accept_corrections,
     export_quarantine,
     list_quarantine,
@@ -63,7 +64,7 @@ def test_what_is_kept_of_a_correction_has_one_form(landing, tmp_path):
         writer = csv.DictWriter(file, rows[0], delimiter=";")
         writer.writeheader()
         writer.writerows(rows)
-    assert accept_corrections(landing.con, landing.settings.landing_dir, path) == len(rows)
+    assert accept_corrections(landing.con, landing.settings.landing_dir, path).records == len(rows)
     [kept] = (landing.settings.landing_dir / "_corrections").iterdir()
     assert read_corrected(kept) == read_corrected(path)
     ids = {row["quarantine_id"] for row in rows}
@@ -73,6 +74,44 @@ def test_what_is_kept_of_a_correction_has_one_form(landing, tmp_path):
         Patterns(Subject((), 1, addresses={"email": (("nobody@example.net",) * 2,)})),
     )
     assert read_corrected(kept) == []
+
+
+def test_cells_that_a_spreadsheet_rewrote_stay_as_delivered(landing, tmp_path):
+    """Whoever corrects a status changes the order's key and its day, without touching either."""
+    landing.put(
+        "shop/orders.csv",
+        "order_id,ordered_at,status,total_amount,email\n"
+        "400638133393172,2026-03-04 10:00:05,mislaid,12.50,ann@example.com\n"
+        "00017,2026-03-14 10:00:05,mislaid,20,bob@example.com\n",
+    )
+    landing.load()
+    (path,) = export_quarantine(landing.con, tmp_path / "out")
+    correct(
+        path,
+        [
+            {
+                "order_id": "4.00638E+14",
+                "ordered_at": "04/03/2026 10:00",
+                "status": "paid",
+                "total_amount": "12.5",
+            },
+            {
+                "order_id": "17",
+                "ordered_at": "14/03/2026 10:00",
+                "status": "shipped",
+                "total_amount": "21",
+            },
+        ],
+    )
+    accepted = accept_corrections(landing.con, landing.settings.landing_dir, path)
+    assert accepted == AcceptedCorrections(2, {"order_id": 2, "ordered_at": 2, "total_amount": 1})
+    landing.load()
+    assert landing.query(
+        "SELECT order_id, ordered_at::VARCHAR, status, total_amount FROM shop.orders ORDER BY 1"
+    ) == [
+        ("00017", "2026-03-14 10:00:05", "shipped", Decimal(21)),
+        ("400638133393172", "2026-03-04 10:00:05", "paid", Decimal("12.5")),
+    ]
 
 
 def test_list_and_show(landing):
