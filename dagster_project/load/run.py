@@ -43,6 +43,9 @@ Spread = Callable[
     dict[str, FileRows],
 ]
 
+# Paths that are named when none of them can be loaded.
+SHOWN_SKIPPED = 5
+
 
 def load_landing(
     con: duckdb.DuckDBPyConnection,
@@ -243,7 +246,10 @@ def load_files(
 
 def _nothing_to_load(landing: Path, found: Discovery, mappings: dict[str, Mapping]) -> str:
     if found.skipped:
-        return "There is nothing to load. " + "\n".join(path.message for path in found.skipped)
+        shown = [path.message for path in found.skipped[:SHOWN_SKIPPED]]
+        if len(found.skipped) > len(shown):
+            shown.append(f"And {len(found.skipped) - len(shown):,} more paths.")
+        return "There is nothing to load. " + "\n".join(shown)
     return (
         f"There is nothing to load: {landing} has no files. Put extracts there as "
         f"<system>/<table>.csv (systems: {', '.join(load_contract())}) or a vendor's export under "

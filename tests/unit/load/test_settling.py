@@ -38,6 +38,17 @@ def test_a_file_that_has_just_changed_waits(make_landing):
     assert landing.load().accepted == 2
 
 
+def test_many_files_that_wait_are_counted(make_landing):
+    """A first delivery of hundreds of files pushes the reason off the screen."""
+    landing = make_landing(settle_seconds=SETTLE)
+    for number in range(200):
+        landing.put(f"shop/orders_{number:03}.csv", WHOLE)
+    with pytest.raises(HourglassError) as caught:
+        landing.load()
+    assert len(str(caught.value).splitlines()) == 6
+    assert str(caught.value).endswith("\nAnd 195 more paths.")
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
