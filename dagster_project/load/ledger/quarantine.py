@@ -4,7 +4,7 @@ import csv
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,6 +149,26 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
+def _exported(con: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> dict[str, dict[str, str]]:
+    """The delivered cells by column of the quarantined records with these ids, by id."""
+    rows = con.execute(
+        """
+        SELECT q.quarantine_id, f.reading, q.original
+        FROM ledger.quarantine q JOIN ledger.files f
+            ON q.file_hash = f.file_hash AND q.target = f.target
+        WHERE q.level = 'row' AND q.quarantine_id IN (SELECT unnest(?::VARCHAR[]))
+        """,
+        [list(ids)],
+    ).fetchall()
+    readings = {text: json.loads(text) for text in {text for _, text, _ in rows}}
+    return {
+        key: dict(
+            zip(readings[text]["header"], _cells(readings[text], original or ""), strict=False)
+        )
+        for key, text, original in rows
+    }
+
+
 def accept_corrections(
     con: duckdb.DuckDBPyConnection, landing: Path, path: Path
 ) -> AcceptedCorrections:
@@ -158,23 +178,17 @@ def accept_corrections(
     UsageError when it is no export, or names a record that is not in quarantine.
     """
     corrected = read_corrected(path)
+    exported = _exported(con, [f"{key}-{line}" for key, line, _ in corrected])
     # (the corrected cells, a column of them, its delivered cell)
     delivered: list[tuple[dict[str, str], str, str]] = []
     for key, line, cells in corrected:
-        entry = con.execute(
-            "SELECT f.reading, q.original FROM ledger.quarantine q JOIN ledger.files f "
-            "ON q.file_hash = f.file_hash AND q.target = f.target "
-            "WHERE q.quarantine_id = ? AND q.level = 'row'",
-            [f"{key}-{line}"],
-        ).fetchone()
-        if entry is None:
+        original = exported.get(f"{key}-{line}")
+        if original is None:
             raise UsageError(
                 f"{path}: {key}-{line} is not in quarantine any more. Export again and correct "
                 "what is still there."
             )
-        reading = json.loads(entry[0])
-        original = zip(reading["header"], _cells(reading, entry[1] or ""), strict=False)
-        delivered += [(cells, name, cell) for name, cell in original if name in cells]
+        delivered += [(cells, name, cell) for name, cell in original.items() if name in cells]
     is_rewritten = rewritten((cell, cells[name]) for cells, name, cell in delivered)
     kept_cells: Counter[str] = Counter()
     for (cells, name, cell), only_rewritten in zip(delivered, is_rewritten, strict=True):
@@ -184,7 +198,9 @@ def accept_corrections(
     mark = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     kept = landing / FOLDER
     private_folder(kept)
-    number = len(list(kept.glob("*.csv"))) + 1
+    # Above every other, also where somebody took one away: the later file wins.
+    numbers = [path.name.partition("-")[0] for path in kept.glob("*.csv")]
+    number = max((int(text) for text in numbers if text.isdecimal()), default=0) + 1
     copy = kept / f"{number:06}-{mark}.csv"
     names = list(dict.fromkeys(name for _, _, cells in corrected for name in cells))
     # In our own form, whatever the spreadsheet saved: an erasure finds the record by its id.

@@ -12,7 +12,7 @@ import pytest
 from dagster_project.contracts.mapping import Mapping
 from dagster_project.errors import UsageError
 from dagster_project.load.dry_run.check import check_path
-from dagster_project.load.landing.corrections import read_corrected
+from dagster_project.load.landing.corrections import read_corrected, read_corrections
 from dagster_project.load.ledger.quarantine import (
     AcceptedCorrections,
     accept_corrections,
@@ -112,6 +112,21 @@ def test_cells_that_a_spreadsheet_rewrote_stay_as_delivered(landing, tmp_path):
         ("00017", "2026-03-14 10:00:05", "shipped", Decimal(21)),
         ("400638133393172", "2026-03-04 10:00:05", "paid", Decimal("12.5")),
     ]
+
+
+def test_the_later_correction_wins_where_an_earlier_file_was_taken_away(landing, tmp_path):
+    """A person corrects a record once more, and the first correction comes back."""
+    landing.put("shop/orders.csv", ORDERS)
+    landing.load()
+    (path,) = export_quarantine(landing.con, tmp_path / "out")
+    folder = landing.settings.landing_dir / "_corrections"
+    for total in range(10, 18):
+        correct(path, [{"status": "paid", "total_amount": str(total)}] * 3)
+        accept_corrections(landing.con, landing.settings.landing_dir, path)
+        if total < 16:
+            min(folder.iterdir()).unlink()
+    for cells in read_corrections(landing.settings.landing_dir).values():
+        assert {row["total_amount"] for row in cells.values()} == {"17"}
 
 
 def test_list_and_show(landing):
