@@ -12,7 +12,11 @@ import duckdb
 
 from dagster_project.contracts import SourceSettings
 from dagster_project.load.ingest.batch_staging import SourceUnit
-from dagster_project.load.validation.format_inference import declared_formats, infer_formats
+from dagster_project.load.validation.format_inference import (
+    declared_formats,
+    infer_formats,
+    narrowed_formats,
+)
 from dagster_project.load.validation.record_rules import (
     RecordSchema,
     ValidatedRecords,
@@ -60,7 +64,7 @@ def infer_batch_formats(
     lie in temporary tables until ``drop_validated``.
     """
     is_large = sum(unit.delivery.unpacked_bytes for unit in units) > LARGE_BATCH
-    column_formats = declared_formats(schema, settings)
+    column_formats = narrowed_formats(con, base, schema, declared_formats(schema, settings))
     validated, probe = _probed(
         con, validate_records(base, schema, column_formats), "load_validated", is_large=is_large
     )
