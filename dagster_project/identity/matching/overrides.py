@@ -134,10 +134,11 @@ def load_overrides(con: duckdb.DuckDBPyConnection, settings: Settings) -> Overri
         add_overrides(settings, known)
     current = read_overrides(overrides_path(settings))
     frame = make(con, "overrides", "FROM identity.overrides LIMIT 0")
-    for row in current:
-        con.execute(
-            f"INSERT INTO {frame} VALUES (?, ?, ?, ?, ?, ?)", [*_texts(row), row.decided_at]
-        )
+    con.execute(
+        f"INSERT INTO {frame} SELECT {', '.join(['unnest(?::VARCHAR[])'] * 5)}, "
+        "unnest(?::TIMESTAMP[])",
+        [[getattr(row, name) for row in current] for name in COLUMNS],
+    )
     return Overrides(frame, tuple(sorted(set(current) ^ set(_stored(con, "resolution")))))
 
 

@@ -270,19 +270,30 @@ def record(
         f"SELECT customer_id, ?, mint_number, NULL FROM {assignment.minted}",
         [now],
     )
-    for change in assignment.changes:
-        old, new, kind, cause = change
-        con.execute(
-            "INSERT INTO identity.id_changes VALUES (?, ?, ?, ?, ?)", [old, new, now, kind, cause]
-        )
-    for _, home in assignment.decision.restored:
-        con.execute(
-            "UPDATE identity.registry_ids SET merged_into = NULL WHERE customer_id = ?", [home]
-        )
-    for lost, kept in assignment.decision.merged:
-        con.execute(
-            "UPDATE identity.registry_ids SET merged_into = ? WHERE customer_id = ?", [kept, lost]
-        )
+    # All at once: a source that comes late can join tens of thousands, at 1 ms and more each.
+    changes = assignment.changes
+    texts = {
+        name: pa.array([change[place] for change in changes], pa.string())
+        for place, name in enumerate(("old", "new", "kind", "cause"))
+    }
+    create_table(con, "id_given_way", texts)
+    con.execute(
+        "INSERT INTO identity.id_changes SELECT old, new, ?, kind, cause FROM id_given_way", [now]
+    )
+    aliases: dict[str, str | None] = {home: None for _, home in assignment.decision.restored}
+    aliases |= dict(assignment.decision.merged)
+    create_table(
+        con,
+        "id_aliases",
+        {
+            "lost": pa.array(list(aliases), pa.string()),
+            "kept": pa.array(list(aliases.values()), pa.string()),
+        },
+    )
+    con.execute(
+        "UPDATE identity.registry_ids SET merged_into = kept FROM id_aliases "
+        "WHERE customer_id = lost"
+    )
     con.execute(
         f"""
         INSERT INTO identity.registry_trail
