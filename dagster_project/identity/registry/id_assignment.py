@@ -276,9 +276,9 @@ def record(
         name: pa.array([change[place] for change in changes], pa.string())
         for place, name in enumerate(("old", "new", "kind", "cause"))
     }
-    create_table(con, "id_changes_made", texts)
+    create_table(con, "id_changes_now", texts)
     con.execute(
-        "INSERT INTO identity.id_changes SELECT old, new, ?, kind, cause FROM id_changes_made", [now]
+        "INSERT INTO identity.id_changes SELECT old, new, ?, kind, cause FROM id_changes_now", [now]
     )
     aliases: dict[str, str | None] = {home: None for _, home in assignment.decision.restored}
     aliases |= dict(assignment.decision.merged)
