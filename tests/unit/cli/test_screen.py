@@ -5,8 +5,9 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.table import Table
 
 from dagster_project import cli
@@ -60,6 +61,7 @@ def test_a_text_is_shown_and_not_obeyed(text):
 
 
 @given(TEXTS)
+@example("\U0001f3fb")
 def test_a_cell_is_shown_and_not_obeyed(text):
     """A product's category in an audience's preview is read as markup, and the table fails."""
     table = Table(box=None, pad_edge=False)
@@ -67,7 +69,8 @@ def test_a_cell_is_shown_and_not_obeyed(text):
         table.add_column(title, overflow="fold")
     table.add_row(text, bold("of it"))
     assert commanding(shown(table)) == set()
-    words = visible(text).split()
+    # Of a text without width (the colour of an emoji's skin alone) a table shows nothing.
+    words = [word for word in visible(text).split() if cell_len(word)]
     assert all(word in shown(table) for word in words)
 
 
