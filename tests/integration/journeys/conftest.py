@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -82,6 +83,10 @@ INPUTS = {
 SEED_TYPES = {"rule_number": "INTEGER", "position": "INTEGER", "is_paid": "BOOLEAN"}
 
 
+# dbt's path_max_touches.
+LONGEST = 200
+
+
 class Journeys:
     """Compiled models over an in-memory warehouse whose inputs a test fills."""
 
@@ -123,6 +128,20 @@ class Journeys:
             self.con.execute(f"DELETE FROM {table}")
         named = {table.split(".")[1]: table for table in INPUTS}
         fill(self.con, {named[name]: rows for name, rows in tables.items() if name in named})
+
+    @contextmanager
+    def paths_of(self, longest: int) -> Iterator[None]:
+        """Have paths of at most ``longest`` touches in the block."""
+        compiled = self.sql["int_attribution_paths"]
+        assert compiled.count(f"touch_count, {LONGEST})") == 1
+        assert compiled.count(f"touch_count - {LONGEST},") == 1
+        self.sql["int_attribution_paths"] = compiled.replace(
+            f"touch_count, {LONGEST})", f"touch_count, {longest})"
+        ).replace(f"touch_count - {LONGEST},", f"touch_count - {longest},")
+        try:
+            yield
+        finally:
+            self.sql["int_attribution_paths"] = compiled
 
     def build(self, *models: str) -> None:
         """Build the models in the order of MODELS."""

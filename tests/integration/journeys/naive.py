@@ -170,7 +170,7 @@ def touches_of(
     return touches
 
 
-def path_of(order: dict[str, Any], touches: list[Touch], lookback: timedelta) -> list[Touch]:
+def window_of(order: dict[str, Any], touches: list[Touch], lookback: timedelta) -> list[Touch]:
     if order["customer_id"]:
         mine = [t for t in touches if t.customer == order["customer_id"]]
     elif order["visitor_id"]:
@@ -179,6 +179,12 @@ def path_of(order: dict[str, Any], touches: list[Touch], lookback: timedelta) ->
         mine = []
     window = [t for t in mine if order["ordered_at"] - lookback <= t.at <= order["ordered_at"]]
     return sorted(window, key=lambda t: (t.at, t.touchpoint_id))
+
+
+def path_of(
+    order: dict[str, Any], touches: list[Touch], lookback: timedelta, longest: int
+) -> list[Touch]:
+    return window_of(order, touches, lookback)[-longest:]
 
 
 def credits_of(
@@ -258,13 +264,16 @@ class Journey:
 
 
 def journeys_of(
-    orders: list[dict[str, Any]], touches: list[Touch], lookback: timedelta, end: datetime
+    orders: list[dict[str, Any]],
+    touches: list[Touch],
+    lookback: timedelta,
+    longest: int,
+    end: datetime,
 ) -> list[Journey]:
     """Every journey to a sale, and every lost one that is closed."""
-    found = [
-        Journey(path_of(order, touches, lookback), order) for order in orders if order["is_sale"]
-    ]
-    used = {touch.touchpoint_id for journey in found for touch in journey.touches}
+    sales = [order for order in orders if order["is_sale"]]
+    found = [Journey(path_of(sale, touches, lookback, longest), sale) for sale in sales]
+    used = {touch.touchpoint_id for sale in sales for touch in window_of(sale, touches, lookback)}
     people: dict[tuple[str | None, str | None], list[Touch]] = defaultdict(list)
     for touch in touches:
         if touch.touchpoint_id not in used and (touch.customer or touch.visitor):

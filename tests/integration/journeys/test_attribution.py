@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dagster_project.predict.journeys.markov import removal_effects, write_removal_effects
 from tests.integration.journeys import naive
-from tests.integration.journeys.conftest import Journeys
+from tests.integration.journeys.conftest import LONGEST, Journeys
 from tests.metrics_by_hand import ATTRIBUTION_MODELS
 
 START = datetime(2025, 1, 1)
@@ -189,13 +189,18 @@ def expected_touches(tables):
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(events=events, orders=orders, messages=messages)
-def test_marts_equal_the_naive_implementation(journeys: Journeys, events, orders, messages):
+@given(
+    events=events, orders=orders, messages=messages, longest=st.sampled_from([1, 2, 3, 5, LONGEST])
+)
+def test_marts_equal_the_naive_implementation(
+    journeys: Journeys, events, orders, messages, longest
+):
     """Marketing budgets move by wrong numbers: a touch, a path, a credit or a cent is not what
     the definitions say."""
     tables = company(events, orders, messages)
     journeys.fill(**tables)
-    journeys.build(*BUILT)
+    with journeys.paths_of(longest):
+        journeys.build(*BUILT)
     write_removal_effects(journeys.con)
     journeys.build(*CREDITED)
 
@@ -204,12 +209,18 @@ def test_marts_equal_the_naive_implementation(journeys: Journeys, events, orders
         tables["orders"],
         touches,
         timedelta(days=LOOKBACK),
+        longest,
         datetime.combine(AS_OF, datetime.min.time()) + timedelta(days=1),
     )
     moves = naive.transitions_of(ways)
     counted = journeys.rows("SELECT * FROM intermediate.int_journey_transition_counts")
     assert {(origin, target): number for origin, target, number in counted} == moves
     effects = removal_effects(moves)
+    paths = {
+        order["order_id"]: naive.path_of(order, touches, timedelta(days=LOOKBACK), longest)
+        for order in tables["orders"]
+        if order["is_sale"]
+    }
     textbook = {
         row[0]: row[1:]
         for row in journeys.rows(
@@ -217,7 +228,7 @@ def test_marts_equal_the_naive_implementation(journeys: Journeys, events, orders
             "FROM marts.attribution_removal_effects"
         )
     }
-    assert textbook == channel_shares(journeys, tables["orders"], touches, effects)
+    assert textbook == channel_shares(journeys, tables["orders"], paths, effects)
     assert sorted(
         journeys.rows(
             "SELECT touchpoint_id, customer_id, visitor_id, channel, campaign_id, touched_at, "
@@ -246,7 +257,7 @@ def test_marts_equal_the_naive_implementation(journeys: Journeys, events, orders
     for order in tables["orders"]:
         if not order["is_sale"]:
             continue
-        path = naive.path_of(order, touches, timedelta(days=LOOKBACK))
+        path = paths[order["order_id"]]
         kind = "first" if order["is_first_order"] else "repeat"
         month = order["order_date"].replace(day=1)
         if path:
@@ -346,13 +357,12 @@ def near(value: float):
     return pytest.approx(value, abs=1e-6)
 
 
-def channel_shares(journeys: Journeys, orders, touches, effects) -> dict[str, tuple]:
+def channel_shares(journeys: Journeys, orders, paths, effects) -> dict[str, tuple]:
     """Channel to effect, share of all effects, and that share of the sales that had a touch."""
     money = {True: [], False: []}
     for order in orders:
         if order["is_sale"]:
-            path = naive.path_of(order, touches, timedelta(days=LOOKBACK))
-            money[bool(path)].append(order["net_revenue"])
+            money[bool(paths[order["order_id"]])].append(order["net_revenue"])
     order_of = dict(journeys.rows("SELECT channel, position FROM seeds.channels"))
     channels = sorted(effects, key=lambda name: order_of[name])
     total = sum(effects.values())

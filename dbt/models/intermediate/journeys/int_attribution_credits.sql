@@ -14,7 +14,7 @@ with
 
 paths as (
     select * from {{ ref('int_attribution_paths') }}
-    where {{ is_within('order_id') }}
+    where position >= 1 and {{ is_within('order_id') }}
 ),
 
 sales as (

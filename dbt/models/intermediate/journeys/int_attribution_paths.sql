@@ -1,5 +1,9 @@
 -- The touches before each sale, in order. Grain: order_id, position. An earlier sale does not cut
--- the window; a touch may serve two sales; a sale without touches has no row.
+-- the window; a touch may serve two sales; a sale without touches has no row. Of more touches than
+-- path_max_touches the last ones are the path, and those before it have no position above 0: they
+-- take no credit, and are not lost either. Without that an account with many sales and many touches
+-- has their product: a shop's own with 30,000 sales and 20,000 touches in a year made 191 million
+-- credits, and a run of 15 minutes where others took one (2026-12).
 {%- set window -%}
     t.touched_at <= o.ordered_at
     and {{ add_seconds('t.touched_at', lookback_seconds()) }} >= o.ordered_at
@@ -80,20 +84,28 @@ matched as (
     where s.customer_id is null
 ),
 
+counted as (
+    select
+        *,
+        row_number() over (partition by order_id order by touched_at, touchpoint_id) as place,
+        count(*) over (partition by order_id) as touch_count
+    from matched
+),
+
 final as (
     select
         order_id,
         cast(
-            row_number() over (partition by order_id order by touched_at, touchpoint_id) as integer
+            place - greatest(touch_count - {{ var('path_max_touches') }}, 0) as integer
         ) as position,
-        cast(count(*) over (partition by order_id) as integer) as path_length,
+        cast(least(touch_count, {{ var('path_max_touches') }}) as integer) as path_length,
         touchpoint_id,
         channel,
         campaign_id,
         touched_at,
         ordered_at,
         is_identifying
-    from matched
+    from counted
 )
 
 select * from final

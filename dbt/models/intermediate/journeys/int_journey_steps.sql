@@ -1,5 +1,5 @@
 -- A journey ends in a sale or is lost. A touch is lost when its person or visitor bought nothing
--- within the look-back window after it, so it stands in no sale's path; lost touches make one
+-- within the look-back window after it, so it stands before no sale; lost touches make one
 -- journey until a gap longer than the window, which any sale between them would cause too.
 {%- set person -%}
     case
@@ -39,7 +39,7 @@ sale_steps as (
         channel,
         touched_at
     from {{ ref('int_attribution_paths') }}
-    where {{ is_within("concat('sale:', order_id)") }}
+    where position >= 1 and {{ is_within("concat('sale:', order_id)") }}
 ),
 
 lost as (
