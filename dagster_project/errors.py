@@ -1,4 +1,4 @@
-"""The one error type whose message is meant for a person, and how it names what is unknown."""
+"""The one error type whose message is meant for a person, and how messages count and name."""
 
 import errno
 import os
@@ -59,6 +59,11 @@ def unusable(path: Path, error: OSError) -> UsageError:
         errno.EPERM: "this user has no right to it",
     }.get(error.errno or 0, error.strerror or type(error).__name__)
     return UsageError(f"{path} cannot be used: {why}. Name another, or mend that.")
+
+
+def counted(number: int, one: str, several: str = "") -> str:
+    """``1 row`` or ``1,234 rows``: a number and its noun; ``several`` is a plural without s."""
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -27,7 +27,7 @@ from dagster_project.activation.delivery_ledger import (
     opened_ledger,
 )
 from dagster_project.activation.exports import members_of, opened_version
-from dagster_project.errors import BusyError, HourglassError, UsageError
+from dagster_project.errors import BusyError, HourglassError, UsageError, counted
 from dagster_project.settings import Settings
 
 BATCH_SIZE = 100
@@ -54,9 +54,9 @@ class DeliverySummary:
 
     def sentence(self) -> str:
         return (
-            f"{self.audience}: {self.upserts:,} members sent, {self.removals:,} taken back, "
-            f"{self.kept:,} unchanged; {self.batches:,} requests accepted, "
-            f"{self.repeated:,} repeated."
+            f"{self.audience}: {counted(self.upserts, 'member')} sent, "
+            f"{self.removals:,} taken back, {self.kept:,} unchanged; "
+            f"{counted(self.batches, 'request')} accepted, {self.repeated:,} repeated."
         )
 
 

@@ -32,7 +32,7 @@ from dagster_project.activation.definitions import (
 )
 from dagster_project.activation.lift import write_results
 from dagster_project.activation.mart_schemas import AUDIENCES, CHANGES, MARTS
-from dagster_project.errors import HourglassError
+from dagster_project.errors import HourglassError, counted
 from dagster_project.identity.registry.tables import hash_key
 from dagster_project.publish.reading import attach_marts, detach_marts, marts_in
 from dagster_project.publish.versions import DATABASE
@@ -56,7 +56,8 @@ class MembershipSummary:
 
     def sentence(self) -> str:
         return (
-            f"{len(self.members)} audiences with {sum(self.members.values()):,} members, "
+            f"{counted(len(self.members), 'audience')} with "
+            f"{counted(sum(self.members.values()), 'member')}, "
             f"{sum(self.entered.values()):,} entered, {sum(self.left.values()):,} left, "
             f"{sum(self.contacted.values()):,} may be contacted."
         )

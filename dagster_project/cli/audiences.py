@@ -7,6 +7,7 @@ from rich.table import Table
 
 from dagster_project.cli.options import DataDir
 from dagster_project.cli.screen import Screen, say
+from dagster_project.errors import counted
 
 if TYPE_CHECKING:
     from dagster_project.activation.definitions import Audience
@@ -85,7 +86,7 @@ def show(name: Name, data_dir: DataDir = None) -> None:
             "AND build_id = (SELECT build_id FROM build) GROUP BY 1 ORDER BY 1",
             [name],
         ).fetchall()
-    say(f"As of {as_of}: {sum(count for _, count in why):,} members")
+    say(f"As of {as_of}: {counted(sum(count for _, count in why), 'member')}")
     for because, count in why:
         say(f"  {WHY.get(because, because) if because else 'may be contacted':<40}{count:>8,}")
     for change, count in changes:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from dagster_project.cli.options import DataDir, opened_warehouse
 from dagster_project.cli.screen import Screen, say
+from dagster_project.errors import counted
 
 if TYPE_CHECKING:
     from dagster_project.identity.matching.overrides import Override
@@ -70,7 +71,7 @@ def review(
     if answers is not None:
         settings = load_settings(data_dir=data_dir)
         taken = import_review(settings, answers, who=who)
-        say(f"{len(taken):,} decisions taken. They hold from the next hourglass run on.")
+        say(f"{counted(len(taken), 'decision')} taken, valid from the next hourglass run on.")
         _say_what_is_unknown(settings, taken)
         return
     if export is None:
@@ -80,7 +81,7 @@ def review(
         return
     with opened_warehouse(data_dir) as (con, _):
         count = export_review(con, export, limit=1000)
-    say(f"{count:,} pairs in {export}. Fill the column answer with yes or no.")
+    say(f"{counted(count, 'pair')} in {export}. Fill the column answer with yes or no.")
 
 
 @identity.command("train")

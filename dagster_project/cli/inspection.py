@@ -8,6 +8,7 @@ import typer
 
 from dagster_project.cli.options import DataDir, opened_warehouse
 from dagster_project.cli.screen import Screen, say
+from dagster_project.errors import counted
 
 if TYPE_CHECKING:
     from dagster_project.load.dry_run.check import CheckReport
@@ -32,9 +33,9 @@ def print_report(console: Screen, report: "CheckReport") -> None:
     """What would become of each file, and each reason with its lines and examples."""
     for file in report.files:
         console.say(
-            f"{file.path} as {file.target}: {file.records:,} records, {file.accepted:,} accepted, "
-            f"{file.quarantined:,} quarantined, {file.left_out:,} left out by a rule, "
-            f"{file.nulled:,} cells nulled"
+            f"{file.path} as {file.target}: {counted(file.records, 'record')}, "
+            f"{file.accepted:,} accepted, {file.quarantined:,} quarantined, "
+            f"{file.left_out:,} left out by a rule, {counted(file.nulled, 'cell')} nulled"
             + (f", older versions: {file.older:,}" if file.older else "")
         )
     for finding in report.findings:
@@ -70,7 +71,7 @@ def explain(
         from dagster_project.report.match_weights import write_match_weights
 
         count = write_match_weights(found, plot)
-        say(f"{plot}: {count:,} {'link' if count == 1 else 'links'} with weights.")
+        say(f"{plot}: {counted(count, 'link')} with weights.")
         return
     if as_json:
         typer.echo(json.dumps(found, default=str, ensure_ascii=False, indent=1))

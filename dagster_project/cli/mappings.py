@@ -7,6 +7,7 @@ import typer
 
 from dagster_project.cli.inspection import print_report
 from dagster_project.cli.screen import Screen
+from dagster_project.errors import counted
 
 mappings = typer.Typer(
     invoke_without_command=True,
@@ -53,7 +54,7 @@ def try_on_file(
     report, tables = try_mapping(definition, file, settings, limit=rows)
     console = Screen()
     for table in tables:
-        console.say(f"{table.table}: {table.count:,} rows")
+        console.say(f"{table.table}: {counted(table.count, 'row')}")
         for line, values in table.first:
             filled = ", ".join(f"{k}={_plain(v)}" for k, v in values.items() if v is not None)
             console.say(f"  line {line}: {filled}")

@@ -10,6 +10,7 @@ import typer
 
 from dagster_project.cli.options import DataDir
 from dagster_project.cli.screen import Screen, say
+from dagster_project.errors import counted
 
 if TYPE_CHECKING:
     import duckdb
@@ -159,8 +160,8 @@ def _show(console: Screen, told: Mapping[str, Any], found: "Answer") -> None:
         label = ", ".join("(none)" if one is None else str(one) for one in cut)
         console.say(f"  {label + ': ' if cut else ''}{written(value)}")
     if len(found.rows) > _SHOWN:
-        console.say(f"  and {len(found.rows) - _SHOWN:,} more lines; --json has all")
-    behind = ", ".join(f"{mart} {rows:,} rows" for mart, rows in found.behind.items())
+        console.say(f"  and {counted(len(found.rows) - _SHOWN, 'more line')}; --json has all")
+    behind = ", ".join(f"{mart} {counted(rows, 'row')}" for mart, rows in found.behind.items())
     console.say(f"Version {told['version']}, from {behind}, in {told['where_to_see']}")
     console.say(f"Can be cut by {', '.join(told['dimensions'])}")
     console.say(f"SQL:\n{found.sql}")

@@ -8,6 +8,7 @@ import typer
 
 from dagster_project.cli.options import DataDir, require_warehouse
 from dagster_project.cli.screen import say
+from dagster_project.errors import counted
 
 
 def forget(
@@ -39,7 +40,8 @@ def forget(
         if not keys:
             raise typer.Exit
         found = preview(settings, keys)
-        say(f"{found.people:,} people, {sum(found.records.values()):,} raw rows:")
+        erased = sum(found.records.values())
+        say(f"{counted(found.people, 'person', 'people')}, {counted(erased, 'raw row')}:")
         for table, rows in found.records.items():
             say(f"  {table:<32}{rows:>8,}")
         if not yes and not typer.confirm("Erase them for good?"):

@@ -7,6 +7,7 @@ import typer
 
 from dagster_project.cli.options import DataDir, opened_warehouse
 from dagster_project.cli.screen import say
+from dagster_project.errors import counted
 
 quarantine = typer.Typer(no_args_is_help=True, help="What was refused, and the way back.")
 
@@ -72,8 +73,8 @@ def replay_entries(
 
     with opened_warehouse(data_dir) as (con, settings):
         accepted = accept_corrections(con, settings.landing_dir, path)
-    count = f"{accepted.records:,} corrected records are"
-    say(f"{count} in landing/. The next hourglass run loads them.")
+    count = counted(accepted.records, "corrected record")
+    say(f"In landing/: {count}. The next hourglass run loads them.")
     if accepted.rewritten:
         counts = ", ".join(f"{name} {count:,}" for name, count in accepted.rewritten.items())
         say(

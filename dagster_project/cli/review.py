@@ -10,7 +10,7 @@ from rich.text import Text
 
 from dagster_project.cli.options import opened_warehouse
 from dagster_project.cli.screen import Screen, say, visible
-from dagster_project.errors import UsageError
+from dagster_project.errors import UsageError, counted
 
 _KEYS = "y one person, n two people, l later, q quit"
 
@@ -50,7 +50,7 @@ def ask_at_terminal(data_dir: Path | None, *, who: str) -> None:
     if not pairs:
         say("Nothing to review: no pair is in doubt, or all of them are decided.")
     elif taken:
-        say(f"{taken:,} decisions taken. They hold from the next hourglass run on.")
+        say(f"{counted(taken, 'decision')} taken, valid from the next hourglass run on.")
 
 
 def _key() -> str:

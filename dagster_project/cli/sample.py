@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dagster_project.cli.screen import Screen
-from dagster_project.errors import UsageError
+from dagster_project.errors import UsageError, counted
 
 
 def write_sample(out: Path, *, customers: int, months: int, seed: int) -> int:
@@ -15,5 +15,8 @@ def write_sample(out: Path, *, customers: int, months: int, seed: int) -> int:
     console = Screen(stderr=True)
     with console.status("Simulating"):
         write_company(out, customers=customers, months=months, seed=seed)
-    console.say(f"{customers:,} people over {months} months in {out}/landing, truth in {out}/truth")
+    console.say(
+        f"{counted(customers, 'person', 'people')} over {counted(months, 'month')} "
+        f"in {out}/landing, truth in {out}/truth"
+    )
     return 0

@@ -7,7 +7,7 @@ from typing import Any
 from rich.table import Table
 
 from dagster_project.cli.screen import Screen, bold
-from dagster_project.cli.summary import add_notes
+from dagster_project.cli.summary import add_notes, record_counts
 from dagster_project.operations.alerts import send_alerts
 from dagster_project.operations.prometheus import write_metrics
 from dagster_project.operations.status import status_of
@@ -69,8 +69,7 @@ def show_status(
     if ledger:
         table.add_row(
             bold("Records"),
-            f"{ledger['records']:,} read, {ledger['quarantined']:,} quarantined, "
-            f"{ledger['left_out']:,} left out by a rule",
+            record_counts(ledger),
         )
         for reason in ledger.get("reasons", []):
             table.add_row(

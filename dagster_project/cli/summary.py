@@ -7,7 +7,7 @@ from rich.table import Table
 
 from dagster_project.cli.progress import STAGES
 from dagster_project.cli.screen import Screen, bold
-from dagster_project.errors import UsageError
+from dagster_project.errors import UsageError, counted
 from dagster_project.operations.status import refused_files, waiting_files
 from dagster_project.publish import opened_marts, version_in_force
 from dagster_project.publish.versions import version_of
@@ -43,8 +43,7 @@ def show_summary(console: Screen, settings: Settings, outcome: "RunOutcome") -> 
         + ("" if is_current else f", restated: version {in_force.name} stays in force"),
         "Why": load["reason"],
         "Files": f"{load['files_loaded']:,} loaded, {load['files_skipped']:,} known before",
-        "Records": f"{load['records']:,} read: {load['accepted']:,} accepted, "
-        f"{load['quarantined']:,} quarantined, {load['left_out']:,} left out by a rule",
+        "Records": record_counts(load),
         "Customers": f"{customers:,}",
         "Sales": f"{sales:,}",
         "Net revenue": f"{revenue:,.2f} {currency}".strip(),
@@ -64,6 +63,15 @@ def show_summary(console: Screen, settings: Settings, outcome: "RunOutcome") -> 
     console.print(table, soft_wrap=True)
 
 
+def record_counts(ledger: dict[str, Any]) -> str:
+    """What became of the records that were read; the parts add up to their number."""
+    erased = f", {ledger['erased']:,} erased" if ledger["erased"] else ""
+    return (
+        f"{ledger['records']:,} read: {ledger['accepted']:,} accepted, "
+        f"{ledger['quarantined']:,} quarantined, {ledger['left_out']:,} left out by a rule{erased}"
+    )
+
+
 def order_notes(con: "duckdb.DuckDBPyConnection") -> dict[str, str]:
     """What of the published orders is no sale, lacks a line, or has its total from its lines.
 
@@ -80,9 +88,9 @@ def order_notes(con: "duckdb.DuckDBPyConnection") -> dict[str, str]:
         "SELECT count_if(is_incomplete), count_if(is_total_computed) FROM orders"
     ).fetchall()[0]
     if incomplete:
-        notes["Incomplete"] = f"{incomplete:,} orders lack a line that stands in quarantine"
+        notes["Incomplete"] = f"{counted(incomplete, 'order')} with a line in quarantine"
     if computed:
-        notes["Totals"] = f"{computed:,} orders have no total: that of their lines is taken"
+        notes["Totals"] = f"{counted(computed, 'order')} without a total: computed of the lines"
     return notes
 
 

@@ -24,7 +24,7 @@ from dagster_dbt import (
 from dagster_project.defs.groups import group_of_model
 from dagster_project.defs.resources import DbtServer, RunLock, told_plainly
 from dagster_project.engine import after_models, before_models
-from dagster_project.errors import HourglassError
+from dagster_project.errors import HourglassError, counted
 from dagster_project.predict import warm_up as warm_up_predictions
 from dagster_project.quality import RuleOutcome, column_rules, record_dbt_results, recorded_rules
 from dagster_project.quality import warm_up as warm_up_checks
@@ -87,7 +87,7 @@ def failure_of(
         name = name.split(".")[1] if "." in name else name
         broken = [rule.sentence for rule in rules.get(result["unique_id"], ()) if rule.failing_rows]
         if result["status"] == "fail":
-            rows = ", ".join(broken) or f"{result.get('failures') or 0} rows"
+            rows = ", ".join(broken) or counted(result.get("failures") or 0, "row")
             lines.append(f"check {name}: {rows}")
         elif had_no_memory(result):
             lines.append(
@@ -285,6 +285,6 @@ def with_rules(check: dg.AssetCheckResult, rules: Sequence[RuleOutcome]) -> dg.A
         dg.TableSchema([dg.TableColumn("rule"), dg.TableColumn("failing rows")]),
     )
     return check._replace(
-        description="; ".join(broken) or f"{len(rules)} rules hold.",
+        description="; ".join(broken) or "All rules hold.",
         metadata={**(check.metadata or {}), "rules": table},
     )

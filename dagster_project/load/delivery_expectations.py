@@ -17,6 +17,7 @@ import duckdb
 from cronsim import CronSim
 
 from dagster_project.contracts import SourceSettings
+from dagster_project.errors import counted
 from dagster_project.load.landing.discovery import split_instance
 from dagster_project.load.ledger.schema import insert_rows
 from dagster_project.load.validation.load_targets import Target, Targets
@@ -191,7 +192,7 @@ def _assess(
     is_odd = usual is not None and records is not None and not low <= records <= high
     if is_odd:
         said.append(
-            f"delivered {records:,} records for {newest_day}, outside {low:,.0f} to "
+            f"delivered {counted(records, 'record')} for {newest_day}, outside {low:,.0f} to "
             f"{high:,.0f} (the usual {usual:,.0f} of this weekday)"
         )
     if not settings.expected_delivery and not settings.volume_band and due_at is None:

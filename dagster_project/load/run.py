@@ -12,7 +12,7 @@ import duckdb
 from dagster_project.contracts import load_contract
 from dagster_project.contracts.mapping import Mapping, file_patterns, load_mappings
 from dagster_project.contracts.references import parent_references
-from dagster_project.errors import HourglassError
+from dagster_project.errors import HourglassError, counted
 from dagster_project.load.delivery_expectations import assess_deliveries
 from dagster_project.load.ingest.canonical_rows import LoadStamp
 from dagster_project.load.ingest.commit import LoadCommitter
@@ -181,9 +181,8 @@ def count_keys_and_references(
         [summary.changed],
     ).fetchall():
         if older:
-            summary.say(
-                path, "info", "older_versions", f"{path}: {older:,} older versions in {table}."
-            )
+            text = f"{path}: {counted(older, 'older version')} in {table}."
+            summary.say(path, "info", "older_versions", text)
         if message:
             summary.say(path, "warning", "conflicting_keys", message)
     for reference, message in con.execute(
@@ -237,7 +236,7 @@ def load_files(
     loader = FileLoader(con, planner, committer, preparation, summary, read_before)
     for target, deliveries in new:
         if progress:
-            progress(f"{target.name}: {len(deliveries)} new file(s)")
+            progress(f"{target.name}: {counted(len(deliveries), 'new file')}")
         summary.files_known -= len(deliveries)
         summary.changed.append(target.name)
         loader.load(target, deliveries)

@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 
 from dagster_project.contracts import read_yaml
-from dagster_project.errors import UsageError
+from dagster_project.errors import UsageError, counted
 from dagster_project.privacy.erasure import prepare_tables, read_what_is_unread
 from dagster_project.privacy.lineage import PURPOSES_PATH
 from dagster_project.privacy.references import contract_tables
@@ -39,8 +39,9 @@ class PersonExport:
 
     def sentence(self) -> str:
         return (
-            f"{self.records:,} delivered records and {self.mart_rows:,} derived rows written to "
-            f"{self.folder} (person.json, person.html). Check who asks before you hand it over."
+            f"{counted(self.records, 'delivered record')} and "
+            f"{counted(self.mart_rows, 'derived row')} written to {self.folder} "
+            "(person.json, person.html). Check who asks before you hand it over."
         )
 
 

@@ -22,7 +22,7 @@ from typing import Any
 import duckdb
 
 from dagster_project.activation.delivery_ledger import recipients_of, remove_customers
-from dagster_project.errors import UsageError
+from dagster_project.errors import UsageError, counted
 from dagster_project.identity.registry.tables import create_identity_tables, hash_key
 from dagster_project.load.ledger.schema import create_raw_tables
 from dagster_project.privacy.journal import Journal, RewrittenFile, now_utc, pending_journals
@@ -66,13 +66,14 @@ class Erasure:
     def sentence(self) -> str:
         if not self.people:
             return (
-                f"{self.records:,} records were older than their sources keep them: purged from "
-                f"{self.files:,} files in landing/ and from the raw tables. Record: "
+                f"Purged as older than its source keeps it: {counted(self.records, 'record')}, "
+                f"from {counted(self.files, 'file')} in landing/ and from the raw tables. Record: "
                 f"{self.statement}"
             )
         return (
-            f"{self.people:,} people erased: {self.records:,} records, {self.files:,} files in "
-            f"landing/ and {self.versions:,} versions rewritten. Record: {self.statement}"
+            f"{counted(self.people, 'person', 'people')} erased: "
+            f"{counted(self.records, 'record')}, {counted(self.files, 'file')} in landing/ and "
+            f"{counted(self.versions, 'version')} rewritten. Record: {self.statement}"
         )
 
 

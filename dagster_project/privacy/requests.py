@@ -29,14 +29,14 @@ class OpenRequests:
         said = []
         if self.unknown:
             said.append(
-                f"{len(self.unknown)} erasure request(s) name nobody who is known "
+                f"Erasure requests that name nobody who is known: {len(self.unknown):,} "
                 f"({', '.join(self.unknown[:5])}); they are kept and looked at again in every run."
             )
         if self.ambiguous:
             said.append(
-                f"{len(self.ambiguous)} erasure request(s) give an address that several people "
-                f"share ({', '.join(self.ambiguous[:5])}). Say who is meant: hourglass forget "
-                "crm.contacts/<id>."
+                f"Erasure requests with an address that several people share: "
+                f"{len(self.ambiguous):,} ({', '.join(self.ambiguous[:5])}). Say who is meant: "
+                "hourglass forget crm.contacts/<id>."
             )
         return said
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from dagster_project.errors import HourglassError
+from dagster_project.errors import HourglassError, counted
 from dagster_project.publish.descriptions import describe, metadata_of, parquet_metadata
 from dagster_project.publish.reading import opened_marts, parquet_of
 from dagster_project.publish.unchanged import link
@@ -259,7 +259,7 @@ def _copy(
 def _compare(name: str, gate: GateRecord, found: Fingerprint) -> None:
     checked = gate.fingerprints.get(name)
     if checked is None or found != checked:
-        rows = "no rows" if checked is None else f"{checked.rows:,} rows"
+        rows = "no rows" if checked is None else counted(checked.rows, "row")
         raise HourglassError(
             f"The mart {name} is not the one that was checked ({rows} then, {found.rows:,} now, or "
             "other values in them). It was rebuilt after the gate: run the checks again. The "

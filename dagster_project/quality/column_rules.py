@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 
+from dagster_project.errors import counted
 from dagster_project.quality.build_id import current_build_id
 from dagster_project.quality.failing_rows import keep_rows
 from dagster_project.settings import Settings
@@ -42,7 +43,7 @@ class RuleOutcome:
     @property
     def sentence(self) -> str:
         """The rule and its rows, without a value of them."""
-        rows = "did not run" if self.failing_rows is None else f"{self.failing_rows:,} rows"
+        rows = "did not run" if self.failing_rows is None else counted(self.failing_rows, "row")
         return f"{self.name} {rows}" + (f" (in {self.rows_path})" if self.rows_path else "")
 
 

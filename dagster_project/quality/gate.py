@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from dagster_project.errors import UsageError
+from dagster_project.errors import UsageError, counted
 from dagster_project.quality.build_id import current_build_id
 from dagster_project.quality.dbt_results import dbt_results
 from dagster_project.quality.expectations import ExpectationRunner, Verdict
@@ -316,7 +316,7 @@ def _run(
             results.append(replace(result, outcome="errored", message=text, failing_rows=None))
             continue
         if rows < item.min_rows:
-            text = f"It applies from {item.min_rows:,} rows on; the mart has {rows:,}."
+            text = f"It applies from {counted(item.min_rows, 'row')} on; the mart has {rows:,}."
             results.append(replace(result, message=text, seconds=0.0))
             continue
         verdict = verdicts.get(item.name)
@@ -345,7 +345,7 @@ def _failed(
         found = verdict.observed
     else:
         count = verdict.failing_rows or 0
-        found = f"{count:,} {'row' if count == 1 else 'rows'} for which this does not hold"
+        found = f"{counted(count, 'row')} for which this does not hold"
     return replace(
         result,
         outcome="failed",
@@ -364,7 +364,7 @@ def _empty_result(suite: Suite, rows: int) -> CheckResult:
         kind="expectation",
         severity="warning" if suite.empty.outcome == "warning" else "blocking",
         outcome="passed" if rows or allowed else "failed",
-        message=f"It has {rows:,} rows." if rows else f"It is empty. {suite.empty.why}",
+        message=f"It has {counted(rows, 'row')}." if rows else f"It is empty. {suite.empty.why}",
         why=suite.empty.why,
         checked_rows=rows,
     )

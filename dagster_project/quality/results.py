@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from dagster_project.errors import HourglassError
+from dagster_project.errors import HourglassError, counted
 
 Severity = Literal["blocking", "warning"]
 Kind = Literal["expectation", "dbt_test", "dbt_model"]
@@ -59,7 +59,7 @@ class CheckResult:
     @property
     def sentence(self) -> str:
         """The result in words: mart, check, number of rows, where they are kept."""
-        rows = "" if self.failing_rows in (None, 0) else f", {self.failing_rows:,} rows"
+        rows = "" if self.failing_rows in (None, 0) else f", {counted(self.failing_rows, 'row')}"
         kept = f" The rows are kept in {self.failing_rows_path}." if self.failing_rows_path else ""
         return f"{self.mart}: {self.check} {self.outcome}{rows}. {self.message}{kept}"
 
@@ -117,8 +117,8 @@ class GateRecord:
             return
         count = len(self.blocking)
         raise HourglassError(
-            f"The build {self.build_id} is not published: {count} blocking "
-            f"{'check' if count == 1 else 'checks'} did not pass. The version in force is "
+            f"The build {self.build_id} is not published: "
+            f"{counted(count, 'blocking check')} did not pass. The version in force is "
             f"unchanged.\n{listed(result.sentence for result in self.blocking)}"
         )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from dagster_project.errors import HourglassError
+from dagster_project.errors import HourglassError, counted
 from dagster_project.quality.results import CheckResult
 from dagster_project.quality.suites import Suite, VolumeRule
 from dagster_project.settings import Settings
@@ -86,7 +86,7 @@ def volume_result(
         message = f"This build is of a day before that of version {manifest['version']}."
     else:
         gone = max(0.0, 100.0 * (before - rows) / before) if before else 0.0
-        message = f"{rows:,} rows, {before:,} in version {manifest['version']}."
+        message = f"{counted(rows, 'row')}, {before:,} in version {manifest['version']}."
         if gone > rule.warn_drop_percent:
             outcome = "failed"
             severity = "blocking" if gone > rule.block_drop_percent else "warning"

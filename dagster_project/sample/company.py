@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dagster_project.errors import UsageError
+from dagster_project.errors import UsageError, counted
 from dagster_project.sample.columns import NONE, blank, cat, day, fixed, flag, number, pick
 from dagster_project.sample.consent import make_consents, write_consents
 from dagster_project.sample.draw import DAY
@@ -88,7 +88,7 @@ def write_company(
             size = min(CHUNK, customers - base)
             _write_chunk(files, world, seed, chunk, keys, sums, base, size)
             if progress is not None:
-                progress(f"{base + size:,} of {customers:,} people")
+                progress(f"{base + size:,} of {counted(customers, 'person', 'people')}")
         write_totals(files, world, seed, sums)
 
 

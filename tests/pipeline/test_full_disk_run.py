@@ -106,7 +106,7 @@ def test_a_full_disk_stops_an_erasure_that_the_next_one_completes(company):
     assert mart_digests(company, with_ids=True) == marts
     result = company.hourglass("forget", email, "--yes")
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "1 people erased" in result.stdout
+    assert "1 person erased" in result.stdout
     assert company.warehouse(
         f"SELECT count(*) FROM crm.contacts WHERE lower(email) = '{email}'"
     ) == [(0,)]

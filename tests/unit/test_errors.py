@@ -1,13 +1,49 @@
 """Names that are not known, and paths that cannot be used."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
-from dagster_project.errors import did_you_mean, no_such, unusable
+from dagster_project.errors import counted, did_you_mean, no_such, unusable
+from dagster_project.settings import PROJECT_ROOT
 
 METRICS = ["attributed_revenue", "gross_revenue", "net_revenue", "nps", "retention_rate"]
+
+
+# A number in a text with a noun that is always plural.
+PLURALS = re.compile(
+    r"\{[^{}]*(?<!MAX_CELLS):,\} (?:\w+ )?"
+    r"(?:rows|records|people|files|members|checks|orders|pairs|cells|versions|requests|decisions)\b"
+)
+# Files and records of a sum, more rows than a sheet takes, the records of two customers.
+MANY = {
+    "dagster_project/load/ledger/load_summary.py: {self.files_seen:,} files",
+    "dagster_project/load/ledger/load_summary.py: {self.records:,} records",
+    "dagster_project/report/mart_files.py: {row[0]:,} rows",
+    "dagster_project/cli/review.py: {joined:,} records",
+}
+
+
+def test_one_is_no_plural():
+    """Most erasures are of one person, and each reads: 1 people erased, 1 versions rewritten."""
+    assert [counted(n, "row") for n in (0, 1, 2, 12_345)] == [
+        "0 rows",
+        "1 row",
+        "2 rows",
+        "12,345 rows",
+    ]
+    assert (counted(1, "person", "people"), counted(2, "person", "people")) == (
+        "1 person",
+        "2 people",
+    )
+    found = {
+        f"{path.relative_to(PROJECT_ROOT)}: {match}"
+        for path in (PROJECT_ROOT / "dagster_project").rglob("*.py")
+        for match in PLURALS.findall(path.read_text(encoding="utf-8"))
+    }
+    assert found == MANY
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from dagster_project.errors import counted
+
 
 @dataclass(frozen=True)
 class IdentitySummary:
@@ -21,11 +23,11 @@ class IdentitySummary:
     def sentence(self) -> str:
         """One line for a log: counts only."""
         changes = f"{self.minted} new ids, {self.merged} merged, {self.split} split"
-        looked = f"looked at {self.looked_at} records" if self.is_increment else "looked at all"
+        looked = counted(self.looked_at, "record") if self.is_increment else "all"
         return (
-            f"{self.records} records are {self.customers} customers ({changes}); "
+            f"records: {self.records:,}, customers: {self.customers:,} ({changes}); "
             f"{self.unassigned} records identify nobody; guards stopped {self.guard_stops} values "
-            f"or links; {looked}; {sum(self.seconds.values()):.1f} s."
+            f"or links; looked at {looked}; {sum(self.seconds.values()):.1f} s."
         )
 
     def metadata(self) -> dict[str, int | float]:

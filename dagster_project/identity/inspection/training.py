@@ -78,7 +78,7 @@ def train(
     ).to_arrow_table()
     if profiles.num_rows < FEWEST_PROFILES:
         raise UsageError(
-            f"There are {profiles.num_rows:,} records with names to learn from; weights estimated "
+            f"Records with names to learn from: {profiles.num_rows:,}; weights estimated "
             f"from fewer than {FEWEST_PROFILES:,} would be chance. The weights in force stay."
         )
     row = con.execute("SELECT max(probability) FROM resolution.parameters").fetchone()

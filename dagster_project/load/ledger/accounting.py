@@ -5,6 +5,8 @@ from typing import Any
 
 import duckdb
 
+from dagster_project.errors import counted
+
 
 def ledger_summary(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     """Totals of the ledger, per source and per reason, for the manifest and the report.
@@ -127,8 +129,8 @@ def ledger_warnings(ledger: Mapping[str, Any]) -> list[str]:
         said += messages[:SHOWN]
         if len(messages) > SHOWN:
             said.append(
-                f"{row['source']}: {len(messages) - SHOWN:,} more files have keys with several "
-                f"contents in {row['table_name']}."
+                f"{row['source']}: keys with several contents in {row['table_name']}: "
+                f"{counted(len(messages) - SHOWN, 'more file')}."
             )
     return said + [row["message"] for row in ledger.get("missing_parents", []) if row["is_odd"]]
 
@@ -136,8 +138,8 @@ def ledger_warnings(ledger: Mapping[str, Any]) -> list[str]:
 def older_versions(ledger: Mapping[str, Any]) -> list[str]:
     """A sentence per source and table with records that newer ones of their keys supersede."""
     return [
-        f"{row['source']}: {row['older']:,} older versions of records of {row['table_name']}, in "
-        f"{row['files']:,} {'file' if row['files'] == 1 else 'files'}"
+        f"{row['source']}: {counted(row['older'], 'older version')} of records of "
+        f"{row['table_name']}, in {counted(row['files'], 'file')}"
         for row in ledger.get("key_versions", [])
         if row["older"]
     ]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from dagster_project.errors import counted
 from dagster_project.load.landing.discovery import SkippedPath
 
 
@@ -97,7 +98,7 @@ class LoadSummary:
                 path,
                 "error",
                 "nothing_accepted",
-                f"{path}: none of its {outcome.records:,} records was accepted; "
+                f"{path}: none of its {counted(outcome.records, 'record')} was accepted; "
                 f"{outcome.quarantined:,} went to quarantine"
                 + (f", left out by a rule: {rules}." if rules else "."),
             )
@@ -106,14 +107,16 @@ class LoadSummary:
                 path,
                 "warning",
                 "rows_quarantined",
-                f"{path}: {outcome.quarantined} of {outcome.records} records went to quarantine.",
+                f"{path}: {outcome.quarantined:,} of {counted(outcome.records, 'record')} went to "
+                "quarantine.",
             )
         if outcome.incomplete:
             self.say(
                 path,
                 "warning",
                 "orders_incomplete",
-                f"{path}: {outcome.incomplete} orders lack a line that went to quarantine.",
+                f"{path}: {counted(outcome.incomplete, 'order')} without a line that went to "
+                "quarantine.",
             )
         if outcome.nulled:
             self.say(

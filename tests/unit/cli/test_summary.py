@@ -3,7 +3,7 @@
 import duckdb
 
 from dagster_project.cli.run import exit_code
-from dagster_project.cli.summary import order_notes, refused_files
+from dagster_project.cli.summary import order_notes, record_counts, refused_files
 
 
 def test_a_file_refused_whole_is_said_to_be():
@@ -16,6 +16,15 @@ def test_a_file_refused_whole_is_said_to_be():
         "crm.contacts: 1 file refused whole, missing column. hourglass quarantine list says more."
     ]
     assert refused_files({}) == []
+
+
+def test_the_records_of_a_load_add_up():
+    """A full refresh reads 402 records of erased people, tells nobody, and rows look lost."""
+    counts = {"records": 1000, "accepted": 900, "quarantined": 3, "left_out": 2, "erased": 95}
+    assert record_counts(counts) == (
+        "1,000 read: 900 accepted, 3 quarantined, 2 left out by a rule, 95 erased"
+    )
+    assert record_counts({**counts, "records": 905, "erased": 0}).endswith("2 left out by a rule")
 
 
 def test_a_file_that_gave_nothing_is_an_exit_code():
@@ -35,8 +44,8 @@ def test_orders_that_are_no_sales_are_told():
         )
         assert order_notes(con) == {
             "No sales": "2 pending, 1 failed",
-            "Incomplete": "1 orders lack a line that stands in quarantine",
-            "Totals": "2 orders have no total: that of their lines is taken",
+            "Incomplete": "1 order with a line in quarantine",
+            "Totals": "2 orders without a total: computed of the lines",
         }
         con.execute("DELETE FROM orders WHERE NOT is_sale")
         assert order_notes(con) == {}

@@ -57,5 +57,5 @@ def test_too_few_records_teach_nothing(company):
     """A shop with a handful of customers puts weights in force that are chance."""
     fill(company, 10)
     company.people()
-    with pytest.raises(UsageError, match="20 records"):
+    with pytest.raises(UsageError, match="learn from: 20; "):
         training.train(company.con, company.settings, seed=1)

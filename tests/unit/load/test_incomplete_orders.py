@@ -15,7 +15,7 @@ def test_orders_that_lack_a_line_are_known(landing):
     summary = landing.load()
     assert landing.query(PARTS) == [("shop.order_lines", 3, "o1"), ("shop.order_lines", 4, "o1")]
     said = [message.text for message in summary.messages if message.reason == "orders_incomplete"]
-    assert said == ["shop/order_lines.csv: 1 orders lack a line that went to quarantine."]
+    assert said == ["shop/order_lines.csv: 1 order without a line that went to quarantine."]
 
 
 def test_an_order_is_whole_again_when_its_file_is_corrected(landing):

@@ -44,9 +44,9 @@ def test_superseded_records_are_counted(landing):
     landing.put("shop/orders_2026-01-02.csv", ORDERS + "1,2026-01-01,refunded,5,,\n")
     loaded = landing.load()
     assert versions(landing) == [("shop/orders_2026-01-01.csv", "orders", 2, 1, 0, False)]
-    assert "1 older versions in shop.orders" in "".join(m.text for m in loaded.messages)
+    assert "1 older version in shop.orders" in "".join(m.text for m in loaded.messages)
     assert older_versions(summary(landing)) == [
-        "shop.orders: 1 older versions of records of shop.orders, in 1 file"
+        "shop.orders: 1 older version of records of shop.orders, in 1 file"
     ]
     # What a later file supersedes is counted of the earlier one.
     landing.put("shop/orders_2026-01-03.csv", ORDERS + "2,2026-01-01,paid,7,,\n")

@@ -118,7 +118,8 @@ def test_a_volume_out_of_the_usual_is_named(landing, records: int, is_odd: bool)
     said = warned(landing)
     assert bool(said) is is_odd
     if is_odd:
-        assert f"delivered {records:,} records for {TODAY}" in said["crm.contacts"]
+        found = "record" if records == 1 else "records"
+        assert f"delivered {records:,} {found} for {TODAY}" in said["crm.contacts"]
 
 
 def test_volumes_are_learnt_per_weekday(landing):
