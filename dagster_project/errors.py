@@ -66,16 +66,18 @@ def counted(number: int, one: str, several: str = "") -> str:
     return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str], *, prefix: str = "") -> str:
     """`` Did you mean ...?`` with the known names that ``name`` is a part of, or is like.
 
     The shortest come first, for the others are their variants; nothing where none is near. A part
-    has three characters at least: two stand in every other name.
+    has three characters at least: two stand in every other name. ``prefix``: what all begin with,
+    which is no likeness.
     """
-    names = list(known)
+    name = name.removeprefix(prefix)
+    names = [one.removeprefix(prefix) for one in known]
     parts = [one for one in names if name in one] if len(name) >= _LEAST_PART else []
-    near = parts or get_close_matches(name, names)
-    return f" Did you mean {' or '.join(sorted(near, key=len)[:_MOST_NAMES])}?" if near else ""
+    near = sorted(parts or get_close_matches(name, names), key=len)[:_MOST_NAMES]
+    return f" Did you mean {' or '.join(prefix + one for one in near)}?" if near else ""
 
 
 def no_such(kind: str, name: str, known: Iterable[str]) -> str:

@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic_core.core_schema import ValidationInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from dagster_project.errors import UsageError
+from dagster_project.errors import UsageError, did_you_mean
 from dagster_project.operations.engine_settings import EngineSettings
 from dagster_project.operations.setting_values import (
     empty_is_none,
@@ -353,10 +353,13 @@ def load_settings(**overrides: Any) -> Settings:
     ]
     unknown = [name for name in unknown if name not in RENAMED]
     if unknown:
-        problems.append(
-            f"Unknown setting {', '.join(unknown)}. Known are {', '.join(sorted(known))}. "
+        names = sorted(known - INTERNAL_VARIABLES)
+        problems += [
+            f"Unknown setting {name}.{did_you_mean(name.upper(), names, prefix=PREFIX)} "
             "Unset it or correct its name."
-        )
+            for name in unknown
+        ]
+        problems.append(f"Known are {', '.join(names)}.")
     try:
         settings = Settings(
             **{name: value for name, value in overrides.items() if value is not None}

@@ -65,6 +65,17 @@ def test_names_that_were_meant_come_first(name, meant):
     assert did_you_mean(name, METRICS) == meant
 
 
+def test_what_all_names_begin_with_is_no_likeness():
+    """Of 45 settings that begin alike, three that were never meant are proposed for any slip."""
+    known = ["HOURGLASS_DELIVERY_URL", "HOURGLASS_THREADS", "HOURGLASS_TIME_ZONE"]
+    for name, meant in {
+        "HOURGLASS_THREAD": " Did you mean HOURGLASS_THREADS?",
+        "HOURGLASS_DELIVERY_URI": " Did you mean HOURGLASS_DELIVERY_URL?",
+        "HOURGLASS_XYZ": "",
+    }.items():
+        assert did_you_mean(name, known, prefix="HOURGLASS_") == meant
+
+
 def test_all_names_are_told():
     """Who does not know the names cannot find them out."""
     assert no_such("metric", "xyz", ["nps", "aht"]) == (
