@@ -283,8 +283,8 @@ def _run(
             replace(_missing(suite, check, message), outcome="errored")
             for check in suite.check_names
         ]
-    counted = con.execute(f'SELECT count(*) FROM "{suite.schema}"."{suite.mart}"').fetchone()
-    rows = counted[0] if counted else 0
+    total = con.execute(f'SELECT count(*) FROM "{suite.schema}"."{suite.mart}"').fetchone()
+    rows = total[0] if total else 0
     results = [_empty_result(suite, rows)]
     if suite.volume is not None:
         results.append(volume_result(con, suite, suite.volume, rows, latest_manifest(settings)))
