@@ -65,7 +65,7 @@ def show_summary(console: Screen, settings: Settings, outcome: "RunOutcome") -> 
 
 def record_counts(ledger: dict[str, Any]) -> str:
     """What became of the records that were read; the parts add up to their number."""
-    erased = f", {ledger['erased']:,} erased" if ledger["erased"] else ""
+    erased = f", {ledger['erased']:,} erased" if ledger.get("erased") else ""
     return (
         f"{ledger['records']:,} read: {ledger['accepted']:,} accepted, "
         f"{ledger['quarantined']:,} quarantined, {ledger['left_out']:,} left out by a rule{erased}"
