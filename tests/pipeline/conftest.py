@@ -150,7 +150,8 @@ def sample_company(tmp_path_factory) -> Company:
 
 @pytest.fixture(scope="session")
 def company_after_run(tmp_path_factory) -> Company:
-    """What ``land_company`` lands, after one run. Tests look at it, none changes it.
+    """What ``land_company`` lands, after one run. Tests look at it, none changes it or
+    calls a command on it: one that opens the warehouse to write keeps others from reading.
 
     Beside its data directory, ``seconds.txt`` tells how long the run took.
     """

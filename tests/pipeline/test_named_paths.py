@@ -10,6 +10,7 @@ import typer
 
 from dagster_project.cli import app as cli
 from dagster_project.operations.stopping import StopSignals
+from tests.pipeline.conftest import Company, copied
 
 # What stands around the path, by command and parameter.
 CALLS = {
@@ -78,11 +79,17 @@ def ended(words: list[str], monkeypatch) -> int | str:
     return "no exit"
 
 
+@pytest.fixture(scope="module")
+def company(company_after_run, tmp_path_factory) -> Company:
+    """A copy: commands that open the warehouse to write would keep other tests from reading it."""
+    return copied(company_after_run, tmp_path_factory.mktemp("named"))
+
+
 @pytest.mark.parametrize("call", CALLS.values())
-def test_a_wrong_path_is_a_sentence(company_after_run, call, tmp_path, monkeypatch, capsys):
+def test_a_wrong_path_is_a_sentence(company, call, tmp_path, monkeypatch, capsys):
     """A typing error in a path ends in a stack trace, which tells the person nothing."""
-    [[customer]] = company_after_run.query("SELECT customer_id FROM customers LIMIT 1")
-    monkeypatch.setenv("HOURGLASS_DATA_DIR", str(company_after_run.data_dir))
+    [[customer]] = company.query("SELECT customer_id FROM customers LIMIT 1")
+    monkeypatch.setenv("HOURGLASS_DATA_DIR", str(company.data_dir))
     monkeypatch.setattr(StopSignals, "install", lambda self: None)
     monkeypatch.chdir(tmp_path)
     for kind, path in wrong_paths(tmp_path / "wrong").items():
