@@ -69,7 +69,8 @@ def test_a_broken_mart_is_refused_by_name(
     kept = settings.data_dir / result.failing_rows_path
     with pytest.raises(HourglassError) as raised:
         record.require_passed()
-    for part in (mart, check, f"{rows:,} row", str(result.failing_rows_path)):
+    found = f", {rows:,} {'row' if rows == 1 else 'rows'}. "
+    for part in (mart, check, found, str(result.failing_rows_path)):
         assert part in raised.value.message
     assert con.execute(f"SELECT count(*) FROM read_parquet('{kept}')").fetchone() == (rows,)
     for folder in (kept.parent, kept.parent.parent):
