@@ -23,7 +23,11 @@ class Screen(Console):
         super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        return super().render_str(visible(text), **options)
+        shown = super().render_str(visible(text), **options)
+        # rich 15 measures a tab as no wider than one blank and then shows eight: a cell would be
+        # folded within a word.
+        shown.expand_tabs()
+        return shown
 
     def say(self, text: str, style: str = "") -> None:
         """A text of one or more lines, which the terminal wraps where they are long."""

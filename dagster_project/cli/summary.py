@@ -1,6 +1,7 @@
 """Summary of a run: a table for the screen from what was published."""
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -44,6 +45,7 @@ def show_summary(console: Screen, settings: Settings, outcome: "RunOutcome") -> 
         "Why": load["reason"],
         "Files": f"{load['files_loaded']:,} loaded, {load['files_skipped']:,} known before",
         "Records": record_counts(load),
+        **empty_files(load),
         "Customers": f"{customers:,}",
         "Sales": f"{sales:,}",
         "Net revenue": f"{revenue:,.2f} {currency}".strip(),
@@ -70,6 +72,14 @@ def record_counts(ledger: dict[str, Any]) -> str:
         f"{ledger['records']:,} read: {ledger['accepted']:,} accepted, "
         f"{ledger['quarantined']:,} quarantined, {ledger['left_out']:,} left out by a rule{erased}"
     )
+
+
+def empty_files(load: Mapping[str, Any]) -> dict[str, str]:
+    """Why the run returns 4 although it published, where that is a file that gave no record."""
+    if not load.get("files_empty"):
+        return {}
+    found = counted(load["files_empty"], "new file")
+    return {"Empty": f"{found} of which no record was accepted (exit code 4): hourglass status"}
 
 
 def order_notes(con: "duckdb.DuckDBPyConnection") -> dict[str, str]:

@@ -98,7 +98,7 @@ class LoadSummary:
                 path,
                 "error",
                 "nothing_accepted",
-                f"{path}: none of its {counted(outcome.records, 'record')} was accepted; "
+                f"{path}: nothing of {counted(outcome.records, 'record')} was accepted; "
                 f"{outcome.quarantined:,} went to quarantine"
                 + (f", left out by a rule: {rules}." if rules else "."),
             )

@@ -62,6 +62,7 @@ def test_a_text_is_shown_and_not_obeyed(text):
 
 @given(TEXTS)
 @example("\U0001f3fb")
+@example("\t000")
 def test_a_cell_is_shown_and_not_obeyed(text):
     """A product's category in an audience's preview is read as markup, and the table fails."""
     table = Table(box=None, pad_edge=False)

@@ -3,7 +3,7 @@
 import duckdb
 
 from dagster_project.cli.run import exit_code
-from dagster_project.cli.summary import order_notes, record_counts, refused_files
+from dagster_project.cli.summary import empty_files, order_notes, record_counts, refused_files
 
 
 def test_a_file_refused_whole_is_said_to_be():
@@ -31,6 +31,10 @@ def test_a_file_that_gave_nothing_is_an_exit_code():
     """An extract without its columns is missing for weeks, because cron saw that all went well."""
     assert exit_code({"files_loaded": 3, "files_quarantined": 1}) == 0, "notes that nobody sends"
     assert exit_code({"files_empty": 1}) == exit_code({"files_refused": 1}) == 4
+    assert empty_files({"files_empty": 0}) == {}
+    assert empty_files({"files_empty": 2}) == {
+        "Empty": "2 new files of which no record was accepted (exit code 4): hourglass status"
+    }
 
 
 def test_orders_that_are_no_sales_are_told():
