@@ -33,26 +33,29 @@ class _Mark(SpinnerColumn):
 class Steps:
     """A line per step: a spinner while it works, its seconds when it is done.
 
-    Where nobody watches (cron, a log file), one plain line when a step is done.
+    Where nobody watches (cron, a log file), one plain line when a step is done. On a terminal a
+    thread draws until ``stop``, which must come before ``screen`` is closed: it draws the last
+    state, ends its line and gives the cursor back.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, screen: IO[str]) -> None:
+        self.screen = screen
         self.progress: Progress | None = None
         self.tasks: dict[str, Any] = {}
 
-    def __call__(self, screen: IO[str], state: str, step: str, seconds: float) -> None:
+    def __call__(self, state: str, step: str, seconds: float) -> None:
         title = STAGES.get(step, step)
-        if not screen.isatty():
+        if not self.screen.isatty():
             if state != "start":
-                screen.write(f"{title}: {state}, {seconds:.1f} s\n")
-                screen.flush()
+                self.screen.write(f"{title}: {state}, {seconds:.1f} s\n")
+                self.screen.flush()
             return
         if self.progress is None:
             self.progress = Progress(
                 _Mark(),
                 TextColumn("{task.description}"),
                 TimeElapsedColumn(),
-                console=Console(file=screen),
+                console=Console(file=self.screen),
                 # Both already go to the log: taken over here, every line of it would be printed.
                 redirect_stdout=False,
                 redirect_stderr=False,

@@ -3,9 +3,10 @@
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
+from functools import partial
 from typing import IO, Any
 
 from dagster_project.cli.progress import Steps
@@ -56,20 +57,28 @@ def land_sample(settings: Settings) -> None:
         partial.rename(target)
 
 
-def stopping_between_steps(steps: Steps, signals: StopSignals) -> Callable[..., None]:
-    """``steps``, but Stopped is raised before a step when a signal came and ended nothing.
+@contextmanager
+def stopping_between_steps(
+    screen: IO[str], signals: StopSignals
+) -> Iterator[Callable[[str, str, float], None]]:
+    """Steps on ``screen``, but Stopped is raised before one when a signal came and ended nothing.
 
     Python drops an exception that a handler raises while an object is collected (seen once in a
     test of 2026-11-29): the run went on as if nobody had pressed Ctrl-C.
     """
+    steps = Steps(screen)
 
-    def told(screen: IO[str], state: str, step: str, seconds: float) -> None:
+    def told(state: str, step: str, seconds: float) -> None:
         number = signals.received() if state == "start" else None
         if number is not None:
             raise Stopped(number)
-        steps(screen, state, step, seconds)
+        steps(state, step, seconds)
 
-    return told
+    try:
+        yield told
+    finally:
+        free_import_lock()
+        steps.stop()
 
 
 def run_and_show(
@@ -101,20 +110,14 @@ def run_and_show(
         return 0
     from dagster_project.defs.runs import run_daily
 
-    steps = Steps()
-    try:
-        outcome = run_daily(
-            settings,
-            as_of=as_of,
-            full_refresh=full_refresh,
-            make_current=make_current,
-            take_now=take_now,
-            on_step=stopping_between_steps(steps, signals),
-        )
-    finally:
-        free_import_lock()
-        with suppress(ValueError):
-            steps.stop()
+    outcome = run_daily(
+        settings,
+        as_of=as_of,
+        full_refresh=full_refresh,
+        make_current=make_current,
+        take_now=take_now,
+        steps=partial(stopping_between_steps, signals=signals),
+    )
     _tell_alerts(console, settings)
     stopped_by = signals.received()
     if stopped_by is not None and not outcome.success:

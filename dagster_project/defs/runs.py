@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import AbstractContextManager, contextmanager, redirect_stderr
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -138,12 +138,12 @@ def run_daily(
     full_refresh: bool,
     make_current: bool = False,
     take_now: bool = False,
-    on_step: Callable[[IO[str], str, str, float], None],
+    steps: Callable[[IO[str]], AbstractContextManager[Callable[[str, str, float], None]]],
 ) -> RunOutcome:
     """Run load to publish here and now.
 
-    ``on_step(screen, state, step, seconds)`` is called with the state ``start``, ``success``,
-    ``skip`` or ``failure`` of each step.
+    ``steps(screen)`` gives what is called with the state (``start``, ``success``, ``skip`` or
+    ``failure``), the name and the seconds of each step; it is left before the screen is closed.
     """
     os.environ["DAGSTER_HOME"] = str(ensure_dagster_home(settings))
     # What is read while the definitions load is this installation's too.
@@ -151,6 +151,7 @@ def run_daily(
     log_path = settings.dagster_home / "logs" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.log"
     with (
         output_to(log_path) as screen,
+        steps(screen) as tell,
         kept_connections(),
         dg.DagsterInstance.get() as instance,
     ):
@@ -172,7 +173,7 @@ def run_daily(
         outcome = RunOutcome(run.run_id, success=False, log_path=log_path)
         try:
             for happened in execute_run_iterator(InMemoryJob(job), run, instance):
-                _follow(happened, outcome, lambda *told: on_step(screen, *told))
+                _follow(happened, outcome, tell)
         finally:
             # Whatever ended it here, Dagster does not go on waiting for it.
             left = instance.get_run_by_id(run.run_id)

@@ -57,15 +57,27 @@ def statuses(company: Company) -> list[str]:
         return [row[0] for row in con.execute("SELECT status FROM runs ORDER BY id")]
 
 
-def test_a_terminal_shows_progress_only(copy_of_company):
+def assert_display_ended(shown: str) -> None:
+    """The screen is left as it was found: a new line and the cursor, which rich hides."""
+    hidden, given_back = shown.rindex("\x1b[?25l"), shown.rindex("\x1b[?25h")
+    assert hidden < given_back, shown
+    assert shown[:given_back].endswith("\n"), shown
+    assert "\x1b[1A" not in shown[given_back:], "it is drawn on after its end"
+
+
+def test_a_terminal_shows_progress_only(tmp_path):
     """The screen scrolls thousands of lines of log, and the sentence that matters is gone."""
-    process, terminal = start_on_terminal(copy_of_company)
+    company = Company(tmp_path / "data")
+    land_company(company.data_dir)
+    process, terminal = start_on_terminal(company)
     shown = read_until(process, terminal, None)
     assert process.wait(timeout=PATIENCE) == 0
     os.close(terminal)
-    assert "Nothing changed since version" in shown
+    assert "Load files" in shown
+    assert "Net revenue" in shown
     for word in ("DEBUG", "RESOURCE_INIT", "STEP_START", "Traceback"):
         assert word not in shown
+    assert_display_ended(shown)
     # Redrawn in place: an escape moves the cursor up, so lines of text are few.
     lines = {line.split("\x1b")[0].strip() for line in shown.splitlines()}
     assert len(lines) < 60
@@ -89,4 +101,5 @@ def test_a_stopped_run_ends_in_a_sentence_and_a_closed_record(tmp_path, number, 
     os.close(terminal)
     assert "the version in force is untouched." in seen
     assert "Traceback" not in seen
+    assert_display_ended(seen)
     assert statuses(company) == ["FAILURE"]

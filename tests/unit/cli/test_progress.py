@@ -19,13 +19,13 @@ def test_the_screen_shows_progress_and_nothing_else():
     """14,695 lines of log scroll by, and the summary is lost among them."""
     screen = Terminal()
     kept = sys.stdout, sys.stderr
-    steps = Steps()
-    steps(screen, "start", "load", 0.0)
+    steps = Steps(screen)
+    steps("start", "load", 0.0)
     assert (sys.stdout, sys.stderr) == kept
     logging.getLogger("dagster").warning("a line of the log")
-    steps(screen, "success", "load", 1.0)
-    steps(screen, "start", "gate_record", 0.0)
-    steps(screen, "failure", "gate_record", 0.0)
+    steps("success", "load", 1.0)
+    steps("start", "gate_record", 0.0)
+    steps("failure", "gate_record", 0.0)
     steps.stop()
     shown = screen.getvalue()
     assert "a line of the log" not in shown
@@ -33,6 +33,9 @@ def test_the_screen_shows_progress_and_nothing_else():
     assert "✗" in last
     assert "failed" in last
     assert "✓" in [line for line in shown.splitlines() if "Load files" in line][-1]
+    # What comes next begins a line, and the person has the cursor back.
+    assert shown.rindex("\n") > shown.rindex("Decide")
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
 
 
 PROGRAM = """
@@ -43,11 +46,11 @@ class Terminal(io.StringIO):
     def isatty(self):
         return True
 
-steps = Steps()
-steps(Terminal(), "start", "load", 0)
+steps = Steps(Terminal())
+steps("start", "load", 0)
 before = set(sys.modules)
 time.sleep(0.5)
-steps(Terminal(), "success", "load", 1)
+steps("success", "load", 1)
 steps.stop()
 print(sorted(set(sys.modules) - before))
 """

@@ -5,7 +5,6 @@ import signal
 
 import pytest
 
-from dagster_project.cli.progress import Steps
 from dagster_project.cli.run import stopping_between_steps
 from dagster_project.operations.stopping import Stopped, StopSignals
 
@@ -24,14 +23,16 @@ def test_ctrl_c_during_a_collection_stops_the_run(tmp_path):
     signals = StopSignals()
     signals.install()
     try:
-        with (tmp_path / "screen").open("w") as screen:
-            told = stopping_between_steps(Steps(), signals)
-            told(screen, "start", "load", 0.0)
+        with (
+            (tmp_path / "screen").open("w") as screen,
+            stopping_between_steps(screen, signals) as told,
+        ):
+            told("start", "load", 0.0)
             gone = Dropped()
             del gone
-            told(screen, "success", "load", 1.0)
+            told("success", "load", 1.0)
             with pytest.raises(Stopped):
-                told(screen, "start", "staging_models", 0.0)
+                told("start", "staging_models", 0.0)
     finally:
         signal.set_wakeup_fd(-1)
         for number, handler in before.items():
