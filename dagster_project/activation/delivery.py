@@ -103,11 +103,17 @@ def endpoint_of(settings: Settings) -> Endpoint:
     return Endpoint(settings.delivery_url, settings.delivery_secret or "")
 
 
-def deliver(settings: Settings, audience: Audience, endpoint: Endpoint) -> DeliverySummary:
+def deliver(
+    settings: Settings,
+    audience: Audience,
+    endpoint: Endpoint,
+    before_batch: Callable[[], None] | None = None,
+) -> DeliverySummary:
     """Send what changed since the last accepted delivery of ``audience``.
 
-    Raises HourglassError when the endpoint refuses a batch or does not answer in all attempts; what
-    it accepted before stands, and the next delivery goes on from there.
+    What ``before_batch`` raises ends the delivery before a batch is sent. Raises HourglassError
+    when the endpoint refuses a batch or does not answer in all attempts. What it accepted before
+    stands in both cases, and the next delivery goes on from there.
     """
     with opened_version(settings) as (con, _):
         wanted = {
@@ -117,9 +123,11 @@ def deliver(settings: Settings, audience: Audience, endpoint: Endpoint) -> Deliv
         }
     hashes = {customer: _hash(content) for customer, content in wanted.items()}
     summary = DeliverySummary(audience.audience)
+    before_batch = before_batch or (lambda: None)
     with _alone(settings), opened_ledger(settings, endpoint.name, audience.audience) as ledger:
         for batch in ledger.pending():
             if _still_holds(batch, hashes):
+                before_batch()
                 _send(ledger, endpoint, audience, batch, summary)
             else:
                 # Somebody in it may no longer be contacted: it is not sent again.
@@ -135,6 +143,7 @@ def deliver(settings: Settings, audience: Audience, endpoint: Endpoint) -> Deliv
         summary.kept = len(hashes) - len(changes)
         todo = [*gone, *changes]
         for start in range(0, len(todo), BATCH_SIZE):
+            before_batch()
             batch = _batch(audience, todo[start : start + BATCH_SIZE], wanted)
             ledger.begin(batch)
             _send(ledger, endpoint, audience, batch, summary)

@@ -1,7 +1,5 @@
-"""The ``hourglass`` command: its subcommands, and how an error ends it."""
+"""The ``hourglass`` command: its subcommands. How it is called and ends stands in ``entry``."""
 
-import os
-import sys
 from datetime import date
 from importlib import metadata
 from pathlib import Path
@@ -10,21 +8,18 @@ from typing import Annotated
 import typer
 
 from dagster_project.cli.audiences import audiences
-from dagster_project.cli.env_file import settings_in
 from dagster_project.cli.identity import identity
 from dagster_project.cli.inspection import check, explain
 from dagster_project.cli.mappings import mappings
 from dagster_project.cli.marts import export_marts
 from dagster_project.cli.metric import metric
-from dagster_project.cli.named_paths import data_dir, unusable_path
 from dagster_project.cli.options import DataDir
 from dagster_project.cli.privacy import export_person, forget, privacy
 from dagster_project.cli.quarantine import quarantine
-from dagster_project.cli.screen import say, visible
+from dagster_project.cli.screen import say
 from dagster_project.cli.ui import Part, serve_ui
 from dagster_project.cli.versions import diff, rollback, versions
-from dagster_project.errors import HourglassError, UsageError
-from dagster_project.operations.stopping import Stopped, StopSignals
+from dagster_project.errors import UsageError
 
 app = typer.Typer(
     name="hourglass",
@@ -193,37 +188,3 @@ app.add_typer(quarantine, name="quarantine")
 app.add_typer(identity, name="identity")
 app.add_typer(mappings, name="mappings")
 app.add_typer(audiences, name="audiences")
-
-
-def main() -> None:
-    """Entry point: a person's mistake ends in a sentence and an exit code, not a stack trace.
-
-    So does a signal, whoever caught it: 130 for Ctrl-C, 143 for SIGTERM.
-    """
-    signals = StopSignals()
-    signals.install()
-    try:
-        for name, value in settings_in(Path.cwd()).items():
-            os.environ.setdefault(name, value)
-        app(standalone_mode=True, obj=signals)
-    except HourglassError as error:
-        _tell(error.message)
-        raise SystemExit(error.exit_code) from None
-    except Stopped as stopped:
-        sys.stderr.write(f"hourglass: {stopped}\n")
-        raise SystemExit(stopped.exit_code) from None
-    except Exception as error:
-        from dagster_project.operations.disk import disk_failure, is_of_the_disk
-        from dagster_project.settings import load_settings
-
-        told: HourglassError | None = unusable_path(error, sys.argv)
-        if told is None:
-            if not is_of_the_disk(error):
-                raise
-            told = disk_failure(load_settings(data_dir=data_dir(sys.argv)), error)
-        _tell(told.message)
-        raise SystemExit(told.exit_code) from None
-
-
-def _tell(message: str) -> None:
-    sys.stderr.write(f"hourglass: {visible(message)}\n")

@@ -142,11 +142,15 @@ def export(
 
 
 @audiences.command("deliver")
-def deliver(name: Name, data_dir: DataDir = None) -> None:
+def deliver(context: typer.Context, name: Name, data_dir: DataDir = None) -> None:
     """Send what changed since the last accepted delivery to the webhook of the settings."""
     from dagster_project.activation.delivery import deliver as send
     from dagster_project.activation.delivery import endpoint_of
     from dagster_project.settings import load_settings
 
     settings = load_settings(data_dir=data_dir)
-    say(send(settings, _audience(name, settings), endpoint_of(settings)).sentence())
+    context.obj.leaves = "what was accepted stands, and the next delivery goes on from there"
+    done = send(
+        settings, _audience(name, settings), endpoint_of(settings), context.obj.raise_received
+    )
+    say(done.sentence())

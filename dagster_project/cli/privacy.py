@@ -10,8 +10,12 @@ from dagster_project.cli.options import DataDir, require_warehouse
 from dagster_project.cli.screen import say
 from dagster_project.errors import counted
 
+# What a stop leaves behind of an erasure; see privacy/journal.py.
+_BEGUN = "what was begun is finished by the next hourglass forget or hourglass run"
+
 
 def forget(
+    context: typer.Context,
     keys: Annotated[
         list[str],
         typer.Argument(
@@ -30,9 +34,17 @@ def forget(
 
     settings = load_settings(data_dir=data_dir)
     require_warehouse(settings)
+    signals = context.obj
+
+    def begins() -> None:
+        signals.raise_received()
+        signals.leaves = _BEGUN
+
     with run_lock(settings):
+        signals.leaves = _BEGUN
         for done in resume(settings):
             say(done.sentence())
+        signals.leaves = "nobody was erased"
         asked = len(keys)
         keys = not_erased_yet(settings, keys)
         if len(keys) < asked:
@@ -47,7 +59,7 @@ def forget(
         if not yes and not typer.confirm("Erase them for good?"):
             say("Nothing was erased.")
             raise typer.Exit(1)
-        for done in erase(settings, keys):
+        for done in erase(settings, keys, begins=begins):
             say(done.sentence())
     say("The marts are built again by the next run: hourglass run")
 

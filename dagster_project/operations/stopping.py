@@ -21,7 +21,7 @@ class Stopped(BaseException):
 
     def __str__(self) -> str:
         asked = "Ctrl-C" if self.number == signal.SIGINT else signal.Signals(self.number).name
-        return f"stopped by {asked}; the version in force is untouched."
+        return f"stopped by {asked}"
 
     @property
     def exit_code(self) -> int:
@@ -32,11 +32,13 @@ class Stopped(BaseException):
 class StopSignals:
     """Handlers that raise :class:`Stopped`, from ``install`` on.
 
-    An ignored SIGINT, which a background process inherits from its shell, is handled too: Dagster
+    ``leaves``: what a stop leaves behind from now on, told to the person who asked for it. An
+    ignored SIGINT, which a background process inherits from its shell, is handled too: Dagster
     gives SIGTERM the same handler, and nothing but SIGKILL would end such a process.
     """
 
     def __init__(self) -> None:
+        self.leaves = ""
         self._reads, self._writes = os.pipe()
         for end in (self._reads, self._writes):
             os.set_blocking(end, False)
@@ -54,6 +56,17 @@ class StopSignals:
         except BlockingIOError:
             return None
         return numbers[-1] if numbers else None
+
+    def raise_received(self) -> None:
+        """Raise Stopped when a signal came and ended nothing.
+
+        Python drops an exception that a handler raises while an object is collected, and DuckDB one
+        that is raised while it imports a module: what cannot be taken back asks here before it
+        begins.
+        """
+        number = self.received()
+        if number is not None:
+            raise Stopped(number)
 
 
 def _raise(number: int, _: FrameType | None) -> None:

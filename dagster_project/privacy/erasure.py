@@ -12,7 +12,7 @@ Each step can be done twice. The run lock is held by the caller throughout.
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -77,17 +77,24 @@ class Erasure:
         )
 
 
-def forget(settings: Settings, keys: Sequence[str], *, reason: str = "asked for") -> list[Erasure]:
+def forget(
+    settings: Settings,
+    keys: Sequence[str],
+    *,
+    reason: str = "asked for",
+    begins: Callable[[], None] = lambda: None,
+) -> list[Erasure]:
     """Erase the people behind ``keys`` (see :func:`find_customers`), and finish what was begun.
 
-    Raises UsageError, with nothing changed, when nobody is known under one of the keys.
+    Raises UsageError, with nothing changed, when nobody is known under one of the keys; so it does
+    with what ``begins`` raises, called at the last moment at which the erasure can be left undone.
     """
     done = resume(settings)
     read_what_is_unread(settings)
     with connect(settings) as con:
         prepare_tables(con)
         customers = find_customers(con, settings, keys)
-        journal = plan_erasure(con, settings, customers, reason=reason)
+        journal = plan_erasure(con, settings, customers, reason=reason, begins=begins)
     return [*done, carry_out(settings, journal)]
 
 
@@ -167,10 +174,12 @@ def plan_erasure(
     *,
     reason: str,
     requests: Sequence[str] = (),
+    begins: Callable[[], None] = lambda: None,
 ) -> Journal:
     """Write down what the erasure of ``customers`` will do; nothing is erased yet.
 
-    ``requests``: ids of the requests that asked for it. Raises UsageError when there is nobody.
+    ``requests``: ids of the requests that asked for it. ``begins``: called before it is written.
+    Raises UsageError when there is nobody.
     """
     found = subject_of(con, settings, customers)
     if not found.people:
@@ -202,6 +211,7 @@ def plan_erasure(
         "sums": sums,
         "versions": version_names(settings),
     }
+    begins()
     return Journal.begin(settings, _new_id(now), plan)
 
 

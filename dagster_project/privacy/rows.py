@@ -11,6 +11,10 @@ from contextlib import suppress
 
 import duckdb
 import numpy as np
+
+# DuckDB imports it at the first call of a function of ours, and drops a Ctrl-C that comes meanwhile
+# (3 of 60 in a test of 2026-12-03).
+import pandas  # noqa: F401
 import pyarrow as pa
 
 from dagster_project.privacy.references import (

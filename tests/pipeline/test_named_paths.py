@@ -8,7 +8,8 @@ from typing import Any, get_args, get_type_hints
 import pytest
 import typer
 
-from dagster_project.cli import app as cli
+from dagster_project.cli import main
+from dagster_project.cli.app import app
 from dagster_project.operations.stopping import StopSignals
 from tests.pipeline.conftest import Company, copied
 
@@ -51,7 +52,7 @@ def path_parameters(command: Any, name: str = "") -> set[tuple[str, str]]:
 
 def test_every_path_that_a_command_takes_is_tried():
     """A new command that takes a path is not among those of the test below."""
-    assert path_parameters(typer.main.get_command(cli.app)) == set(CALLS)
+    assert path_parameters(typer.main.get_command(app)) == set(CALLS)
 
 
 def wrong_paths(folder: Path) -> dict[str, Path]:
@@ -73,7 +74,7 @@ def ended(words: list[str], monkeypatch) -> int | str:
     """The exit code of a command that is called in this process."""
     monkeypatch.setattr(sys, "argv", ["hourglass", *words])
     try:
-        cli.main()
+        main()
     except SystemExit as left:
         return left.code or 0
     return "no exit"

@@ -19,6 +19,7 @@ from dagster_project.activation.delivery_ledger import (
     remove_customers,
 )
 from dagster_project.errors import HourglassError, UsageError
+from dagster_project.operations.stopping import Stopped
 from dagster_project.settings import PROJECT_ROOT, Settings
 from tests.byte_search import search
 from tests.soak import SOAK, seeded
@@ -86,6 +87,22 @@ def test_consent_withdrawn_while_a_batch_is_pending_is_obeyed(settings, webhook)
     deliver(settings, WIN_BACK, endpoint(hook))
     assert set(hook.state) == {"b"}
     assert [c["operation"] for c in hook.changes if c["customer_id"] == "a"] == ["upsert", "remove"]
+
+
+def test_ctrl_c_ends_a_delivery_between_two_batches(settings, webhook):
+    """Somebody stops a delivery, and it goes on; or what was sent is sent again by the next."""
+    hook = webhook()
+    publish_members(settings, MANY, name="v1")
+
+    def stop_after_two() -> None:
+        if hook.requests == 2:
+            raise Stopped(signal.SIGINT)
+
+    with pytest.raises(Stopped):
+        deliver(settings, WIN_BACK, endpoint(hook), stop_after_two)
+    assert len(hook.state) == 200
+    assert deliver(settings, WIN_BACK, endpoint(hook)).upserts == 250
+    assert sorted(change["customer_id"] for change in hook.changes) == sorted(MANY)
 
 
 # Imports once, then carries out one delivery per line that it reads, each in a process of its own.

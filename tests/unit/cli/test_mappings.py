@@ -2,7 +2,7 @@
 
 import pytest
 
-from dagster_project.cli.app import main
+from dagster_project.cli.entry import main
 from dagster_project.contracts.mapping import MAPPINGS_DIR, load_mappings
 from tests.vendor_export import EXPORTS
 

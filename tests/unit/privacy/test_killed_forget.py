@@ -1,10 +1,9 @@
-"""P7 and P8: an erasure that is killed at any moment is carried out by the next start."""
+"""P7 and P8: an erasure that is killed or stopped at any moment is done by the next start."""
 
 import json
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -17,33 +16,49 @@ from tests.unit.privacy.conftest import ALICE
 from tests.unit.privacy.test_forget import BOBS, TOTALS
 
 KILLS = 20 if SOAK else 1
-# Dies before the nth time that something is made sure of on disk, or takes another's name.
+# Gets a folder, n and a signal, which comes before the nth time that
+# something is made sure of on disk, or takes another's name.
 WORKER = """
-import os, pathlib, signal, sys
+import os, signal, sys
 from pathlib import Path
-left = int(sys.argv[2])
+from dagster_project.cli.entry import main
+left, number = int(sys.argv[2]), int(sys.argv[3])
 def dying(original):
     def call(*args, **kwargs):
         global left
         left -= 1
         if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), number)
         return original(*args, **kwargs)
     return call
 os.fsync = dying(os.fsync)
 for name in ("replace", "rename", "unlink"):
     setattr(Path, name, dying(getattr(Path, name)))
-from dagster_project.privacy.erasure import forget
-from dagster_project.settings import Settings
-start = left
-forget(Settings(data_dir=Path(sys.argv[1])), ["crm.contacts/C-000001"])
-print(start - left)
+sys.argv = ["hourglass", "forget", "crm.contacts/C-000001", "--yes", "--data-dir", sys.argv[1]]
+main()
+"""
+# A Ctrl-C whose exception is dropped, before the erasure has begun.
+DROPPED = """
+import os, signal, sys
+from dagster_project.cli.entry import main
+from dagster_project.privacy import erasure
+class Dropped:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+found = erasure.find_customers
+def find_customers(*args):
+    gone = Dropped()
+    del gone
+    return found(*args)
+erasure.find_customers = find_customers
+sys.argv = ["hourglass", "forget", "crm.contacts/C-000001", "--yes", "--data-dir", sys.argv[1]]
+main()
 """
 
 
-def start(folder: Path, steps: int) -> subprocess.CompletedProcess[str]:
+def start(program: str, *given: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", WORKER, str(folder), str(steps)],
+        [sys.executable, "-c", program, *map(str, given)],
         cwd=PROJECT_ROOT,
         capture_output=True,
         text=True,
@@ -58,8 +73,9 @@ def moments(forgotten) -> list[int]:
     return sorted(seeded().sample(range(1, 110), KILLS))
 
 
-def test_a_killed_erasure_is_finished_by_the_next(company, forgotten, moments, tmp_path):
-    """A power cut leaves somebody half erased: gone from the marts and still in a file."""
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_erasure_is_finished_by_the_next(company, forgotten, moments, number, tmp_path):
+    """A power cut or Ctrl-C leaves somebody half erased: gone from the marts, still in a file."""
     for moment in moments:
         copy = type(company)(
             company.settings.model_copy(update={"data_dir": tmp_path / str(moment)}),
@@ -68,10 +84,15 @@ def test_a_killed_erasure_is_finished_by_the_next(company, forgotten, moments, t
         subprocess.run(
             ["cp", "-R", str(company.settings.data_dir), str(copy.settings.data_dir)], check=True
         )
-        died = start(copy.settings.data_dir, moment)
-        assert died.returncode == -signal.SIGKILL, (moment, died.stdout, died.stderr)
-        begun = [*copy.settings.data_dir.glob("erasures/.pending/[!.]*")]
-        if not begun and not [*copy.settings.data_dir.glob("erasures/*.json")]:
+        died = start(WORKER, copy.settings.data_dir, moment, int(number))
+        code = 130 if number == signal.SIGINT else -number
+        assert died.returncode == code, (moment, died.stdout, died.stderr)
+        has_begun = any(copy.settings.data_dir.glob("erasures/.pending/[!.]*"))
+        has_ended = any(copy.settings.data_dir.glob("erasures/*.json"))
+        if number == signal.SIGINT:
+            left = "what was begun is finished by the next hourglass forget or hourglass run"
+            assert died.stderr == f"hourglass: stopped by Ctrl-C; {left}.\n"
+        if not has_begun and not has_ended:
             # It died before the plan was written: nothing is half done.
             forget(copy.settings, ["crm.contacts/C-000001"])
         resume(copy.settings)
@@ -88,3 +109,13 @@ def test_a_killed_erasure_is_finished_by_the_next(company, forgotten, moments, t
         assert current.resolve().name == versions[-1].name
         manifest = json.loads((current / "manifest.json").read_text())
         assert manifest["version"] == versions[-1].name
+
+
+def test_ctrl_c_that_ended_nothing_keeps_an_erasure_from_beginning(company):
+    """Somebody sees that it is the wrong person, presses Ctrl-C in time, and the person is gone."""
+    before = search(company.settings.data_dir, ALICE)
+    stopped = start(DROPPED, company.settings.data_dir)
+    assert stopped.returncode == 130, stopped.stderr
+    assert stopped.stderr.endswith("hourglass: stopped by Ctrl-C; nobody was erased.\n")
+    assert [*company.settings.data_dir.glob("erasures/*")] == []
+    assert set(search(company.settings.data_dir, ALICE)) >= set(before)
