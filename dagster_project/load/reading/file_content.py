@@ -4,8 +4,8 @@ import gzip
 import hashlib
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +19,8 @@ DELIMITERS = (",", ";", "\t", "|")
 # Enough for the empty fields at the end of any line that is a record.
 _LOOK_BACK = 4096
 LARGE_ARCHIVE = 8 << 20
+# A block of zstd can hold 128 KB in 4 bytes: 32 MB at most in what is unpacked at a time.
+_ZSTD_READ = 1024
 # A table of text seldom shrinks more than 100-fold; a bomb shrinks 1,000-fold and more.
 MAX_RATIO = 300
 MAX_RATIO_FROM_BYTES = 256 << 20
@@ -188,11 +190,10 @@ def _joined(parts: list[bytes]) -> str:
 def _decompressed(source: _Hashing, compression: str | None) -> Iterator[bytes]:
     written = 0
     try:
-        with _opened(source, compression) as stream:
-            while data := stream.read(CHUNK):
-                written += len(data)
-                check_expansion(source.count, written)
-                yield data
+        for data in _unpacked(source, compression):
+            written += len(data)
+            check_expansion(source.count, written)
+            yield data
     except EOFError:
         raise DamagedFileError(
             "truncated",
@@ -217,17 +218,36 @@ def check_expansion(packed: int, unpacked: int) -> None:
         )
 
 
-@contextmanager
-def _opened(source: _Hashing, compression: str | None) -> Iterator[BinaryIO]:
-    if compression == "gzip":
+def _unpacked(source: _Hashing, compression: str | None) -> Iterator[bytes]:
+    """Pieces of what is in an archive; EOFError when it ends before its end."""
+    if compression == "zstd":
+        yield from _unpacked_zstd(source)
+    elif compression == "gzip":
         with gzip.GzipFile(fileobj=source) as stream:  # type: ignore[arg-type]
-            yield stream  # type: ignore[misc]
-    elif compression == "zstd":
-        reader = zstandard.ZstdDecompressor().stream_reader(source, read_across_frames=True)
-        with reader as stream:
-            yield stream  # type: ignore[misc]
+            yield from iter(partial(stream.read, CHUNK), b"")
     else:
-        yield source  # type: ignore[misc]
+        yield from iter(partial(source.read, CHUNK), b"")
+
+
+def _unpacked_zstd(source: _Hashing) -> Iterator[bytes]:
+    # zstandard's stream_reader (0.25), and DuckDB's, take half a frame for a whole one.
+    decompressor, frame = zstandard.ZstdDecompressor(), None
+    pieces: list[bytes] = []
+    size = 0
+    while packed := source.read(_ZSTD_READ):
+        while packed:
+            frame = frame or decompressor.decompressobj()
+            pieces.append(frame.decompress(packed))
+            size += len(pieces[-1])
+            packed = frame.unused_data if frame.eof else b""
+            frame = None if frame.eof else frame
+        if size >= CHUNK:
+            yield b"".join(pieces)
+            pieces, size = [], 0
+    if size:
+        yield b"".join(pieces)
+    if frame is not None:
+        raise EOFError
 
 
 def record_lines(path: Path, compression: str | None, skip_lines: int) -> np.ndarray:

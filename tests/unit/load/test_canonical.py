@@ -4,10 +4,21 @@ import gzip
 import json
 from datetime import date, datetime
 from decimal import Decimal
+from random import Random
 
 import pytest
+import zstandard
 
 from dagster_project.errors import HourglassError
+from dagster_project.load.reading.file_content import LARGE_ARCHIVE
+
+PRODUCTS = "product_id,name\n" + "".join(f"{n},{n * 2**50 % 10**17}\n" for n in range(20_000))
+ZSTD_FRAMES = zstandard.compress(PRODUCTS.encode()) + zstandard.compress(b"20000,last\n")
+# Of hexadecimal digits half is left.
+LARGE_ZSTD = zstandard.compress(
+    b"product_id,name\n"
+    + b"".join(b"%d,%s\n" % (n, Random(n).randbytes(2000).hex().encode()) for n in range(7_000))
+)
 
 
 def test_every_record_is_accounted_for(landing):
@@ -126,6 +137,10 @@ def test_one_damaged_file_does_not_stop_the_others(landing):
         ("shop/orders.csv.gz", b"this is no gzip file", "broken_archive"),
         ("shop/orders.csv.gz", gzip.compress(b"order_id\n" * 5000)[:-9], "truncated"),
         ("shop/orders.csv.zst", b"no zstandard", "broken_archive"),
+        ("shop/orders.csv.zst", zstandard.compress(b"order_id\n" * 50_000)[:-9], "truncated"),
+        ("shop/products.csv.zst", ZSTD_FRAMES[:-9], "truncated"),
+        # Large enough to be counted beside DuckDB's reading.
+        ("shop/products.csv.zst", LARGE_ZSTD[: len(LARGE_ZSTD) * 2 // 3], "truncated"),
         ("shop/orders.parquet", b"PAR1 no parquet", "unreadable"),
         ("shop/orders.xlsx", b"no spreadsheet", "broken_archive"),
         ("shop/orders.zip", b"no archive", "broken_archive"),
@@ -145,6 +160,14 @@ def test_unreadable_file_is_quarantined_whole(landing, name, content, reason):
     assert landing.query("SELECT count(*) FROM crm.contacts") == [(1,)]
     again = landing.load()
     assert (again.files_opened, again.files_refused) == (0, 0)
+
+
+def test_an_archive_of_several_frames_is_whole(landing):
+    """A file that was compressed in parts loses all but the first."""
+    assert len(LARGE_ZSTD) > LARGE_ARCHIVE
+    landing.put("shop/products.csv.zst", ZSTD_FRAMES)
+    summary = landing.load()
+    assert (summary.records, summary.accepted) == (20_001, 20_001)
 
 
 def test_missing_column_names_the_nearest(landing):
