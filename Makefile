@@ -18,7 +18,7 @@ SOAKS := tests/pipeline/test_publish_faults.py tests/pipeline/test_killed_run.py
   tests/pipeline/test_two_services.py tests/pipeline/test_daily_run.py \
   tests/pipeline/test_inspect_commands.py tests/pipeline/test_parquet_only.py \
   tests/unit/load/test_any_table.py tests/unit/load/test_numbers.py \
-  tests/unit/load/test_polluted_files.py \
+  tests/unit/load/test_polluted_files.py tests/unit/load/test_damaged_files.py tests/unit/cli \
   tests/unit/load/test_replaced_files.py tests/unit/publish/test_postgres.py \
   tests/unit/identity/test_bounds.py tests/unit/identity/test_golden_record.py \
   tests/unit/identity/test_increment.py tests/unit/identity/test_year.py \

@@ -7,6 +7,7 @@ the extracts of a company's systems do not (load/reading).
 
 import csv
 import re
+import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from typing import Any
 from dagster_project.errors import UsageError, unusable
 from dagster_project.private_files import private_file
 
+# A record may hold a text of any length; Python's own limit is 131,072 signs.
+csv.field_size_limit(sys.maxsize)
 # Excel takes UTF-8 for the machine's own encoding where the mark is missing.
 ENCODING = "utf-8-sig"
 # A spreadsheet saves with its country's list separator.

@@ -4,15 +4,17 @@ Bytes as they lie there, bytes inside gzip, zstd and zip, and every text in Parq
 SQLite files, whose pages may be compressed. UTF-16 is found by leaving out the zero bytes.
 """
 
-import gzip
 import hashlib
 import io
 import os
+import re
 import sqlite3
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -69,25 +71,43 @@ def contents(path: Path) -> Iterator[tuple[str, bytes]]:
     if path.suffix == ".duckdb":
         yield from database_texts(path)
     elif path.suffix == ".parquet" and data.endswith(b"PAR1"):
-        with duckdb.connect() as con:
-            yield str(path), texts(con, f"read_parquet('{path}')")
+        with duckdb.connect() as con, suppress(duckdb.Error):
+            pattern = re.sub(r"([*?[])", r"[\1]", str(path))
+            yield str(path), texts(con, f"read_parquet('{pattern}')")
     elif data.startswith(b"SQLite format 3\0"):
         with sqlite3.connect(path) as con:
             yield str(path), "\n".join(con.iterdump()).encode("utf-8", "replace")
 
 
 def unpacked(where: str, data: bytes) -> Iterator[tuple[str, bytes]]:
+    """What is inside an archive; of a damaged one what can be unpacked."""
     if data.startswith(b"\x1f\x8b"):
-        yield f"{where} (gzip)", gzip.decompress(data)
+        yield f"{where} (gzip)", in_pieces(zlib.decompressobj(31).decompress, data)
     elif data.startswith(b"\x28\xb5\x2f\xfd"):
-        reader = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data))
-        yield f"{where} (zstd)", reader.read()
+        reader = zstandard.ZstdDecompressor().decompressobj(read_across_frames=True)
+        yield f"{where} (zstd)", in_pieces(reader.decompress, data)
     elif data.startswith(b"PK"):
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            for name in archive.namelist():
-                inner = archive.read(name)
-                yield f"{where}!{name}", inner
-                yield from unpacked(f"{where}!{name}", inner)
+        try:
+            archive = zipfile.ZipFile(io.BytesIO(data))
+        except (zipfile.BadZipFile, NotImplementedError, ValueError):
+            return
+        with archive:
+            for info in archive.infolist():
+                try:
+                    inner = archive.read(info)
+                except Exception:  # noqa: BLE001 - of damaged bytes anything comes
+                    continue
+                yield f"{where}!{info.filename}", inner
+                yield from unpacked(f"{where}!{info.filename}", inner)
+
+
+def in_pieces(unpack: Callable[[bytes], bytes], data: bytes) -> bytes:
+    """What came before the damage."""
+    found = bytearray()
+    with suppress(zlib.error, zstandard.ZstdError):
+        for start in range(0, len(data), 64):
+            found += unpack(data[start : start + 64])
+    return bytes(found)
 
 
 def database_texts(path: Path) -> Iterator[tuple[str, bytes]]:

@@ -2,13 +2,16 @@
 
 import json
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dagster_project.cli.options import DataDir, require_warehouse
 from dagster_project.cli.screen import say
 from dagster_project.errors import counted
+
+if TYPE_CHECKING:
+    from dagster_project.privacy.statement import Erasure
 
 # What a stop leaves behind of an erasure; see privacy/journal.py.
 _BEGUN = "what was begun is finished by the next hourglass forget or hourglass run"
@@ -43,7 +46,7 @@ def forget(
     with run_lock(settings):
         signals.leaves = _BEGUN
         for done in resume(settings):
-            say(done.sentence())
+            _tell(done)
         signals.leaves = "nobody was erased"
         asked = len(keys)
         keys = not_erased_yet(settings, keys)
@@ -60,8 +63,14 @@ def forget(
             say("Nothing was erased.")
             raise typer.Exit(1)
         for done in erase(settings, keys, begins=begins):
-            say(done.sentence())
+            _tell(done)
     say("The marts are built again by the next run: hourglass run")
+
+
+def _tell(done: "Erasure") -> None:
+    say(done.sentence())
+    if warning := done.warning():
+        say(warning)
 
 
 def export_person(

@@ -202,6 +202,8 @@ def build_load() -> dg.AssetsDefinition:
             as_of = asked_day(settings, parse_as_of(config.as_of))
             for erasure in resume(settings):
                 context.log.info(erasure.sentence())
+                if warning := erasure.warning():
+                    context.log.warning(warning)
             require_room(settings)
             for name in spool_landing(settings):
                 context.log.info(f"{name} was brought into landing/.")

@@ -12,7 +12,6 @@ import duckdb
 from dagster_project.identity import resolve
 from dagster_project.load.run import load_landing
 from dagster_project.privacy.erasure import (
-    Erasure,
     carry_out,
     plan_erasure,
     prepare_tables,
@@ -24,6 +23,7 @@ from dagster_project.privacy.requests import (
     has_requests,
     open_requests,
 )
+from dagster_project.privacy.statement import Erasure
 from dagster_project.privacy.suppression import suppress_erased
 from dagster_project.publish.versions import restricted_database
 from dagster_project.settings import Settings
@@ -55,7 +55,7 @@ def obey_requests(settings: Settings, *, run_id: str) -> tuple[list[Erasure], li
         )
     done = carry_out(settings, journal)
     _load_rewritten(settings, run_id)
-    return [done], found.sentences()
+    return [done], [*found.sentences(), *filter(None, [done.warning()])]
 
 
 def purge_old_rows(settings: Settings, as_of: date, *, run_id: str) -> list[Erasure]:

@@ -16,13 +16,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from dagster_project.activation.delivery_ledger import recipients_of, remove_customers
-from dagster_project.errors import UsageError, counted
+from dagster_project.errors import UsageError
 from dagster_project.identity.registry.tables import create_identity_tables, hash_key
 from dagster_project.load.ledger.schema import create_raw_tables
 from dagster_project.privacy.journal import Journal, RewrittenFile, now_utc, pending_journals
@@ -37,7 +36,7 @@ from dagster_project.privacy.retention import (
 )
 from dagster_project.privacy.rows import find_rows, found_keys, mentions_sql, set_keys, use_patterns
 from dagster_project.privacy.search import Patterns
-from dagster_project.privacy.statement import write_statement
+from dagster_project.privacy.statement import Erasure, not_read_of, statement_of, write_statement
 from dagster_project.privacy.subject import Subject, erased_before, find_customers, subject_of
 from dagster_project.privacy.tables import create_privacy_tables
 from dagster_project.privacy.unread_files import load_unread
@@ -50,31 +49,6 @@ from dagster_project.warehouse import connect
 
 # A key that is a mere number is looked for in quarantined texts from this length on.
 NUMBER_LENGTH = 5
-
-
-@dataclass(frozen=True)
-class Erasure:
-    """What was done: counts only. ``statement`` is the signed record."""
-
-    erasure_id: str
-    people: int
-    records: int
-    files: int
-    versions: int
-    statement: Path
-
-    def sentence(self) -> str:
-        if not self.people:
-            return (
-                f"Purged as older than its source keeps it: {counted(self.records, 'record')}, "
-                f"from {counted(self.files, 'file')} in landing/ and from the raw tables. Record: "
-                f"{self.statement}"
-            )
-        return (
-            f"{counted(self.people, 'person', 'people')} erased: "
-            f"{counted(self.records, 'record')}, {counted(self.files, 'file')} in landing/ and "
-            f"{counted(self.versions, 'version')} rewritten. Record: {self.statement}"
-        )
 
 
 def forget(
@@ -254,7 +228,8 @@ def carry_out(settings: Settings, journal: Journal) -> Erasure:
             journal.note("recipients", recipients_of(settings, subject.customer_ids))
         remove_customers(settings, subject.customer_ids)
         clean_leftovers(settings, subject, patterns)
-    statement = write_statement(settings, key, _statement(settings, journal, subject, memory, plan))
+    not_read = () if plan.get("purge") else not_read_of(journal)
+    statement = write_statement(settings, key, statement_of(journal, memory))
     files = list(journal.files().values())
     done = Erasure(
         journal.erasure_id,
@@ -263,6 +238,7 @@ def carry_out(settings: Settings, journal: Journal) -> Erasure:
         len(files),
         len(plan["versions"]),
         statement,
+        not_read,
     )
     journal.end()
     return done
@@ -331,6 +307,7 @@ def _scrub_landing(
         lambda file_hash: loaded_lines(con, file_hash),
         delivered,
         lambda entry: journal.note("files", asdict(entry)),
+        lambda name: journal.note("not_read", {"path": name}),
         emptied,
     )
     scrub.run(journal.files())
@@ -370,47 +347,3 @@ def _replace_warehouse(
         copy_warehouse(con, settings, new, subject, patterns, files, memory, purged)
     new.replace(settings.warehouse_path)
     settings.warehouse_path.with_name(f"{settings.warehouse_path.name}.wal").unlink(missing_ok=True)
-
-
-def _statement(
-    settings: Settings, journal: Journal, subject: Subject, memory: Memory, plan: dict[str, Any]
-) -> dict[str, Any]:
-    """What the record says: counts and places, nobody."""
-    if purge := plan.get("purge"):
-        return {
-            "erasure_id": journal.erasure_id,
-            "begun_at": plan["begun_at"],
-            "finished_at": now_utc().isoformat(timespec="seconds"),
-            "reason": plan["reason"],
-            "kept_from": purge["horizons"],
-            "records": memory.records,
-            "landing_files_rewritten": len(journal.files()),
-            "rewritten": ["landing", "raw tables", "quarantine"],
-            "left_out": "Kept versions hold older rows until they are pruned.",
-        }
-    return {
-        "erasure_id": journal.erasure_id,
-        "begun_at": plan["begun_at"],
-        "finished_at": now_utc().isoformat(timespec="seconds"),
-        "reason": plan["reason"],
-        "requests": plan["requests"],
-        "people": subject.people,
-        "records": memory.records,
-        "landing_files_rewritten": len(journal.files()),
-        "versions_rewritten": len(plan["versions"]),
-        "rewritten": [
-            "landing",
-            "raw tables",
-            "quarantine",
-            "identity registry",
-            "published versions",
-            "restricted versions",
-            "exports",
-            "history and logs",
-            "caches",
-        ],
-        # By endpoint: how many of the people were delivered there, where they must be erased too.
-        "recipients": journal.notes("recipients")[-1],
-        "left_out": "Backups and exports outside the data directory, and what was delivered to "
-        "other systems, are not reached from here.",
-    }

@@ -22,9 +22,10 @@ import duckdb
 import zstandard
 
 from dagster_project.load.landing.discovery import Delivery
-from dagster_project.load.reading.csv_dialect import sniff
+from dagster_project.load.reading.csv_dialect import MARKING, sniff
 from dagster_project.load.reading.file_content import read_chunks
 from dagster_project.load.reading.header_matching import known_names
+from dagster_project.load.reading.parquet_files import check_parquet, path_literal
 from dagster_project.load.reading.record_parsing import (
     Record,
     json_records,
@@ -41,6 +42,8 @@ BATCH = 20_000
 
 # A record's cells by the name of their column.
 Cells = dict[str, str]
+
+_WIDE = ("utf-16", "utf-32")
 
 
 @dataclass(frozen=True)
@@ -101,9 +104,11 @@ def _csv(delivery: Delivery, target: Target, removal: Removal, out: Path) -> Rew
         if guess is not None:
             dialect = sniff(path, compression, settings, known, guess)
     result = Rewritten()
-    encoder = codecs.getincrementalencoder(dialect.encoding)(errors="surrogateescape")
+    # Bytes that are no text stay; in UTF-16 they cannot, and come out as the mark of them.
+    errors = MARKING if dialect.encoding.startswith(_WIDE) else "surrogateescape"
+    encoder = codecs.getincrementalencoder(dialect.encoding)(errors=errors)
     comment = target.settings.comment
-    blocks = record_blocks(delivery.path, delivery.compression, dialect, errors="surrogateescape")
+    blocks = record_blocks(delivery.path, delivery.compression, dialect, errors=errors)
     numbers = sorted(removal.lines)
 
     def cells(text: str) -> Cells:
@@ -219,8 +224,9 @@ def _named(record: Record, header: Sequence[str] = ()) -> Cells:
 def _parquet(path: Path, removal: Removal, out: Path) -> Rewritten:
     """Rows are numbered, so those behind a removed one move up."""
     with connect_file(":memory:", allowed_dirs=(path.parent, out.parent), keep_order=True) as con:
+        check_parquet(con, path)
         use_patterns(con, removal.patterns)
-        source = f"read_parquet({quoted(str(path))}, file_row_number = true)"
+        source = f"read_parquet({path_literal(path)}, file_row_number = true)"
         described = con.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
         columns = [(name, kind) for name, kind, *_ in described if name != "file_row_number"]
         gone = set(removal.lines)

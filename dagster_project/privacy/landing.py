@@ -22,6 +22,7 @@ from dagster_project.load.landing.corrections import ID
 from dagster_project.load.landing.discovery import Delivery, discover, format_of
 from dagster_project.load.reading.file_content import CHUNK, DamagedFileError, read_chunks
 from dagster_project.load.reading.header_matching import normalised
+from dagster_project.load.reading.zip_archive import member_chunks, opened_zip
 from dagster_project.load.validation.load_targets import Target, load_targets, load_words
 from dagster_project.privacy.file_rewriting import Cells, Removal, Rewritten, rewrite
 from dagster_project.privacy.journal import RewrittenFile
@@ -33,7 +34,12 @@ from dagster_project.settings import Settings
 _VEILED = ("parquet", "xlsx")
 # Formats in which a record that stays keeps its line, and its cells their text.
 _KEEPING_LINES = ("csv", "json")
+# Formats within an archive that are not read: another archive, or anything.
+_PACKED = ("zip", "")
 _OVERLAP = 512
+# What stands in no text; in UTF-16 also zeros do.
+_CONTROLS = bytes({*range(32)} - {*b"\x00\t\n\x0b\x0c\r\x1a\x1b"})
+_WIDE_TEXT = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass
@@ -43,7 +49,8 @@ class LandingScrub:
     ``lines``: delivered hash to the lines of records that go. ``loaded``: gives the lines that
     some table or the quarantine has of a delivered hash. ``delivered``: rewritten hash to the one
     that a file was delivered with. ``note``: called with what a file becomes before it does.
-    ``emptied``: delivered hashes of vendors' exports of which no record stays.
+    ``not_read``: called with the name of a file that is damaged, protected or of a kind that cannot
+    be looked into. ``emptied``: delivered hashes of vendors' exports of which no record stays.
     """
 
     settings: Settings
@@ -53,6 +60,7 @@ class LandingScrub:
     loaded: Callable[[str], Set[int]]
     delivered: Mapping[str, str]
     note: Callable[[RewrittenFile], None]
+    not_read: Callable[[str], None]
     emptied: Set[str] = frozenset()
 
     def __post_init__(self) -> None:
@@ -125,11 +133,32 @@ class LandingScrub:
         if not is_concerned and not self._shows(delivery, target):
             return None
         removal = Removal(lines, self.patterns, self._left_over(target, delivered))
-        try:
-            result = rewrite(delivery, target, removal, out)
-        except DamagedFileError:
-            result = rewrite(replace(delivery, format=""), target, removal, out)
-        return result if result.is_changed else None
+        result = self._rewritten_as_can_be(delivery, target, removal, out)
+        return result if result and result.is_changed else None
+
+    def _rewritten_as_can_be(
+        self, delivery: Delivery, target: Target, removal: Removal, out: Path
+    ) -> Rewritten | None:
+        """As records, else as text, else as bytes that have no more than the name of an archive."""
+        as_text = replace(delivery, format="")
+        for tried in (delivery, as_text, replace(as_text, compression=None)):
+            try:
+                result = rewrite(tried, target, removal, out)
+            except DamagedFileError:
+                self._tell_unless_text(delivery)
+                continue
+            if tried.format not in _VEILED and self._is_in(out, tried.compression):
+                # Such as a text of which one half of a letter is missing.
+                self.not_read(delivery.name)
+            return result
+        return None
+
+    def _is_in(self, path: Path, compression: str | None) -> bool:
+        return found_in(read_chunks(path, compression), self.patterns)
+
+    def _tell_unless_text(self, delivery: Delivery) -> None:
+        if not _is_text(delivery.path):
+            self.not_read(delivery.name)
 
     def _keeps_rows(
         self, delivery: Delivery, target: Target, delivered: str, result: Rewritten
@@ -145,9 +174,12 @@ class LandingScrub:
     def _shows(self, delivery: Delivery, target: Target) -> bool:
         """Whether the bytes hold an identifier or, in a vendor's export, any key."""
         patterns = self.patterns.with_all_keys(self.keys) if target.mapping else self.patterns
+        if delivery.format in _PACKED:
+            self._tell_unless_text(delivery)
         try:
             return found_in(read_chunks(delivery.path, delivery.compression), patterns)
         except DamagedFileError:
+            self._tell_unless_text(delivery)
             return found_in(read_chunks(delivery.path, None), patterns)
 
     def _left_over(self, target: Target, delivered: str) -> Callable[[int, Cells], bool] | None:
@@ -178,9 +210,9 @@ class LandingScrub:
         out = _beside(delivery.path)
         entries: list[RewrittenFile] = []
         try:
-            with zipfile.ZipFile(delivery.path) as source, zipfile.ZipFile(out, "w") as copy:
-                for info in source.infolist():
-                    data = source.read(info)
+            with opened_zip(delivery.path) as archive, zipfile.ZipFile(out, "w") as copy:
+                for info in archive.infolist():
+                    data = b"".join(member_chunks(archive, info))
                     entry, rest = self._member(delivery, target, info.filename, data)
                     if entry:
                         entries.append(entry)
@@ -196,8 +228,8 @@ class LandingScrub:
                 )
                 self.note(whole)
                 _replace(out, delivery.path)
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError):
-            return
+        except DamagedFileError:
+            self._tell_unless_text(delivery)
         finally:
             out.unlink(missing_ok=True)
 
@@ -248,21 +280,20 @@ class LandingScrub:
     def _unknown(self, path: Path, name: str) -> None:
         """A file that is not read: its text without the identifiers, or the file away."""
         _, compression = format_of(path.name)
-        try:
-            is_there = found_in(read_chunks(path, compression), self.patterns)
-        except DamagedFileError:
-            is_there, compression = found_in(read_chunks(path, None), self.patterns), None
-        if not is_there:
-            return
-        out = _beside(path)
         status = path.stat()
         file = Delivery(
             path, name, "", "", "", compression, status.st_size, status.st_mtime_ns, None
         )
         target = next(iter(self.targets.values()))
+        if not self._shows(file, target):
+            return
+        out = _beside(path)
         try:
-            rewrite(file, target, Removal(frozenset(), self.patterns), out)
-            _replace(out, path)
+            result = self._rewritten_as_can_be(
+                file, target, Removal(frozenset(), self.patterns), out
+            )
+            if result is not None:
+                _replace(out, path)
         finally:
             out.unlink(missing_ok=True)
 
@@ -275,13 +306,19 @@ class LandingScrub:
 
 def drop_rows(path: Path, concerns: Callable[[dict[str, str]], bool], patterns: Patterns) -> None:
     """Rewrite a CSV file of ours without the rows that concern a subject or name an identifier."""
-    text = path.read_text(encoding="utf-8-sig")
+    # Bytes that are no text stay as they are.
+    text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
     reader = csv.DictReader(io.StringIO(text, newline=""))
     names = list(reader.fieldnames or ())
     rows = list(reader)
     # First all rows at once: a look at one cell costs 50 us at least (2026-12-01).
     possible = patterns.possible_rows(
-        ["\x1f".join(str(cell) for cell in row.values() if cell) for row in rows]
+        [
+            "\x1f".join(str(cell) for cell in row.values() if cell)
+            .encode("utf-8", "replace")
+            .decode()
+            for row in rows
+        ]
     )
     kept = [
         row
@@ -294,7 +331,7 @@ def drop_rows(path: Path, concerns: Callable[[dict[str, str]], bool], patterns: 
     if len(kept) == len(rows):
         return
     out = _beside(path)
-    with out.open("w", encoding="utf-8", newline="") as file:
+    with out.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
         writer = csv.DictWriter(file, names, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(kept)
@@ -321,6 +358,13 @@ def _large(chunks: Iterable[bytes]) -> Iterator[bytes]:
             yield b"".join(parts)
             parts, size = [], 0
     yield b"".join(parts)
+
+
+def _is_text(path: Path) -> bool:
+    """Whether the first bytes of a file are text: what an identifier is found in as it stands."""
+    with path.open("rb") as file:
+        head = file.read(1 << 16)
+    return head.startswith(_WIDE_TEXT) or head.translate(None, _CONTROLS) == head
 
 
 def file_hash(path: Path) -> str:

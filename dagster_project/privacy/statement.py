@@ -9,12 +9,107 @@ import hashlib
 import hmac
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dagster_project.errors import counted
+from dagster_project.privacy.journal import Journal, now_utc
+from dagster_project.privacy.warehouse_copy import Memory
 from dagster_project.settings import Settings
 
 PURPOSE = b"hourglass erasure record"
+# Files that a sentence names.
+NAMED = 5
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """What was done: counts only. ``statement`` is the signed record."""
+
+    erasure_id: str
+    people: int
+    records: int
+    files: int
+    versions: int
+    statement: Path
+    # Names in landing/ of files that could not be looked into.
+    not_read: tuple[str, ...] = ()
+
+    def sentence(self) -> str:
+        if not self.people:
+            return (
+                f"Purged as older than its source keeps it: {counted(self.records, 'record')}, "
+                f"from {counted(self.files, 'file')} in landing/ and from the raw tables. Record: "
+                f"{self.statement}"
+            )
+        return (
+            f"{counted(self.people, 'person', 'people')} erased: "
+            f"{counted(self.records, 'record')}, {counted(self.files, 'file')} in landing/ and "
+            f"{counted(self.versions, 'version')} rewritten. Record: {self.statement}"
+        )
+
+    def warning(self) -> str | None:
+        """What somebody has to see to; None when every file was looked into."""
+        if not self.not_read:
+            return None
+        named = ", ".join(self.not_read[:NAMED])
+        if len(self.not_read) > NAMED:
+            named += f" and {len(self.not_read) - NAMED:,} more"
+        return (
+            f"{counted(len(self.not_read), 'file')} in landing/ could not be looked into (damaged, "
+            f"protected or of another kind): {named}. Whoever was erased may be in there; remove "
+            "what is not needed, or have it sent again whole."
+        )
+
+
+def not_read_of(journal: Journal) -> tuple[str, ...]:
+    """The files in landing/ that could not be looked into, by name."""
+    return tuple(sorted({entry["path"] for entry in journal.notes("not_read")}))
+
+
+def statement_of(journal: Journal, memory: Memory) -> dict[str, Any]:
+    """What the record says of an erasure: counts and places, nobody."""
+    plan = journal.plan
+    if purge := plan.get("purge"):
+        return {
+            "erasure_id": journal.erasure_id,
+            "begun_at": plan["begun_at"],
+            "finished_at": now_utc().isoformat(timespec="seconds"),
+            "reason": plan["reason"],
+            "kept_from": purge["horizons"],
+            "records": memory.records,
+            "landing_files_rewritten": len(journal.files()),
+            "rewritten": ["landing", "raw tables", "quarantine"],
+            "left_out": "Kept versions hold older rows until they are pruned.",
+        }
+    return {
+        "erasure_id": journal.erasure_id,
+        "begun_at": plan["begun_at"],
+        "finished_at": now_utc().isoformat(timespec="seconds"),
+        "reason": plan["reason"],
+        "requests": plan["requests"],
+        "people": memory.people,
+        "records": memory.records,
+        "landing_files_rewritten": len(journal.files()),
+        "landing_files_not_read": len(not_read_of(journal)),
+        "versions_rewritten": len(plan["versions"]),
+        "rewritten": [
+            "landing",
+            "raw tables",
+            "quarantine",
+            "identity registry",
+            "published versions",
+            "restricted versions",
+            "exports",
+            "history and logs",
+            "caches",
+        ],
+        # By endpoint: how many of the people were delivered there, where they must be erased too.
+        "recipients": journal.notes("recipients")[-1],
+        "left_out": "Backups and exports outside the data directory, and what was delivered to "
+        "other systems, are not reached from here.",
+    }
 
 
 def write_statement(settings: Settings, key: bytes, content: dict[str, Any]) -> Path:

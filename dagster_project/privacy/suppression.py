@@ -197,6 +197,8 @@ def _take_out(
             ).fetchall()
         ),
         note,
+        # A file that cannot be read is not loaded either.
+        lambda name: None,
     ).run({}, only=names)
     return sum(erased.values())
 

@@ -1,7 +1,6 @@
 """File preparation: a delivered file hashed, recognised, converted where it must be."""
 
 import shutil
-import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,15 +14,15 @@ from dagster_project.load.landing.discovery import FORMATS, Delivery, delivery_d
 from dagster_project.load.reading.conversion import convert_csv, convert_json, convert_sheet
 from dagster_project.load.reading.csv_dialect import sniff
 from dagster_project.load.reading.file_content import (
-    CHUNK,
     DamagedFileError,
     FileContent,
     check_expansion,
     hash_file,
 )
 from dagster_project.load.reading.header_matching import known_names, match_header
+from dagster_project.load.reading.parquet_files import check_parquet, path_literal
+from dagster_project.load.reading.zip_archive import member_chunks, opened_zip
 from dagster_project.load.validation.load_targets import Target
-from dagster_project.warehouse import quoted
 
 _GLOB = frozenset("*?[]{}")
 
@@ -130,46 +129,36 @@ class FilePreparation:
         return copy
 
     def _parquet_columns(self, path: Path) -> tuple[ParquetColumn, ...]:
-        try:
-            cursor = self.con.execute(f"SELECT * FROM read_parquet({quoted(str(path))}) LIMIT 0")
-        except duckdb.Error:
-            raise DamagedFileError(
-                "unreadable", "The Parquet file is damaged or not complete; send it again."
-            ) from None
+        check_parquet(self.con, path)
+        cursor = self.con.execute(f"SELECT * FROM read_parquet({path_literal(path)}) LIMIT 0")
         return tuple(
             column for name, kind, *_ in cursor.description for column in _fields((name,), kind)
         )
 
     def members(self, delivery: Delivery) -> Iterator[Delivery]:
         """The files within a zip, unpacked; DamagedFileError when it is broken or a bomb."""
-        try:
-            with zipfile.ZipFile(delivery.path) as archive:
-                for info in archive.infolist():
-                    name = Path(info.filename).name
-                    if info.is_dir() or name.startswith((".", "_")):
-                        continue
-                    kind, compression = format_of(name)
-                    out = self.new_path("".join(Path(name).suffixes[-2:]) if kind else ".unknown")
-                    written = 0
-                    with archive.open(info) as source, out.open("wb") as copy:
-                        while data := source.read(CHUNK):
-                            written += len(data)
-                            check_expansion(info.compress_size, written)
-                            copy.write(data)
-                    yield replace(
-                        delivery,
-                        path=out,
-                        name=f"{delivery.name}!{info.filename}",
-                        format=kind if kind != "zip" else "",
-                        compression=compression,
-                        size_bytes=written,
-                        delivered_on=delivery_date(name) or delivery.delivered_on,
-                    )
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError):
-            raise DamagedFileError(
-                "broken_archive",
-                "The zip file is damaged, protected, or packed in an unusual way; send it again.",
-            ) from None
+        with opened_zip(delivery.path) as archive:
+            for info in archive.infolist():
+                name = Path(info.filename).name
+                if info.is_dir() or name.startswith((".", "_")):
+                    continue
+                kind, compression = format_of(name)
+                out = self.new_path("".join(Path(name).suffixes[-2:]) if kind else ".unknown")
+                written = 0
+                with out.open("wb") as copy:
+                    for data in member_chunks(archive, info):
+                        written += len(data)
+                        check_expansion(info.compress_size, written)
+                        copy.write(data)
+                yield replace(
+                    delivery,
+                    path=out,
+                    name=f"{delivery.name}!{info.filename}",
+                    format=kind if kind != "zip" else "",
+                    compression=compression,
+                    size_bytes=written,
+                    delivered_on=delivery_date(name) or delivery.delivered_on,
+                )
 
 
 def _fields(path: tuple[str, ...], kind: Any) -> Iterator[ParquetColumn]:

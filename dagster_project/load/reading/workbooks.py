@@ -19,7 +19,9 @@ from dagster_project.load.reading.file_content import CHUNK, DamagedFileError, c
 from dagster_project.load.reading.header_lines import HEADER_WITHIN
 from dagster_project.load.reading.header_matching import normalised
 from dagster_project.load.reading.record_parsing import Record
+from dagster_project.load.reading.zip_archive import member_chunks, opened_zip
 
+_DAMAGED = "The spreadsheet is damaged or protected; save it again as .xlsx."
 # A sheet is a rectangle in memory, from its first cell to its last.
 MAX_CELLS = 10_000_000
 MAX_UNPACKED = 256 << 20
@@ -129,72 +131,61 @@ def _filled_sheets(path: Path, known: Set[str]) -> list[_Sheet]:
                 sheet.start, sheet.header = first[0], [cell or "" for cell in first[1]]
             found.append(sheet)
     except python_calamine.CalamineError:
-        raise DamagedFileError(
-            "broken_archive", "The spreadsheet is damaged or protected; save it again as .xlsx."
-        ) from None
+        raise DamagedFileError("broken_archive", _DAMAGED) from None
     return found
 
 
 def _check_limits(path: Path) -> None:
     """DamagedFileError when the workbook is larger than this package reads."""
     unpacked = 0
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for info in archive.infolist():
-                rows = columns = 0
-                rest = b""
-                with archive.open(info) as part:
-                    while data := part.read(CHUNK):
-                        unpacked += len(data)
-                        check_expansion(info.compress_size, unpacked)
-                        if unpacked > MAX_UNPACKED:
-                            raise _too_large(f"unpacks to more than {MAX_UNPACKED >> 20} MB")
-                        if "worksheets/" not in info.filename:
-                            continue
-                        for letters, digits in _REFERENCE.findall(rest + data):
-                            rows = max(rows, int(digits))
-                            columns = max(columns, _column(letters))
-                        rest = data[-20:]
-                if rows * columns > MAX_CELLS:
-                    raise _too_large(
-                        f"has a sheet that reaches to row {rows:,} and column {columns:,}"
-                    )
-            if _text_size(archive) > MAX_UNPACKED:
-                raise _too_large(f"repeats its texts to more than {MAX_UNPACKED >> 20} MB")
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError):
-        raise DamagedFileError(
-            "broken_archive", "The spreadsheet is damaged or protected; save it again as .xlsx."
-        ) from None
+    with opened_zip(path, _DAMAGED) as archive:
+        for info in archive.infolist():
+            rows = columns = 0
+            rest = b""
+            for data in member_chunks(archive, info, _DAMAGED):
+                unpacked += len(data)
+                check_expansion(info.compress_size, unpacked)
+                if unpacked > MAX_UNPACKED:
+                    raise _too_large(f"unpacks to more than {MAX_UNPACKED >> 20} MB")
+                if "worksheets/" not in info.filename:
+                    continue
+                for letters, digits in _REFERENCE.findall(rest + data):
+                    rows = max(rows, int(digits))
+                    columns = max(columns, _column(letters))
+                rest = data[-20:]
+            if rows * columns > MAX_CELLS:
+                raise _too_large(f"has a sheet that reaches to row {rows:,} and column {columns:,}")
+        if _text_size(archive) > MAX_UNPACKED:
+            raise _too_large(f"repeats its texts to more than {MAX_UNPACKED >> 20} MB")
 
 
 def _text_size(archive: zipfile.ZipFile) -> int:
     """Bytes of text in all cells: a long text that thousands of cells share stands once in the
     file, and once per cell in memory."""
-    names = [name for name in archive.namelist() if name.endswith("sharedStrings.xml")]
     starts, at, rest = [], 0, b""
-    for name in names:
-        with archive.open(name) as part:
-            while data := part.read(CHUNK):
-                text = rest + data
-                starts += [at - len(rest) + found.start() for found in _STRING.finditer(text)]
-                at += len(data)
-                rest = text[-3:]
+    for info in archive.infolist():
+        if not info.filename.endswith("sharedStrings.xml"):
+            continue
+        for data in member_chunks(archive, info, _DAMAGED):
+            text = rest + data
+            starts += [at - len(rest) + found.start() for found in _STRING.finditer(text)]
+            at += len(data)
+            rest = text[-3:]
     lengths = np.diff([*starts, at])
     if not len(lengths):
         return 0
     size = 0
-    for name in archive.namelist():
-        if "worksheets/" not in name:
+    for info in archive.infolist():
+        if "worksheets/" not in info.filename:
             continue
         rest = b""
-        with archive.open(name) as part:
-            while data := part.read(CHUNK):
-                text = rest + data
-                # A cell that is cut in two is counted with the next chunk.
-                cut = max(text.rfind(b"</v>") + 4, 4)
-                places = np.array(_SHARED.findall(text[:cut]), dtype=np.int64)
-                size += int(lengths[places[places < len(lengths)]].sum())
-                rest = text[cut:] if len(text) - cut < CHUNK else b""
+        for data in member_chunks(archive, info, _DAMAGED):
+            text = rest + data
+            # A cell that is cut in two is counted with the next chunk.
+            cut = max(text.rfind(b"</v>") + 4, 4)
+            places = np.array(_SHARED.findall(text[:cut]), dtype=np.int64)
+            size += int(lengths[places[places < len(lengths)]].sum())
+            rest = text[cut:] if len(text) - cut < CHUNK else b""
     return size
 
 

@@ -19,7 +19,8 @@ import pytest
 import zstandard
 
 from dagster_project.load.run import load_landing
-from dagster_project.privacy.erasure import Erasure, forget, prepare_tables
+from dagster_project.privacy.erasure import forget, prepare_tables
+from dagster_project.privacy.statement import Erasure
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect
 from tests.byte_search import search
