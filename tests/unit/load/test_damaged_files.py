@@ -1,11 +1,14 @@
 """P1 where files are damaged on their way: each is loaded or refused, and the others are loaded."""
 
+import errno
 import os
+import zipfile
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from dagster_project.load.ingest import file_preparation
 from dagster_project.load.run import load_landing
 from dagster_project.settings import Settings
 from dagster_project.warehouse import connect
@@ -55,3 +58,23 @@ def test_damaged_files_do_not_stop_the_others(tmp_path, number):
         assert records == parts, (path, damaged)
         if path.split("!")[0] in whole:
             assert message is None, (path, damaged)
+
+
+def test_a_full_disk_is_no_damaged_archive(tmp_path, monkeypatch):
+    """The disk fills up while a zip is unpacked, and the zip is refused until it is sent again."""
+    settings = Settings(data_dir=tmp_path / "data")
+    path = settings.landing_dir / "crm" / "contacts.zip"
+    path.parent.mkdir(parents=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("contacts.csv", "contact_id\n1\n")
+    os.utime(path, (1e9, 1e9))
+
+    def write(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with connect(settings, keep_order=True) as con:
+        with monkeypatch.context() as patch:
+            patch.setattr(file_preparation, "check_expansion", write)
+            with pytest.raises(OSError, match="No space left"):
+                load_landing(con, settings, run_id="full")
+        assert load_landing(con, settings, run_id="again").accepted == 1
